@@ -1,0 +1,96 @@
+//! Exact duplicates: documents of equal text, by the 128-bit hash of it.
+//!
+//! Two of 10^9 different texts share a hash with probability 10^-21, so the hash stands for the text.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use crate::precedence::Precedence;
+
+/// Takes the hash as it comes: it is one already.
+#[derive(Default)]
+pub struct ContentHasher(u64);
+
+impl Hasher for ContentHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_u128(&mut self, hash: u128) {
+        self.0 = hash as u64;
+    }
+}
+
+/// A map by content hash.
+pub type ContentMap<V> = HashMap<u128, V, BuildHasherDefault<ContentHasher>>;
+
+/// Documents grouped by equal text.
+#[derive(Debug)]
+pub struct Classes {
+    /// The document that stands for each class: the one its keep policy prefers.
+    docs: Vec<u32>,
+    /// Every other document with the one that stands for it.
+    copies: Vec<(u32, u32)>,
+}
+
+impl Classes {
+    /// Groups documents by hash; one without a hash (a null text) is in no class.
+    #[must_use]
+    pub fn new(hashes: &[Option<u128>], precedence: Precedence<'_>) -> Self {
+        let mut class_of: ContentMap<u32> = ContentMap::default();
+        class_of.reserve(hashes.len());
+        let mut docs: Vec<u32> = Vec::new();
+        let mut members: Vec<(u32, u32)> = Vec::new();
+        for (doc, hash) in hashes.iter().enumerate() {
+            let Some(hash) = *hash else { continue };
+            let doc = doc as u32;
+            let class = *class_of.entry(hash).or_insert(docs.len() as u32);
+            match docs.get_mut(class as usize) {
+                None => docs.push(doc),
+                Some(standing) => {
+                    let mut copy = doc;
+                    if precedence.compare(doc, *standing).is_lt() {
+                        std::mem::swap(standing, &mut copy);
+                    }
+                    members.push((copy, class));
+                }
+            }
+        }
+        let copies = members.into_iter().map(|(doc, class)| (doc, docs[class as usize])).collect();
+        Self { docs, copies }
+    }
+
+    /// The document that stands for each class, in order of the first member of the class.
+    #[must_use]
+    pub fn docs(&self) -> &[u32] {
+        &self.docs
+    }
+
+    /// Every other document with the one that stands for it.
+    #[must_use]
+    pub fn copies(&self) -> &[(u32, u32)] {
+        &self.copies
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_preferred_member_stands_for_its_class() {
+        let hashes = [Some(1), Some(2), Some(1), None, Some(1), None];
+        let lengths = [5, 1, 9, 0, 7, 0];
+        let classes = Classes::new(&hashes, Precedence::Longest(&lengths));
+        assert_eq!(classes.docs(), [2, 1]);
+        let mut copies = classes.copies().to_vec();
+        copies.sort_unstable();
+        assert_eq!(copies, [(0, 2), (4, 2)]);
+    }
+}

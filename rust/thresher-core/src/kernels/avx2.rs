@@ -1,0 +1,67 @@
+//! AVX2: 32 bytes or eight numbers at a time.
+
+use std::arch::x86_64::{
+    __m256i, _mm256_add_epi8, _mm256_add_epi32, _mm256_cmpgt_epi8, _mm256_loadu_si256,
+    _mm256_min_epu32, _mm256_movemask_epi8, _mm256_mullo_epi32, _mm256_or_si256, _mm256_set1_epi8,
+    _mm256_set1_epi32, _mm256_storeu_si256,
+};
+
+use super::{Classes, Scalar, Vector};
+
+/// AVX2 with the bit instructions that came with it.
+pub(crate) struct Avx2;
+
+/// Half a block: word mask and non-ASCII mask of 32 bytes.
+#[inline(always)]
+unsafe fn half(from: *const u8, to: *mut u8) -> (u32, u32) {
+    // SAFETY: the caller vouches for 32 bytes on both sides and for AVX2.
+    unsafe {
+        let bytes = _mm256_loadu_si256(from.cast::<__m256i>());
+        let lower = _mm256_or_si256(bytes, _mm256_set1_epi8(0x20));
+        _mm256_storeu_si256(to.cast::<__m256i>(), lower);
+        // A signed add moves the range to the top of the signed bytes, where one comparison finds it.
+        let letter = _mm256_cmpgt_epi8(
+            _mm256_add_epi8(lower, _mm256_set1_epi8((127 - b'z') as i8)),
+            _mm256_set1_epi8(127 - 26),
+        );
+        let digit = _mm256_cmpgt_epi8(
+            _mm256_add_epi8(bytes, _mm256_set1_epi8((127 - b'9') as i8)),
+            _mm256_set1_epi8(127 - 10),
+        );
+        let word = _mm256_movemask_epi8(_mm256_or_si256(letter, digit)) as u32;
+        (word, _mm256_movemask_epi8(bytes) as u32)
+    }
+}
+
+impl Vector for Avx2 {
+    #[inline(always)]
+    unsafe fn classify(from: *const u8, to: *mut u8) -> Classes {
+        // SAFETY: the caller vouches for 64 bytes on both sides and for AVX2.
+        unsafe {
+            let (word_lo, wide_lo) = half(from, to);
+            let (word_hi, wide_hi) = half(from.add(32), to.add(32));
+            Classes {
+                word: u64::from(word_lo) | u64::from(word_hi) << 32,
+                non_ascii: u64::from(wide_lo) | u64::from(wide_hi) << 32,
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn min_affine(values: &[u32], a: u32, b: u32) -> u32 {
+        let (eights, rest) = values.as_chunks::<8>();
+        // SAFETY: AVX2 is there; every load is of the eight numbers of one chunk.
+        let lanes: [u32; 8] = unsafe {
+            let (factor, offset) = (_mm256_set1_epi32(a as i32), _mm256_set1_epi32(b as i32));
+            let mut least = _mm256_set1_epi32(-1);
+            for eight in eights {
+                let x = _mm256_loadu_si256(eight.as_ptr().cast::<__m256i>());
+                least = _mm256_min_epu32(least, _mm256_add_epi32(_mm256_mullo_epi32(x, factor), offset));
+            }
+            std::mem::transmute::<__m256i, [u32; 8]>(least)
+        };
+        // SAFETY: plain Rust.
+        let rest = unsafe { Scalar::min_affine(rest, a, b) };
+        lanes.into_iter().fold(rest, u32::min)
+    }
+}

@@ -1,0 +1,47 @@
+//! AVX-512: 64 bytes or sixteen numbers at a time, masks straight from the comparisons.
+
+use std::arch::x86_64::{
+    _mm512_add_epi32, _mm512_cmplt_epu8_mask, _mm512_loadu_si512, _mm512_maskz_loadu_epi32, _mm512_mask_min_epu32,
+    _mm512_min_epu32, _mm512_movepi8_mask, _mm512_mullo_epi32, _mm512_or_si512, _mm512_reduce_min_epu32,
+    _mm512_set1_epi8, _mm512_set1_epi32, _mm512_storeu_si512, _mm512_sub_epi8,
+};
+
+use super::{Classes, Vector};
+
+/// AVX-512 F, BW and VL.
+pub(crate) struct Avx512;
+
+impl Vector for Avx512 {
+    #[inline(always)]
+    unsafe fn classify(from: *const u8, to: *mut u8) -> Classes {
+        // SAFETY: the caller vouches for 64 bytes on both sides and for AVX-512.
+        unsafe {
+            let bytes = _mm512_loadu_si512(from.cast());
+            let lower = _mm512_or_si512(bytes, _mm512_set1_epi8(0x20));
+            _mm512_storeu_si512(to.cast(), lower);
+            let from_a = _mm512_sub_epi8(lower, _mm512_set1_epi8(b'a' as i8));
+            let from_0 = _mm512_sub_epi8(bytes, _mm512_set1_epi8(b'0' as i8));
+            let letter = _mm512_cmplt_epu8_mask(from_a, _mm512_set1_epi8(26));
+            let digit = _mm512_cmplt_epu8_mask(from_0, _mm512_set1_epi8(10));
+            Classes { word: letter | digit, non_ascii: _mm512_movepi8_mask(bytes) }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn min_affine(values: &[u32], a: u32, b: u32) -> u32 {
+        let (sixteens, rest) = values.as_chunks::<16>();
+        // SAFETY: AVX-512 is there; loads are of whole chunks, the last one is masked to `rest`.
+        unsafe {
+            let (factor, offset) = (_mm512_set1_epi32(a as i32), _mm512_set1_epi32(b as i32));
+            let mut least = _mm512_set1_epi32(-1);
+            for sixteen in sixteens {
+                let x = _mm512_loadu_si512(sixteen.as_ptr().cast());
+                least = _mm512_min_epu32(least, _mm512_add_epi32(_mm512_mullo_epi32(x, factor), offset));
+            }
+            let mask = (1u16 << rest.len()) - 1;
+            let x = _mm512_maskz_loadu_epi32(mask, rest.as_ptr().cast());
+            let last = _mm512_add_epi32(_mm512_mullo_epi32(x, factor), offset);
+            _mm512_reduce_min_epu32(_mm512_mask_min_epu32(least, mask, least, last))
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The instruction sets of the hot loops, and the choice among them at run time.
+//!
+//! A hot loop is written once, generic over [`Vector`], and compiled once for each instruction set by
+//! [`multiversion!`]; so the twins cannot drift apart, and a portable wheel runs the same code as one built for
+//! the machine. Only the few operations of [`Vector`] exist once per instruction set; property tests hold every
+//! implementation against [`Scalar`].
+//!
+//! | set | processors | what it needs |
+//! |---|---|---|
+//! | scalar | all | nothing |
+//! | AVX2 | x86-64 since 2013 (Intel), 2015 (AMD) | avx2, bmi1, bmi2, lzcnt, popcnt |
+//! | AVX-512 | Intel servers since 2017, AMD Zen 4 and later | the same and avx512f, avx512bw, avx512vl |
+//! | NEON | every 64-bit ARM | nothing beyond the baseline |
+
+mod scalar;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+
+pub(crate) use scalar::Scalar;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512::Avx512;
+#[cfg(target_arch = "aarch64")]
+pub(crate) use neon::Neon;
+
+/// Bytes that one [`Vector::classify`] looks at.
+pub(crate) const BLOCK: usize = 64;
+
+/// What a block of text is made of: one bit a byte, the first byte in the lowest bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Classes {
+    /// ASCII letters and digits. Undefined where `non_ascii` is set.
+    pub(crate) word: u64,
+    /// Bytes of 0x80 and above.
+    pub(crate) non_ascii: u64,
+}
+
+/// The operations that exist once per instruction set.
+pub(crate) trait Vector {
+    /// Classifies 64 bytes and writes them to `to` with ASCII letters in lower case. Other bytes that are no
+    /// digits arrive changed; nobody reads them.
+    ///
+    /// # Safety
+    /// `from` is readable and `to` writable for 64 bytes; the processor has the instruction set.
+    unsafe fn classify(from: *const u8, to: *mut u8) -> Classes;
+
+    /// The least of `a * x + b` (mod 2^32) over `values`; `u32::MAX` if there are none.
+    ///
+    /// # Safety
+    /// The processor has the instruction set.
+    unsafe fn min_affine(values: &[u32], a: u32, b: u32) -> u32;
+}
+
+/// An instruction set that this processor has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InstructionSet {
+    Scalar,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+}
+
+impl InstructionSet {
+    /// All that this processor has, the slowest first.
+    pub(crate) fn available() -> Vec<Self> {
+        let mut sets = vec![Self::Scalar];
+        #[cfg(target_arch = "x86_64")]
+        {
+            let avx2 = is_x86_feature_detected!("avx2")
+                && is_x86_feature_detected!("bmi1")
+                && is_x86_feature_detected!("bmi2")
+                && is_x86_feature_detected!("lzcnt")
+                && is_x86_feature_detected!("popcnt");
+            if avx2 {
+                sets.push(Self::Avx2);
+            }
+            let avx512 = is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512vl");
+            if avx2 && avx512 {
+                sets.push(Self::Avx512);
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        sets.push(Self::Neon);
+        sets
+    }
+
+    /// The fastest that this processor has.
+    pub(crate) fn best() -> Self {
+        Self::available().pop().unwrap_or(Self::Scalar)
+    }
+
+    /// Its name, for reports.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => "neon",
+        }
+    }
+}
+
+/// The name of the instruction set that the hot loops use on this processor.
+#[must_use]
+pub fn instruction_set() -> &'static str {
+    InstructionSet::best().name()
+}
+
+/// Compiles a function that is generic over [`Vector`] once per instruction set, and defines the function that
+/// calls the right one. The generic function and all it calls must be `#[inline(always)]`.
+macro_rules! multiversion {
+    (
+        $(#[$doc:meta])*
+        $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = $generic:path;
+    ) => {
+        $(#[$doc])*
+        $vis fn $name(set: crate::kernels::InstructionSet, $($arg: $ty),*) $(-> $ret)? {
+            use crate::kernels::{self, InstructionSet};
+            use $generic as generic;
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+            fn avx2($($arg: $ty),*) $(-> $ret)? {
+                generic::<kernels::Avx2>($($arg),*)
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2,bmi1,bmi2,lzcnt,popcnt")]
+            fn avx512($($arg: $ty),*) $(-> $ret)? {
+                generic::<kernels::Avx512>($($arg),*)
+            }
+            match set {
+                InstructionSet::Scalar => generic::<kernels::Scalar>($($arg),*),
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: the value exists only where `available` saw the features.
+                InstructionSet::Avx2 => unsafe { avx2($($arg),*) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: the value exists only where `available` saw the features.
+                InstructionSet::Avx512 => unsafe { avx512($($arg),*) },
+                #[cfg(target_arch = "aarch64")]
+                InstructionSet::Neon => generic::<kernels::Neon>($($arg),*),
+            }
+        }
+    };
+}
+pub(crate) use multiversion;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! NEON: 16 bytes or four numbers at a time.
+
+use std::arch::aarch64::{
+    uint8x16_t, vaddv_u8, vandq_u8, vcltq_u8, vcgeq_u8, vdupq_n_u8, vdupq_n_u32, vget_high_u8, vget_low_u8, vld1q_u8,
+    vld1q_u32, vminq_u32, vminvq_u32, vmlaq_u32, vorrq_u8, vst1q_u8, vsubq_u8,
+};
+
+use super::{Classes, Scalar, Vector};
+
+/// The vector unit of every 64-bit ARM processor.
+pub(crate) struct Neon;
+
+/// One bit a byte: the weights of the eight bytes of each half are summed.
+#[inline(always)]
+unsafe fn mask(bytes: uint8x16_t) -> u64 {
+    const WEIGHTS: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];
+    // SAFETY: NEON is part of the baseline; the load is of the constant's 16 bytes.
+    unsafe {
+        let weighed = vandq_u8(bytes, vld1q_u8(WEIGHTS.as_ptr()));
+        u64::from(vaddv_u8(vget_low_u8(weighed))) | u64::from(vaddv_u8(vget_high_u8(weighed))) << 8
+    }
+}
+
+impl Vector for Neon {
+    #[inline(always)]
+    unsafe fn classify(from: *const u8, to: *mut u8) -> Classes {
+        let mut classes = Classes { word: 0, non_ascii: 0 };
+        for quarter in 0..4 {
+            // SAFETY: the caller vouches for 64 bytes on both sides.
+            unsafe {
+                let bytes = vld1q_u8(from.add(16 * quarter));
+                let lower = vorrq_u8(bytes, vdupq_n_u8(0x20));
+                vst1q_u8(to.add(16 * quarter), lower);
+                let letter = vcltq_u8(vsubq_u8(lower, vdupq_n_u8(b'a')), vdupq_n_u8(26));
+                let digit = vcltq_u8(vsubq_u8(bytes, vdupq_n_u8(b'0')), vdupq_n_u8(10));
+                classes.word |= mask(vorrq_u8(letter, digit)) << (16 * quarter);
+                classes.non_ascii |= mask(vcgeq_u8(bytes, vdupq_n_u8(0x80))) << (16 * quarter);
+            }
+        }
+        classes
+    }
+
+    #[inline(always)]
+    unsafe fn min_affine(values: &[u32], a: u32, b: u32) -> u32 {
+        let (fours, rest) = values.as_chunks::<4>();
+        // SAFETY: NEON is part of the baseline; every load is of the four numbers of one chunk.
+        let least = unsafe {
+            let (factor, offset) = (vdupq_n_u32(a), vdupq_n_u32(b));
+            let mut least = vdupq_n_u32(u32::MAX);
+            for four in fours {
+                least = vminq_u32(least, vmlaq_u32(offset, vld1q_u32(four.as_ptr()), factor));
+            }
+            vminvq_u32(least)
+        };
+        // SAFETY: plain Rust.
+        least.min(unsafe { Scalar::min_affine(rest, a, b) })
+    }
+}

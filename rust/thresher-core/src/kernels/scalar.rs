@@ -1,0 +1,27 @@
+//! The portable twin: plain Rust, the definition that all others are held against.
+
+use super::{BLOCK, Classes, Vector};
+
+/// Plain Rust, one byte or number at a time.
+pub(crate) struct Scalar;
+
+impl Vector for Scalar {
+    #[inline(always)]
+    unsafe fn classify(from: *const u8, to: *mut u8) -> Classes {
+        let mut classes = Classes { word: 0, non_ascii: 0 };
+        for i in 0..BLOCK {
+            // SAFETY: the caller vouches for 64 bytes on both sides.
+            let byte = unsafe { *from.add(i) };
+            // SAFETY: as above.
+            unsafe { *to.add(i) = byte | 0x20 };
+            classes.word |= u64::from(byte.is_ascii_alphanumeric()) << i;
+            classes.non_ascii |= u64::from(byte >> 7) << i;
+        }
+        classes
+    }
+
+    #[inline(always)]
+    unsafe fn min_affine(values: &[u32], a: u32, b: u32) -> u32 {
+        values.iter().map(|x| x.wrapping_mul(a).wrapping_add(b)).min().unwrap_or(u32::MAX)
+    }
+}

@@ -1,0 +1,61 @@
+//! Every instruction set that this processor has, against the scalar twin.
+
+use proptest::prelude::*;
+
+use super::{BLOCK, Classes, InstructionSet, Vector, multiversion};
+
+#[inline(always)]
+fn classify_with<V: Vector>(from: &[u8; BLOCK], to: &mut [u8; BLOCK]) -> Classes {
+    // SAFETY: both sides are 64 bytes long; `multiversion!` enables the instruction set.
+    unsafe { V::classify(from.as_ptr(), to.as_mut_ptr()) }
+}
+
+#[inline(always)]
+fn min_affine_with<V: Vector>(values: &[u32], a: u32, b: u32) -> u32 {
+    // SAFETY: `multiversion!` enables the instruction set.
+    unsafe { V::min_affine(values, a, b) }
+}
+
+multiversion! {
+    fn classify(from: &[u8; BLOCK], to: &mut [u8; BLOCK]) -> Classes = self::classify_with;
+}
+multiversion! {
+    fn min_affine(values: &[u32], a: u32, b: u32) -> u32 = self::min_affine_with;
+}
+
+/// What a reader of `classify` may look at: word bits and word bytes of ASCII, and the non-ASCII bits.
+fn seen(set: InstructionSet, from: &[u8; BLOCK]) -> (u64, u64, Vec<u8>) {
+    let mut to = [0; BLOCK];
+    let classes = classify(set, from, &mut to);
+    let word = classes.word & !classes.non_ascii;
+    (word, classes.non_ascii, (0..BLOCK).filter(|i| word >> i & 1 == 1).map(|i| to[i]).collect())
+}
+
+#[test]
+fn every_byte_is_classified_as_the_standard_library_says() {
+    for set in InstructionSet::available() {
+        for byte in 0..=255u8 {
+            let (word, wide, text) = seen(set, &[byte; BLOCK]);
+            assert_eq!(word != 0, byte.is_ascii_alphanumeric(), "{set:?} {byte}");
+            assert_eq!(wide != 0, !byte.is_ascii(), "{set:?} {byte}");
+            assert!(text.iter().all(|&b| b == byte.to_ascii_lowercase()), "{set:?} {byte}");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn twins_classify_alike(bytes in prop::array::uniform32(any::<[u8; 2]>())) {
+        let block: [u8; BLOCK] = bytes.as_flattened().try_into().unwrap();
+        for set in InstructionSet::available() {
+            prop_assert_eq!(seen(set, &block), seen(InstructionSet::Scalar, &block));
+        }
+    }
+
+    #[test]
+    fn twins_find_the_same_minimum(values in prop::collection::vec(any::<u32>(), 0..100), a: u32, b: u32) {
+        for set in InstructionSet::available() {
+            prop_assert_eq!(min_affine(set, &values, a, b), min_affine(InstructionSet::Scalar, &values, a, b));
+        }
+    }
+}

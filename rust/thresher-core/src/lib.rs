@@ -1,0 +1,38 @@
+//! The algorithms of thresher, and nothing else: no file, no Python, no printing, no environment, no global state.
+//!
+//! ```text
+//! text -> words -> shingles -> signature -> bands -> buckets -> clusters -> exact resolution
+//!         text     shingle     minhash      lsh                 cluster     resolve
+//! ```
+//!
+//! Each stage is a function over borrowed data: of one document (sign), of one partition of band keys (group), of one
+//! cluster (resolve). [`dedup`] runs them over texts in memory; a run over files calls the same ones.
+
+pub mod cluster;
+pub mod column;
+pub mod dedup;
+pub mod error;
+pub mod exact;
+pub mod hash;
+mod kernels;
+pub mod lsh;
+pub mod minhash;
+pub mod observe;
+pub mod outcome;
+pub mod params;
+pub mod precedence;
+pub mod resolve;
+pub mod shingle;
+pub mod signatures;
+mod text;
+
+pub use dedup::{DedupConfig, dedup};
+pub use error::{Error, Result};
+pub use kernels::instruction_set;
+pub use minhash::{Signer, sign_all};
+pub use observe::{Observer, Unobserved};
+pub use outcome::{Evidence, Outcome, RemovalReason, Summary, Tally, Timings};
+pub use params::{Banding, Keep, NumHashes, ShingleSpec, ShingleUnit, Threshold};
+pub use precedence::{Precedence, Rank};
+pub use shingle::Shingler;
+pub use signatures::SignatureMatrix;

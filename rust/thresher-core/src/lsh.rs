@@ -1,0 +1,256 @@
+//! Bands and buckets: documents that agree on all rows of a band become candidates.
+//!
+//! A band of a signature is folded to a 64-bit key. The records (key, document) of one *partition* (a band in memory,
+//! a range of keys on disk) are grouped by key in linear time: scattered by their high bits into parts that
+//! fit the cache, then grouped there by a small hash table. Buckets of one document vanish. No pair is ever
+//! formed here, so a bucket of a million documents costs a million steps.
+//!
+//! Indyk and Motwani 1998; the band form is that of *Mining of Massive Datasets*, ch. 3. Memory 12 bytes a
+//! record, twice that while a partition is grouped.
+
+use crate::hash::{K0, K1, mum};
+use crate::params::Banding;
+
+/// Records that one part of a partition should hold: with its table it stays in the second-level cache.
+const PART: usize = 8192;
+
+impl Banding {
+    /// Writes the key of each band of `signature` to `keys`.
+    ///
+    /// # Panics
+    /// In debug builds, if `keys` has another length than the number of bands.
+    pub fn keys_into(self, signature: &[u32], keys: &mut [u64]) {
+        debug_assert_eq!(keys.len(), self.bands());
+        for (index, (key, rows)) in keys.iter_mut().zip(signature.chunks_exact(self.rows())).enumerate() {
+            let seed = (index as u64 + 1).wrapping_mul(K0);
+            *key = rows.chunks(2).fold(seed, |state, pair| {
+                let high = pair.get(1).map_or(0, |&lane| u64::from(lane) << 32);
+                mum(state ^ (u64::from(pair[0]) | high), K1)
+            });
+        }
+    }
+}
+
+/// Band keys of many documents, one column a band.
+#[derive(Debug, Default)]
+pub struct BandTable {
+    columns: Vec<Vec<u64>>,
+    /// The document of each row.
+    docs: Vec<u32>,
+}
+
+impl BandTable {
+    /// An empty table for `bands` bands.
+    #[must_use]
+    pub fn new(bands: usize) -> Self {
+        Self { columns: vec![Vec::new(); bands], docs: Vec::new() }
+    }
+
+    /// Appends rows: `keys` is row-major, one row for each of `docs`. A document may have one row in all.
+    ///
+    /// # Panics
+    /// In debug builds, if the lengths do not fit.
+    pub fn append(&mut self, docs: &[u32], keys: &[u64]) {
+        let bands = self.columns.len();
+        debug_assert_eq!(docs.len() * bands, keys.len());
+        self.docs.extend_from_slice(docs);
+        for (band, column) in self.columns.iter_mut().enumerate() {
+            column.extend(keys[band.min(keys.len())..].iter().step_by(bands));
+        }
+    }
+
+    /// Number of documents.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.docs.len()
+    }
+
+    /// Whether there is no document.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.docs.is_empty()
+    }
+
+    /// The partitions, each to be given to [`group`] with [`BandTable::docs`].
+    #[must_use]
+    pub fn partitions(&self) -> &[Vec<u64>] {
+        &self.columns
+    }
+
+    /// The documents, in the order of every partition.
+    #[must_use]
+    pub fn docs(&self) -> &[u32] {
+        &self.docs
+    }
+}
+
+/// Buckets of two or more documents, in compressed rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Buckets {
+    ends: Vec<usize>,
+    members: Vec<u32>,
+}
+
+impl Buckets {
+    /// The buckets, each with its documents in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = &[u32]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| &self.members[start..end])
+    }
+
+    /// Number of buckets.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is no bucket.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+}
+
+/// Groups the records of one partition by key.
+///
+/// Time O(n); the buckets come in an order that depends on the records alone, and so do their members.
+///
+/// # Panics
+/// In debug builds, if there are not as many keys as documents.
+#[must_use]
+pub fn group(keys: &[u64], docs: &[u32]) -> Buckets {
+    debug_assert_eq!(keys.len(), docs.len());
+    let mut buckets = Buckets::default();
+    let mut grouper = Grouper::default();
+    let part_bits = (keys.len() / PART).next_power_of_two().trailing_zeros();
+    if part_bits == 0 {
+        let records: Vec<(u64, u32)> = keys.iter().copied().zip(docs.iter().copied()).collect();
+        grouper.group(&records, &mut buckets);
+        return buckets;
+    }
+    let part_of = |key: u64| (key >> (64 - part_bits)) as usize;
+    let mut starts = vec![0usize; (1 << part_bits) + 1];
+    for &key in keys {
+        starts[part_of(key) + 1] += 1;
+    }
+    for part in 1..starts.len() {
+        starts[part] += starts[part - 1];
+    }
+    let mut places = starts.clone();
+    let mut records = vec![(0, 0); keys.len()];
+    for (&key, &doc) in keys.iter().zip(docs) {
+        let place = &mut places[part_of(key)];
+        records[*place] = (key, doc);
+        *place += 1;
+    }
+    for part in starts.windows(2) {
+        grouper.group(&records[part[0]..part[1]], &mut buckets);
+    }
+    buckets
+}
+
+/// The hash table of one part, reused for the next.
+#[derive(Default)]
+struct Grouper {
+    /// Index of a bucket's first record, plus one; 0 for a free place. A power of two long.
+    table: Vec<u32>,
+    /// For each record, the first one with its key.
+    first: Vec<u32>,
+    /// For a first record: how many there are, then where its next member goes.
+    count: Vec<usize>,
+}
+
+impl Grouper {
+    fn group(&mut self, records: &[(u64, u32)], buckets: &mut Buckets) {
+        let mask = (2 * records.len()).next_power_of_two() - 1;
+        self.table.clear();
+        self.table.resize(mask + 1, 0);
+        self.first.clear();
+        self.count.clear();
+        self.count.resize(records.len(), 0);
+        for (index, &(key, _)) in records.iter().enumerate() {
+            let mut place = key as usize & mask;
+            let first = loop {
+                match self.table[place] {
+                    0 => {
+                        self.table[place] = index as u32 + 1;
+                        break index;
+                    }
+                    taken if records[taken as usize - 1].0 == key => break taken as usize - 1,
+                    _ => place = (place + 1) & mask,
+                }
+            };
+            self.first.push(first as u32);
+            self.count[first] += 1;
+        }
+        let known = buckets.ends.len();
+        for (index, &(_, doc)) in records.iter().enumerate() {
+            let first = self.first[index] as usize;
+            if first == index {
+                let size = self.count[index];
+                if size == 1 {
+                    continue;
+                }
+                self.count[index] = buckets.members.len();
+                buckets.members.resize(buckets.members.len() + size, 0);
+                buckets.ends.push(buckets.members.len());
+            }
+            buckets.members[self.count[first]] = doc;
+            self.count[first] += 1;
+        }
+        let mut start = if known == 0 { 0 } else { buckets.ends[known - 1] };
+        for &end in &buckets.ends[known..] {
+            buckets.members[start..end].sort_unstable();
+            start = end;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn naive(keys: &[u64], docs: &[u32]) -> Vec<Vec<u32>> {
+        let mut by_key: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
+        for (&key, &doc) in keys.iter().zip(docs) {
+            by_key.entry(key).or_default().push(doc);
+        }
+        let mut buckets: Vec<Vec<u32>> = by_key.into_values().filter(|bucket| bucket.len() > 1).collect();
+        buckets.iter_mut().for_each(|bucket| bucket.sort_unstable());
+        buckets.sort();
+        buckets
+    }
+
+    fn grouped(keys: &[u64], docs: &[u32]) -> Vec<Vec<u32>> {
+        let mut buckets: Vec<Vec<u32>> = group(keys, docs).iter().map(<[u32]>::to_vec).collect();
+        buckets.sort();
+        buckets
+    }
+
+    proptest! {
+        #[test]
+        fn grouping_equals_the_naive_one(keys in prop::collection::vec(0..40u64, 0..200), spread: u64) {
+            let keys: Vec<u64> = keys.into_iter().map(|key| key.wrapping_mul(spread | 1)).collect();
+            let docs: Vec<u32> = (0..keys.len() as u32).rev().collect();
+            prop_assert_eq!(grouped(&keys, &docs), naive(&keys, &docs));
+        }
+    }
+
+    #[test]
+    fn many_parts_group_like_one() {
+        let keys: Vec<u64> = (0..100_000u64).map(|i| crate::hash::splitmix64(i % 70_000)).collect();
+        let docs: Vec<u32> = (0..keys.len() as u32).collect();
+        assert_eq!(grouped(&keys, &docs), naive(&keys, &docs));
+    }
+
+    #[test]
+    fn one_bucket_of_all_documents_is_one_bucket() {
+        let docs: Vec<u32> = (0..300_000).collect();
+        let buckets = group(&vec![7; docs.len()], &docs);
+        assert_eq!(buckets.iter().collect::<Vec<_>>(), [docs.as_slice()]);
+    }
+}

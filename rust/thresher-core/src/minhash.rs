@@ -1,0 +1,226 @@
+//! MinHash signatures: one pass over the text, whatever the number of lanes.
+//!
+//! Each shingle falls into one lane (its high bits choose) and the least value (its low 32 bits) stays: one-permutation
+//! hashing (Li, Owen, Zhang 2012). Lanes that no shingle fell into are then filled by a permutation of their own,
+//! `min(a*x + b)` over all shingles, as classic MinHash fills every lane (Broder 1997).
+//!
+//! Every lane of two documents agrees with probability exactly their Jaccard similarity: if the union of both falls into a
+//! lane, the least of it decides; if nothing of it does, the lane's own permutation does; and a lane that only
+//! one of them fills differs, as it must. Short documents are thus sketched by k permutations, long ones by one, and the
+//! estimate is never less concentrated than k-mins; plain one-permutation sketches, which copy
+//! neighbours into empty lanes, lose pairs of short documents. (The same idea as the rounds of fast similarity sketching,
+//! Dahlgaard, Knudsen, Thorup 2017, with the vector unit doing all rounds after the first at once.)
+//!
+//! Time O(t + k) for t shingles when t is well above k ln k, at most k/8 vector steps a shingle below. The shingle
+//! behind a lane has 64 bits: 32 chose among lanes, 32 stay, so the million shingles of a book do not collide.
+
+use rayon::prelude::*;
+
+use crate::error::Result;
+use crate::hash::splitmix64;
+use crate::kernels::{InstructionSet, Vector, multiversion};
+use crate::observe::{Observer, check};
+use crate::params::{NumHashes, ShingleSpec};
+use crate::shingle::{Buffers, ShingleSink};
+use crate::signatures::SignatureMatrix;
+
+/// The lane value of a document without shingles.
+pub(crate) const EMPTY: u32 = u32::MAX;
+
+/// Documents that one task signs.
+const TASK_DOCS: usize = 256;
+/// Bytes of text after which a task ends early.
+const TASK_BYTES: usize = 1 << 20;
+
+/// Signs documents. Holds the buffers of one thread: make one a thread.
+#[derive(Debug)]
+pub struct Signer {
+    set: InstructionSet,
+    sketch: Sketch,
+    buffers: Buffers,
+}
+
+/// Lanes under construction.
+#[derive(Debug)]
+struct Sketch {
+    lanes: Box<[u32]>,
+    /// Factor (odd) and offset of each lane's own permutation.
+    permutations: Box<[(u32, u32)]>,
+    /// The low halves of the first shingles, for the lanes that stay empty.
+    values: Box<[u32]>,
+    num_shingles: usize,
+}
+
+impl ShingleSink for Sketch {
+    #[inline(always)]
+    fn take(&mut self, shingle: u64) {
+        let value = shingle as u32;
+        let slot = ((shingle >> 32) * self.lanes.len() as u64) >> 32;
+        // SAFETY: `shingle >> 32` is below 2^32, so the slot is below the number of lanes.
+        let lane = unsafe { self.lanes.get_unchecked_mut(slot as usize) };
+        *lane = value.min(*lane);
+        if let Some(place) = self.values.get_mut(self.num_shingles) {
+            *place = value;
+        }
+        self.num_shingles += 1;
+    }
+}
+
+/// Fills the empty lanes of a document that was too long for `Sketch::values`, a chunk at a time.
+struct Refill<'a> {
+    lanes: &'a mut [(u32, u32, u32)],
+    values: &'a mut [u32],
+    used: usize,
+    fold: fn(&mut [(u32, u32, u32)], &[u32]),
+}
+
+impl ShingleSink for Refill<'_> {
+    #[inline(always)]
+    fn take(&mut self, shingle: u64) {
+        self.values[self.used] = shingle as u32;
+        self.used += 1;
+        if self.used == self.values.len() {
+            (self.fold)(self.lanes, self.values);
+            self.used = 0;
+        }
+    }
+}
+
+/// Lowers each `(factor, offset, least)` to its least value over `values`.
+#[inline(always)]
+fn fold_with<V: Vector>(lanes: &mut [(u32, u32, u32)], values: &[u32]) {
+    for (factor, offset, least) in lanes {
+        // SAFETY: the caller was compiled for the instruction set of `V`.
+        *least = (*least).min(unsafe { V::min_affine(values, *factor, *offset) });
+    }
+}
+
+#[inline(always)]
+fn sign_with<V: Vector>(buffers: &mut Buffers, sketch: &mut Sketch, text: &str) {
+    sketch.lanes.fill(EMPTY);
+    sketch.num_shingles = 0;
+    buffers.shingles::<V, _>(text, sketch);
+    if sketch.num_shingles <= sketch.values.len() {
+        let values = &sketch.values[..sketch.num_shingles];
+        for (lane, &(factor, offset)) in sketch.lanes.iter_mut().zip(&sketch.permutations) {
+            if *lane == EMPTY {
+                // SAFETY: the caller was compiled for the instruction set of `V`.
+                *lane = unsafe { V::min_affine(values, factor, offset) };
+            }
+        }
+    } else if sketch.lanes.contains(&EMPTY) {
+        refill::<V>(buffers, sketch, text);
+    }
+}
+
+/// A long document that left lanes empty repeats itself a great deal; it is read once more.
+#[inline(always)]
+fn refill<V: Vector>(buffers: &mut Buffers, sketch: &mut Sketch, text: &str) {
+    let empty: Vec<usize> = (0..sketch.lanes.len()).filter(|&i| sketch.lanes[i] == EMPTY).collect();
+    let mut lanes: Vec<(u32, u32, u32)> =
+        empty.iter().map(|&i| (sketch.permutations[i].0, sketch.permutations[i].1, EMPTY)).collect();
+    let mut sink = Refill { lanes: &mut lanes, values: &mut sketch.values, used: 0, fold: fold_with::<V> };
+    buffers.shingles::<V, _>(text, &mut sink);
+    let used = sink.used;
+    fold_with::<V>(&mut lanes, &sketch.values[..used]);
+    for (&i, lane) in empty.iter().zip(&lanes) {
+        sketch.lanes[i] = lane.2;
+    }
+}
+
+multiversion! {
+    fn sign(buffers: &mut Buffers, sketch: &mut Sketch, text: &str) = self::sign_with;
+}
+
+impl Signer {
+    /// A signer with the fastest kernels that this processor has.
+    #[must_use]
+    pub fn new(spec: ShingleSpec, num_hashes: NumHashes) -> Self {
+        Self::with_set(spec, num_hashes, InstructionSet::best())
+    }
+
+    pub(crate) fn with_set(spec: ShingleSpec, num_hashes: NumHashes, set: InstructionSet) -> Self {
+        let k = num_hashes.get();
+        let permutation = |lane: usize| {
+            let bits = splitmix64(lane as u64);
+            (bits as u32 | 1, (bits >> 32) as u32)
+        };
+        let sketch = Sketch {
+            lanes: vec![EMPTY; k].into_boxed_slice(),
+            permutations: (0..k).map(permutation).collect(),
+            // A document this long leaves a lane empty once in 100,000 unless it repeats itself.
+            values: vec![0; 16 * k.max(16)].into_boxed_slice(),
+            num_shingles: 0,
+        };
+        Self { set, sketch, buffers: Buffers::new(spec) }
+    }
+
+    /// The signature of `text`, or none if it has no word. Valid until the next call.
+    ///
+    /// ```
+    /// use thresher_core::{NumHashes, ShingleSpec, Signer};
+    /// let mut signer = Signer::new(ShingleSpec::default(), NumHashes::default());
+    /// assert_eq!(signer.sign("a b c").map(<[u32]>::len), Some(128));
+    /// assert_eq!(signer.sign("..."), None);
+    /// ```
+    pub fn sign(&mut self, text: &str) -> Option<&[u32]> {
+        sign(self.set, &mut self.buffers, &mut self.sketch, text);
+        (self.sketch.num_shingles > 0).then_some(&self.sketch.lanes)
+    }
+}
+
+/// Consecutive ranges of `texts` of about equal work, whatever the number of threads.
+pub(crate) fn tasks(texts: &[Option<&str>]) -> Vec<std::ops::Range<usize>> {
+    let mut tasks = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (index, text) in texts.iter().enumerate() {
+        bytes += text.map_or(0, str::len);
+        if index + 1 - start == TASK_DOCS || bytes >= TASK_BYTES || index + 1 == texts.len() {
+            tasks.push(start..index + 1);
+            (start, bytes) = (index + 1, 0);
+        }
+    }
+    tasks
+}
+
+/// The signatures of many documents, on the threads of the current rayon pool.
+///
+/// A null text has a null signature; a text without a word has one of `u32::MAX` throughout. The result does
+/// not depend on the number of threads.
+///
+/// # Errors
+/// `Error::Cancelled` when the observer asks for it.
+pub fn sign_all(
+    texts: &[Option<&str>],
+    spec: ShingleSpec,
+    num_hashes: NumHashes,
+    observer: &dyn Observer,
+) -> Result<SignatureMatrix> {
+    let k = num_hashes.get();
+    let mut lanes = vec![EMPTY; texts.len() * k];
+    let mut rows = lanes.as_mut_slice();
+    let mut work = Vec::new();
+    for task in tasks(texts) {
+        let (head, tail) = std::mem::take(&mut rows).split_at_mut(task.len() * k);
+        work.push((&texts[task], head));
+        rows = tail;
+    }
+    work.into_par_iter().try_for_each_init(
+        || Signer::new(spec, num_hashes),
+        |signer, (texts, rows)| {
+            check(observer)?;
+            for (text, row) in texts.iter().zip(rows.chunks_exact_mut(k)) {
+                if let Some(signature) = text.and_then(|text| signer.sign(text)) {
+                    row.copy_from_slice(signature);
+                }
+            }
+            observer.advance(texts.len() as u64, texts.iter().flatten().map(|t| t.len() as u64).sum());
+            Ok(())
+        },
+    )?;
+    let valid = texts.iter().map(Option::is_some).collect();
+    Ok(SignatureMatrix::new(num_hashes, lanes, valid))
+}
+
+#[cfg(test)]
+mod tests;

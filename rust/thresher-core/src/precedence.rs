@@ -1,0 +1,135 @@
+//! Which of two duplicates stays: the keep policies as an order of documents.
+
+use std::cmp::Ordering;
+
+use crate::params::Keep;
+
+/// The value of a rank field, for the policies `max` and `min`.
+///
+/// Numbers compare by value, texts byte by byte (so ISO 8601 dates compare by time), and every number comes
+/// before every text.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Rank {
+    /// No value, or NaN: never preferred.
+    #[default]
+    Missing,
+    /// A whole number.
+    Int(i128),
+    /// Any other number.
+    Float(f64),
+    /// A text.
+    Text(Box<str>),
+}
+
+impl Rank {
+    fn is_missing(&self) -> bool {
+        match self {
+            Self::Missing => true,
+            Self::Float(x) => x.is_nan(),
+            _ => false,
+        }
+    }
+
+    /// Order of two present ranks.
+    fn order(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Text(a), Self::Text(b)) => a.cmp(b),
+            (Self::Text(_), _) => Ordering::Greater,
+            (_, Self::Text(_)) => Ordering::Less,
+            (Self::Int(a), Self::Int(b)) => a.cmp(b),
+            (a, b) => a.as_float().total_cmp(&b.as_float()),
+        }
+    }
+
+    fn as_float(&self) -> f64 {
+        match self {
+            Self::Int(x) => *x as f64,
+            // Both zeros are one number.
+            Self::Float(x) => *x + 0.0,
+            Self::Missing | Self::Text(_) => f64::NAN,
+        }
+    }
+}
+
+/// The order in which documents are considered: the earlier one of two duplicates stays.
+#[derive(Clone, Copy, Debug)]
+pub enum Precedence<'a> {
+    /// Input order.
+    First,
+    /// More bytes first; the slice holds the bytes of each document.
+    Longest(&'a [u64]),
+    /// Fewer bytes first.
+    Shortest(&'a [u64]),
+    /// Greater rank first.
+    Max(&'a [Rank]),
+    /// Lesser rank first.
+    Min(&'a [Rank]),
+}
+
+impl<'a> Precedence<'a> {
+    /// The order of a policy over documents with these lengths and ranks; what the policy does not look at
+    /// may be empty.
+    #[must_use]
+    pub fn new(keep: Keep, lengths: &'a [u64], ranks: &'a [Rank]) -> Self {
+        match keep {
+            Keep::First => Self::First,
+            Keep::Longest => Self::Longest(lengths),
+            Keep::Shortest => Self::Shortest(lengths),
+            Keep::Max => Self::Max(ranks),
+            Keep::Min => Self::Min(ranks),
+        }
+    }
+
+    /// `Less` if `a` is to be kept rather than `b`. Ties go by input order, so the order is total.
+    #[must_use]
+    pub fn compare(self, a: u32, b: u32) -> Ordering {
+        let (i, j) = (a as usize, b as usize);
+        let by_policy = match self {
+            Self::First => Ordering::Equal,
+            Self::Longest(lengths) => lengths[j].cmp(&lengths[i]),
+            Self::Shortest(lengths) => lengths[i].cmp(&lengths[j]),
+            Self::Max(ranks) => by_rank(&ranks[i], &ranks[j], Ordering::reverse),
+            Self::Min(ranks) => by_rank(&ranks[i], &ranks[j], std::convert::identity),
+        };
+        by_policy.then(a.cmp(&b))
+    }
+}
+
+fn by_rank(a: &Rank, b: &Rank, direction: fn(Ordering) -> Ordering) -> Ordering {
+    match (a.is_missing(), b.is_missing()) {
+        (false, false) => direction(a.order(b)),
+        (a, b) => a.cmp(&b),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sorted(precedence: Precedence<'_>, n_docs: u32) -> Vec<u32> {
+        let mut docs: Vec<u32> = (0..n_docs).collect();
+        docs.sort_by(|&a, &b| precedence.compare(a, b));
+        docs
+    }
+
+    #[test]
+    fn lengths_order_by_policy_and_ties_by_input() {
+        let lengths = [3, 9, 3, 1];
+        assert_eq!(sorted(Precedence::First, 4), [0, 1, 2, 3]);
+        assert_eq!(sorted(Precedence::Longest(&lengths), 4), [1, 0, 2, 3]);
+        assert_eq!(sorted(Precedence::Shortest(&lengths), 4), [3, 0, 2, 1]);
+    }
+
+    #[test]
+    fn missing_ranks_come_last_under_both_policies() {
+        let ranks = [Rank::Missing, Rank::Int(2), Rank::Float(f64::NAN), Rank::Float(2.5), Rank::Text("2024".into())];
+        assert_eq!(sorted(Precedence::Max(&ranks), 5), [4, 3, 1, 0, 2]);
+        assert_eq!(sorted(Precedence::Min(&ranks), 5), [1, 3, 4, 0, 2]);
+    }
+
+    #[test]
+    fn ranks_beyond_53_bits_are_told_apart() {
+        let ranks = [Rank::Int(9_007_199_254_740_992), Rank::Int(9_007_199_254_740_993)];
+        assert_eq!(sorted(Precedence::Max(&ranks), 2), [1, 0]);
+    }
+}

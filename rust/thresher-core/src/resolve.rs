@@ -1,0 +1,309 @@
+//! Verification: exact Jaccard decides, and only against a document that stays.
+//!
+//! The documents of a cluster are considered in keep order. One is removed if a document already *kept* that shares a
+//! bucket with it has an exact Jaccard similarity of at least the threshold, and names the most similar
+//! such document; otherwise it is kept. So there is no removal by a chain of neighbours and none on an estimate.
+//!
+//! The shingles of a cluster overlap a great deal, so each distinct one gets a small number from a hash table, once. A set is then
+//! a list of numbers, and the size of an intersection is a count of marks: no sorting, no merging. Time is linear
+//! in the shingles of the cluster plus, for each candidate pair, those of the kept document.
+//!
+//! A document is compared with at most [`MAX_CHECKS`] kept ones, those of its smallest buckets first: documents made from one
+//! template share giant buckets without being near-duplicates, and all pairs of 100,000 are out of reach.
+//! A true near-duplicate shares several buckets, so it is found among the small ones; the number of documents
+//! whose list was cut is reported.
+
+use std::collections::HashMap;
+
+use crate::cluster::Cluster;
+use crate::params::{Threshold, jaccard};
+use crate::precedence::Precedence;
+
+/// Kept documents that one document is compared with at most.
+pub const MAX_CHECKS: usize = 256;
+
+/// A document that goes, the kept one it duplicates, and their exact similarity.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Removal {
+    /// The removed document.
+    pub doc: u32,
+    /// The kept document.
+    pub duplicate_of: u32,
+    /// Exact Jaccard similarity of their shingle sets.
+    pub similarity: f64,
+}
+
+/// What a cluster's resolution cost and found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Resolution {
+    /// The documents that go, in keep order.
+    pub removals: Vec<Removal>,
+    /// Exact comparisons made.
+    pub checks: u64,
+    /// Documents with more than [`MAX_CHECKS`] candidates.
+    pub capped: u64,
+}
+
+/// Resolves one cluster. `shingles_of` appends the shingles of a document, in any order, repetitions
+/// allowed; it is called once a document, in keep order.
+///
+/// # Errors
+/// The first error of `shingles_of`.
+pub fn resolve<E>(
+    cluster: Cluster<'_>,
+    precedence: Precedence<'_>,
+    threshold: Threshold,
+    mut shingles_of: impl FnMut(u32, &mut Vec<u64>) -> Result<(), E>,
+) -> Result<Resolution, E> {
+    let mut order: Vec<u32> = (0..cluster.docs.len() as u32).collect();
+    order.sort_unstable_by(|&a, &b| precedence.compare(cluster.docs[a as usize], cluster.docs[b as usize]));
+    let mut candidates = Candidates::new(cluster);
+    let mut numbering = Numbering::default();
+    let mut resolution = Resolution::default();
+    let mut kept_sets: HashMap<u32, Box<[u32]>> = HashMap::new();
+    let (mut shingles, mut set) = (Vec::new(), Vec::new());
+    for &member in &order {
+        shingles.clear();
+        shingles_of(cluster.docs[member as usize], &mut shingles)?;
+        numbering.mark(&shingles, member, &mut set);
+        let (kept, capped) = candidates.kept_beside(member);
+        resolution.capped += u64::from(capped);
+        let mut best: Option<(f64, u32)> = None;
+        for &other in kept {
+            let other_set = &kept_sets[&other];
+            let (small, large) = (set.len().min(other_set.len()), set.len().max(other_set.len()));
+            if !threshold.reached(small, small, large) {
+                continue;
+            }
+            resolution.checks += 1;
+            let shared = numbering.count_marked(other_set, member);
+            if threshold.reached(shared, set.len(), other_set.len()) {
+                let similarity = jaccard(shared, set.len(), other_set.len());
+                let earlier = |best: u32| {
+                    let (a, b) = (cluster.docs[other as usize], cluster.docs[best as usize]);
+                    precedence.compare(a, b).is_lt()
+                };
+                if best.is_none_or(|(most, doc)| similarity > most || (similarity == most && earlier(doc))) {
+                    best = Some((similarity, other));
+                }
+            }
+        }
+        if let Some((similarity, other)) = best {
+            let (doc, duplicate_of) = (cluster.docs[member as usize], cluster.docs[other as usize]);
+            resolution.removals.push(Removal { doc, duplicate_of, similarity });
+        } else {
+            kept_sets.insert(member, set.as_slice().into());
+            candidates.keep(member);
+        }
+    }
+    Ok(resolution)
+}
+
+/// Small numbers for the distinct shingles of a cluster, and the last document that had each.
+#[derive(Default)]
+struct Numbering {
+    /// Open addressing: the shingle and its number plus one (0: free). A power of two long.
+    table: Vec<(u64, u32)>,
+    /// For each number, the last document marked, plus one.
+    marks: Vec<u32>,
+}
+
+impl Numbering {
+    /// Marks the shingles of `doc` and puts the numbers of the distinct ones into `set`.
+    fn mark(&mut self, shingles: &[u64], doc: u32, set: &mut Vec<u32>) {
+        set.clear();
+        self.reserve(shingles.len());
+        let mask = self.table.len() - 1;
+        for &shingle in shingles {
+            let mut place = shingle as usize & mask;
+            let number = loop {
+                let (key, number) = self.table[place];
+                if number == 0 {
+                    self.marks.push(0);
+                    let number = self.marks.len() as u32;
+                    self.table[place] = (shingle, number);
+                    break number;
+                }
+                if key == shingle {
+                    break number;
+                }
+                place = (place + 1) & mask;
+            };
+            let mark = &mut self.marks[number as usize - 1];
+            if *mark != doc + 1 {
+                *mark = doc + 1;
+                set.push(number - 1);
+            }
+        }
+    }
+
+    /// How many of the numbers in `set` are marked by `doc`, which was marked last.
+    fn count_marked(&self, set: &[u32], doc: u32) -> usize {
+        set.iter().filter(|&&number| self.marks[number as usize] == doc + 1).count()
+    }
+
+    /// Keeps the table at most half full with `more` new shingles.
+    fn reserve(&mut self, more: usize) {
+        let wanted = (2 * (self.marks.len() + more)).next_power_of_two().max(64);
+        if wanted <= self.table.len() {
+            return;
+        }
+        let old = std::mem::replace(&mut self.table, vec![(0, 0); wanted]);
+        for (key, number) in old.into_iter().filter(|entry| entry.1 != 0) {
+            let mut place = key as usize & (wanted - 1);
+            while self.table[place].1 != 0 {
+                place = (place + 1) & (wanted - 1);
+            }
+            self.table[place] = (key, number);
+        }
+    }
+}
+
+/// The kept documents that share a bucket with a given one. Documents are positions in the cluster.
+struct Candidates {
+    /// The buckets of each document, in compressed rows.
+    bucket_ends: Vec<usize>,
+    buckets: Vec<u32>,
+    /// The kept documents of each bucket.
+    kept: Vec<Vec<u32>>,
+    /// The last document for which a kept one was listed, plus one.
+    listed_for: Vec<u32>,
+    list: Vec<u32>,
+}
+
+impl Candidates {
+    fn new(cluster: Cluster<'_>) -> Self {
+        let n_docs = cluster.docs.len();
+        // Members of a bucket ascend as those of the cluster do, so one merge finds the positions of both.
+        let positions: HashMap<u32, u32> = cluster.docs.iter().copied().zip(0..).collect();
+        let local: Vec<Vec<u32>> =
+            cluster.buckets().iter().map(|bucket| bucket.iter().map(|doc| positions[doc]).collect()).collect();
+        let mut bucket_ends = vec![0usize; n_docs + 1];
+        for &doc in local.iter().flatten() {
+            bucket_ends[doc as usize + 1] += 1;
+        }
+        for doc in 0..n_docs {
+            bucket_ends[doc + 1] += bucket_ends[doc];
+        }
+        let mut buckets = vec![0; bucket_ends[n_docs]];
+        for (bucket, docs) in local.iter().enumerate() {
+            for &doc in docs {
+                let place = &mut bucket_ends[doc as usize];
+                buckets[*place] = bucket as u32;
+                *place += 1;
+            }
+        }
+        Self { bucket_ends, buckets, kept: vec![Vec::new(); local.len()], listed_for: vec![0; n_docs], list: Vec::new() }
+    }
+
+    fn buckets_of(&self, doc: u32) -> std::ops::Range<usize> {
+        let doc = doc as usize;
+        (if doc == 0 { 0 } else { self.bucket_ends[doc - 1] })..self.bucket_ends[doc]
+    }
+
+    /// The kept documents beside `doc`, those of its smallest buckets first, and whether the list was cut.
+    fn kept_beside(&mut self, doc: u32) -> (&[u32], bool) {
+        let range = self.buckets_of(doc);
+        let Self { buckets, kept, listed_for, list, .. } = self;
+        let mine = &mut buckets[range];
+        mine.sort_by_key(|&bucket| (kept[bucket as usize].len(), bucket));
+        list.clear();
+        for &bucket in mine.iter() {
+            for &other in &kept[bucket as usize] {
+                if listed_for[other as usize] != doc + 1 {
+                    if list.len() == MAX_CHECKS {
+                        return (list, true);
+                    }
+                    listed_for[other as usize] = doc + 1;
+                    list.push(other);
+                }
+            }
+        }
+        (list, false)
+    }
+
+    fn keep(&mut self, doc: u32) {
+        for bucket in &self.buckets[self.buckets_of(doc)] {
+            self.kept[*bucket as usize].push(doc);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::convert::Infallible;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The definition, word for word, over sets.
+    fn naive(sets: &[BTreeSet<u64>], buckets: &[Vec<u32>], threshold: f64) -> BTreeMap<u32, (u32, f64)> {
+        let (mut kept, mut removed) = (Vec::new(), BTreeMap::new());
+        for doc in 0..sets.len() as u32 {
+            let beside = |other: &u32| buckets.iter().any(|b| b.contains(&doc) && b.contains(other));
+            let mut best: Option<(u32, f64)> = None;
+            for other in kept.iter().copied().filter(beside) {
+                let (a, b) = (&sets[doc as usize], &sets[other as usize]);
+                let union = a.union(b).count();
+                let similarity = if union == 0 { 0.0 } else { a.intersection(b).count() as f64 / union as f64 };
+                if similarity >= threshold && best.is_none_or(|(_, most)| similarity > most) {
+                    best = Some((other, similarity));
+                }
+            }
+            match best {
+                Some(best) => drop(removed.insert(doc, best)),
+                None => kept.push(doc),
+            }
+        }
+        removed
+    }
+
+    fn run(sets: &[Vec<u64>], buckets: &[Vec<u32>], threshold: f64) -> Resolution {
+        let docs: Vec<u32> = (0..sets.len() as u32).collect();
+        let buckets: Vec<&[u32]> = buckets.iter().map(Vec::as_slice).collect();
+        let threshold = Threshold::try_new(threshold).unwrap();
+        resolve(Cluster::new(&docs, &buckets), Precedence::First, threshold, |doc, out| {
+            out.extend_from_slice(&sets[doc as usize]);
+            Ok::<_, Infallible>(())
+        })
+        .unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn resolution_is_the_definition(
+            sets in prop::collection::vec(prop::collection::vec(0..12u64, 0..14), 1..12),
+            picks in prop::collection::vec(prop::collection::btree_set(0..12u32, 2..6), 0..8),
+            threshold in 0.2f64..1.0,
+        ) {
+            let n_docs = sets.len() as u32;
+            let buckets: Vec<Vec<u32>> = picks.into_iter()
+                .map(|b| b.into_iter().filter(|&doc| doc < n_docs).collect::<Vec<u32>>())
+                .filter(|b| b.len() > 1).collect();
+            let expected = naive(&sets.iter().map(|s| s.iter().copied().collect()).collect::<Vec<_>>(), &buckets, threshold);
+            let found: BTreeMap<u32, (u32, f64)> =
+                run(&sets, &buckets, threshold).removals.iter().map(|r| (r.doc, (r.duplicate_of, r.similarity))).collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn a_chain_of_neighbours_removes_nothing_that_is_unlike_the_kept_one() {
+        let sets: Vec<Vec<u64>> = (0..5).map(|i| (i..i + 4).collect()).collect();
+        let removals = run(&sets, &[vec![0, 1, 2, 3, 4]], 0.6).removals;
+        let pairs: Vec<(u32, u32)> = removals.iter().map(|r| (r.doc, r.duplicate_of)).collect();
+        assert_eq!(pairs, [(1, 0), (3, 2)]);
+    }
+
+    #[test]
+    fn one_giant_bucket_of_unlike_documents_costs_a_bounded_number_of_checks() {
+        let n_docs = 3000u64;
+        let sets: Vec<Vec<u64>> = (0..n_docs).map(|i| [1, 2, 3, 1000 + 2 * i, 1001 + 2 * i].to_vec()).collect();
+        let resolution = run(&sets, &[(0..n_docs as u32).collect()], 0.8);
+        assert_eq!(resolution.removals, []);
+        assert!(resolution.checks <= n_docs * MAX_CHECKS as u64);
+        assert_eq!(resolution.capped, n_docs - 1 - MAX_CHECKS as u64);
+    }
+}

@@ -1,0 +1,233 @@
+//! Documents to shingle hashes, in one pass and without building a single n-gram.
+//!
+//! Each word (or character) is hashed once, to 64 bits. A shingle of `n` of them is the polynomial
+//! `w1*K^(n-1) + ... + wn` modulo 2^64, which rolls: `P' = P*K + new - old*K^n`, so a shingle costs the same for
+//! every `n`. A last mixing step makes all its bits usable (Karp and Rabin 1987 for the rolling form; the words
+//! are hashed well before, so nothing is lost modulo a power of two).
+//!
+//! A document with fewer than `n` words has one shingle: all its words. One without a word has none.
+//! Time O(bytes), memory one chunk.
+
+use crate::hash::{K2, finish_shingle, word_hash, word_hash_from, word_step};
+use crate::kernels::{InstructionSet, Vector, multiversion};
+use crate::params::{ShingleSpec, ShingleUnit};
+use crate::text::scan::{CHUNK, Scanner};
+
+/// Takes the shingles of a document, in text order, repetitions included.
+pub(crate) trait ShingleSink {
+    /// One shingle.
+    fn take(&mut self, shingle: u64);
+}
+
+/// Cuts documents into shingles. Holds the buffers of one thread.
+#[derive(Debug)]
+pub struct Shingler {
+    spec: ShingleSpec,
+    set: InstructionSet,
+    pub(crate) buffers: Buffers,
+}
+
+/// Scanner and item hashes of one thread.
+#[derive(Debug)]
+pub(crate) struct Buffers {
+    scanner: Scanner,
+    unit: ShingleUnit,
+    ngram: usize,
+    /// `K2^ngram`, by which the oldest item leaves the polynomial.
+    leave: u64,
+    /// The last `ngram` items of the chunk before (zeros at the start), then those of this one.
+    items: Box<[u64]>,
+    /// Hash of each ASCII character, for `unit = char`.
+    ascii: Box<[u64; 128]>,
+}
+
+impl Buffers {
+    pub(crate) fn new(spec: ShingleSpec) -> Self {
+        Self {
+            scanner: Scanner::new(),
+            unit: spec.unit(),
+            ngram: spec.ngram(),
+            leave: (0..spec.ngram()).fold(1, |power: u64, _| power.wrapping_mul(K2)),
+            items: vec![0; spec.ngram() + 2 * CHUNK].into_boxed_slice(),
+            ascii: Box::new(std::array::from_fn(|c| word_hash(&[c as u8]))),
+        }
+    }
+
+    /// Hashes the complete words of the chunk into `items`; gives their number.
+    #[inline(always)]
+    fn hash_words(&mut self) -> usize {
+        let count = self.scanner.num_words();
+        let lower = self.scanner.lower();
+        let mut front = self.scanner.front;
+        for (index, item) in self.items[self.ngram..][..count].iter_mut().enumerate() {
+            let (start, end) = self.scanner.word(index);
+            let length = end - start;
+            *item = if length <= 16 && front == 0 {
+                // SAFETY: words end within the first `CHUNK + 64` bytes of `lower`, 64 before its end.
+                let both = unsafe { lower.as_ptr().add(start).cast::<[u64; 2]>().read_unaligned() };
+                let [mask_lo, mask_hi] = MASKS[length];
+                word_step(0, u64::from_le(both[0]) & mask_lo, u64::from_le(both[1]) & mask_hi)
+            } else {
+                word_hash_from(std::mem::take(&mut front), &lower[start..end])
+            };
+        }
+        count
+    }
+
+    /// Hashes the characters of the chunk into `items`; gives their number.
+    #[inline(always)]
+    fn hash_chars(&mut self, gap: &mut CharGap) -> usize {
+        let lower = self.scanner.lower();
+        let items = &mut self.items[self.ngram..];
+        let mut count = 0;
+        let mut last_end = 0;
+        let cut = self.scanner.cut_word().map(|start| (start, self.scanner.len()));
+        for (start, end) in (0..self.scanner.num_words()).map(|i| self.scanner.word(i)).chain(cut) {
+            gap.due |= start > last_end;
+            last_end = end;
+            if start == end {
+                continue;
+            }
+            if gap.due && gap.any {
+                items[count] = self.ascii[usize::from(b' ')];
+                count += 1;
+            }
+            *gap = CharGap { due: false, any: true };
+            let mut at = start;
+            while at < end {
+                let byte = lower[at];
+                let length = utf8_length(byte);
+                items[count] = match self.ascii.get(usize::from(byte)) {
+                    Some(&hash) => hash,
+                    None => word_hash(&lower[at..at + length]),
+                };
+                count += 1;
+                at += length;
+            }
+        }
+        gap.due |= self.scanner.len() > last_end;
+        count
+    }
+
+    /// Hands every shingle of `text` to `sink`.
+    #[inline(always)]
+    pub(crate) fn shingles<V: Vector, S: ShingleSink>(&mut self, text: &str, sink: &mut S) {
+        self.scanner.reset();
+        self.items[..self.ngram].fill(0);
+        let mut gap = CharGap::default();
+        let (mut at, mut total, mut polynomial) = (0, 0usize, 0u64);
+        while at < text.len() {
+            at = self.scanner.fill::<V>(text, at);
+            let count = match self.unit {
+                ShingleUnit::Word => self.hash_words(),
+                ShingleUnit::Char => self.hash_chars(&mut gap),
+            };
+            let (old, new) = (&self.items[..count], &self.items[self.ngram..self.ngram + count]);
+            let incomplete = (self.ngram - 1).saturating_sub(total).min(count);
+            let mut roll = |old: u64, new: u64| {
+                polynomial = polynomial.wrapping_mul(K2).wrapping_add(new.wrapping_sub(old.wrapping_mul(self.leave)));
+                polynomial
+            };
+            for (&old, &new) in old[..incomplete].iter().zip(new) {
+                roll(old, new);
+            }
+            for (&old, &new) in old[incomplete..].iter().zip(&new[incomplete..]) {
+                sink.take(finish_shingle(roll(old, new)));
+            }
+            total += count;
+            self.items.copy_within(count..count + self.ngram, 0);
+            match self.unit {
+                ShingleUnit::Word => self.scanner.carry(),
+                ShingleUnit::Char => self.scanner.carry_nothing(),
+            }
+        }
+        if total > 0 && total < self.ngram {
+            sink.take(finish_shingle(polynomial));
+        }
+    }
+}
+
+/// What lies between the last character of a chunk and the next one.
+#[derive(Default)]
+struct CharGap {
+    /// Something that is no word character.
+    due: bool,
+    /// Whether there has been any character at all.
+    any: bool,
+}
+
+/// Masks that keep the first 0 to 16 bytes of two little-endian words.
+const MASKS: [[u64; 2]; 17] = {
+    let mut masks = [[0; 2]; 17];
+    let mut length = 1;
+    while length <= 16 {
+        masks[length][0] = if length >= 8 { u64::MAX } else { (1 << (8 * length)) - 1 };
+        masks[length][1] = match length {
+            0..=8 => 0,
+            16.. => u64::MAX,
+            _ => (1 << (8 * (length - 8))) - 1,
+        };
+        length += 1;
+    }
+    masks
+};
+
+/// Length of the character that starts with `byte`, in text that is valid.
+#[inline(always)]
+fn utf8_length(byte: u8) -> usize {
+    match byte {
+        0..0x80 => 1,
+        0x80..0xE0 => 2,
+        0xE0..0xF0 => 3,
+        0xF0.. => 4,
+    }
+}
+
+impl ShingleSink for Vec<u64> {
+    #[inline(always)]
+    fn take(&mut self, shingle: u64) {
+        self.push(shingle);
+    }
+}
+
+impl Shingler {
+    /// A shingler with the fastest kernels that this processor has.
+    #[must_use]
+    pub fn new(spec: ShingleSpec) -> Self {
+        Self::with_set(spec, InstructionSet::best())
+    }
+
+    pub(crate) fn with_set(spec: ShingleSpec, set: InstructionSet) -> Self {
+        Self { spec, set, buffers: Buffers::new(spec) }
+    }
+
+    /// How it cuts.
+    #[must_use]
+    pub fn spec(&self) -> ShingleSpec {
+        self.spec
+    }
+
+    /// Appends the hashes of the shingles of `text` to `out`, in text order, repetitions included.
+    ///
+    /// ```
+    /// use thresher_core::{ShingleSpec, Shingler};
+    /// let mut shingles = Vec::new();
+    /// Shingler::new(ShingleSpec::default()).shingles_into("One, two, three, four, five, six.", &mut shingles);
+    /// assert_eq!(shingles.len(), 2);
+    /// ```
+    pub fn shingles_into(&mut self, text: &str, out: &mut Vec<u64>) {
+        collect(self.set, &mut self.buffers, text, out);
+    }
+}
+
+#[inline(always)]
+fn collect_with<V: Vector>(buffers: &mut Buffers, text: &str, out: &mut Vec<u64>) {
+    buffers.shingles::<V, _>(text, out);
+}
+
+multiversion! {
+    fn collect(buffers: &mut Buffers, text: &str, out: &mut Vec<u64>) = self::collect_with;
+}
+
+#[cfg(test)]
+mod tests;

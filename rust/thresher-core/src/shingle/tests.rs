@@ -1,0 +1,1 @@
+//! The fused pass against a naive one built from the definition.

@@ -1,0 +1,234 @@
+//! The scanner: text in, lower-cased text and the places of its words out.
+//!
+//! ```text
+//! text      ... "The cat (" ...            64 bytes at a time while they are ASCII
+//! mask      ...  111 0111 00 ...           one bit a byte: letter or digit?
+//! lower     ... "the cat (" ...            the same bytes, lower-cased, in a buffer that stays in cache
+//! bounds    ... [0, 3, 4, 7] ...           where the mask changes: start, end, start, end
+//! ```
+//!
+//! A block of 64 bytes costs some twenty instructions, and the places where the mask changes are written without
+//! a branch a word, so nothing stalls on the irregular lengths of words. Characters outside ASCII are decoded one
+//! at a time, and the scanner goes back to whole blocks right after them: a curly quote does not slow a page.
+//!
+//! Text is taken in chunks of [`CHUNK`] bytes, so memory does not grow with the document. A word that a chunk
+//! cuts is carried over; of one longer than the chunk only the hash so far is carried (see [`Scanner::carry`]).
+
+use super::tables;
+use crate::hash::word_hash_from;
+use crate::kernels::{BLOCK, Vector};
+
+/// Bytes of lower-cased text in a chunk: it, its bounds and its word hashes fit the first-level cache together.
+pub(crate) const CHUNK: usize = 4096;
+
+/// A chunk may pass `CHUNK` by a block and a few decoded characters; words are read 16 bytes at a time.
+const SLACK: usize = BLOCK + 64;
+
+/// Bounds are written eight at a time, past the last one.
+const BOUNDS: usize = CHUNK + SLACK + 8;
+
+/// Lower-cased text of one chunk with the bounds of its words.
+#[derive(Debug)]
+pub(crate) struct Scanner {
+    lower: Box<[u8; CHUNK + SLACK]>,
+    /// Start and end of each word in `lower`, alternating.
+    bounds: Box<[u32; BOUNDS]>,
+    num_bounds: usize,
+    /// Bytes used in `lower`.
+    len: usize,
+    /// Whether the last character was part of a word that may go on.
+    open: bool,
+    /// Hash of the front of the first word, which earlier chunks held; 0 as a rule.
+    pub(crate) front: u64,
+}
+
+impl Scanner {
+    pub(crate) fn new() -> Self {
+        Self {
+            lower: Box::new([0; CHUNK + SLACK]),
+            bounds: Box::new([0; BOUNDS]),
+            num_bounds: 0,
+            len: 0,
+            open: false,
+            front: 0,
+        }
+    }
+
+    /// Forgets the document before.
+    #[inline(always)]
+    pub(crate) fn reset(&mut self) {
+        self.num_bounds = 0;
+        self.len = 0;
+        self.open = false;
+        self.front = 0;
+    }
+
+    /// Number of complete words.
+    #[inline(always)]
+    pub(crate) fn num_words(&self) -> usize {
+        self.num_bounds / 2
+    }
+
+    /// Start and end of a complete word.
+    #[inline(always)]
+    pub(crate) fn word(&self, index: usize) -> (usize, usize) {
+        (self.bounds[2 * index] as usize, self.bounds[2 * index + 1] as usize)
+    }
+
+    /// Lower-cased text. What lies between words is not text.
+    #[inline(always)]
+    pub(crate) fn lower(&self) -> &[u8; CHUNK + SLACK] {
+        &self.lower
+    }
+
+    /// The word that the end of the chunk cut, if any: its start; it ends at [`Scanner::len`].
+    pub(crate) fn cut_word(&self) -> Option<usize> {
+        (self.num_bounds % 2 == 1).then(|| self.bounds[self.num_bounds - 1] as usize)
+    }
+
+    /// Bytes used in the buffer.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Takes text from `at` on until the chunk is full or the text ends; gives the place to go on from.
+    #[inline(always)]
+    pub(crate) fn fill<V: Vector>(&mut self, text: &str, mut at: usize) -> usize {
+        let bytes = text.as_bytes();
+        while at < bytes.len() && self.len < CHUNK {
+            let rest = bytes.len() - at;
+            let mut tail = [0u8; BLOCK];
+            let from = if rest >= BLOCK {
+                bytes[at..].as_ptr()
+            } else {
+                tail[..rest].copy_from_slice(&bytes[at..]);
+                tail.as_ptr()
+            };
+            // SAFETY: `from` holds a block; `len < CHUNK` leaves more than a block in `lower`; the caller was
+            // compiled for the instruction set of `V`.
+            let classes = unsafe { V::classify(from, self.lower.as_mut_ptr().add(self.len)) };
+            let ascii = (classes.non_ascii.trailing_zeros() as usize).min(rest);
+            self.push_block(classes.word, ascii);
+            at += ascii;
+            if ascii < BLOCK && at < bytes.len() {
+                at = self.fill_decoded(text, at);
+            }
+        }
+        if at == bytes.len() {
+            self.close();
+        }
+        at
+    }
+
+    /// Adds the bounds in the first `count` bits of `mask`; the text itself is already in `lower`.
+    #[inline(always)]
+    fn push_block(&mut self, mask: u64, count: usize) {
+        let changes = mask ^ (mask << 1 | u64::from(self.open));
+        let mut changes = if count < BLOCK { changes & ((1 << count) - 1) } else { changes };
+        if count > 0 {
+            self.open = mask >> (count - 1) & 1 == 1;
+        }
+        let total = changes.count_ones() as usize;
+        let base = self.len as u32;
+        let mut written = 0;
+        while written < total {
+            // SAFETY: there are at most as many bounds as bytes in `lower`, and eight more places behind them.
+            let places = unsafe { self.bounds.as_mut_ptr().add(self.num_bounds + written) };
+            for i in 0..8 {
+                // SAFETY: as above.
+                unsafe { places.add(i).write(base + changes.trailing_zeros()) };
+                changes &= changes.wrapping_sub(1);
+            }
+            written += 8;
+        }
+        self.num_bounds += total;
+        self.len += count;
+    }
+
+    /// Takes characters one by one, beginning with one outside ASCII, until two ASCII bytes in a row say that
+    /// whole blocks pay again.
+    #[inline(never)]
+    fn fill_decoded(&mut self, text: &str, mut at: usize) -> usize {
+        let bytes = text.as_bytes();
+        for c in text[at..].chars() {
+            if self.len >= CHUNK || (c.is_ascii() && bytes.get(at + 1).is_none_or(u8::is_ascii)) {
+                break;
+            }
+            at += c.len_utf8();
+            match tables::class(c as u32) {
+                tables::SEPARATOR => {
+                    self.close();
+                    self.len += 1;
+                }
+                tables::SOLO => {
+                    self.close();
+                    self.push_bound();
+                    self.push_char(c);
+                    self.push_bound();
+                }
+                class => {
+                    if !self.open {
+                        self.push_bound();
+                        self.open = true;
+                    }
+                    if class == tables::WORD_WITH_LOWER {
+                        c.to_lowercase().for_each(|c| self.push_char(c));
+                    } else {
+                        self.push_char(c);
+                    }
+                }
+            }
+        }
+        at
+    }
+
+    #[inline(always)]
+    fn close(&mut self) {
+        if self.open {
+            self.push_bound();
+            self.open = false;
+        }
+    }
+
+    #[inline(always)]
+    fn push_bound(&mut self) {
+        self.bounds[self.num_bounds] = self.len as u32;
+        self.num_bounds += 1;
+    }
+
+    #[inline(always)]
+    fn push_char(&mut self, c: char) {
+        self.len += c.encode_utf8(&mut self.lower[self.len..]).len();
+    }
+
+    /// Makes room for the next chunk. A word that the chunk cut moves to the front; if it fills half the chunk,
+    /// all but its last 1 to 16 bytes go into [`Scanner::front`].
+    #[inline(always)]
+    pub(crate) fn carry(&mut self) {
+        let cut = self.cut_word();
+        // A carried front belongs to the first word; it is spent unless that word is the one still open.
+        let front = if cut.is_some() && self.num_bounds == 1 { self.front } else { 0 };
+        self.num_bounds = 0;
+        self.front = front;
+        let end = std::mem::take(&mut self.len);
+        if let Some(mut start) = cut {
+            if end - start > CHUNK / 2 {
+                let hashed = (end - start - 1) / 16 * 16;
+                self.front = word_hash_from(front, &self.lower[start..start + hashed]);
+                start += hashed;
+            }
+            self.lower.copy_within(start..end, 0);
+            self.bounds[0] = 0;
+            self.num_bounds = 1;
+            self.len = end - start;
+        }
+    }
+
+    /// Makes room for the next chunk when whoever reads the words has used up the cut one too.
+    #[inline(always)]
+    pub(crate) fn carry_nothing(&mut self) {
+        self.num_bounds = usize::from(self.open);
+        self.bounds[0] = 0;
+        self.len = 0;
+    }
+}

@@ -1,0 +1,148 @@
+//! The one interface between file formats and runs.
+//!
+//! An input is cut into *units* that one thread works on: a byte range of a plain JSONL file, a decoded block
+//! of a compressed one, rows of a Parquet row group, a record batch, a handful of small files. The cut depends on the
+//! file alone, so every pass sees the same units with the same slots, whatever the threads.
+//!
+//! ```text
+//! units(): in order, one thread -> [Unit] -> read() / copy(): any thread -> back in order -> Output::write()
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use arrow_array::RecordBatch;
+
+use crate::error::Result;
+use crate::record::{Fields, Visitor};
+
+/// A part of an input that one thread works on.
+#[derive(Debug)]
+pub struct Unit {
+    /// Its place among the units of its input, from 0.
+    pub index: usize,
+    /// What to read.
+    pub payload: Payload,
+}
+
+/// What a unit holds or points at.
+#[derive(Debug)]
+pub enum Payload {
+    /// Bytes `start..end` of a plain file: whole lines.
+    Range {
+        /// First byte.
+        start: u64,
+        /// One past the last byte.
+        end: u64,
+    },
+    /// Whole lines, already decoded; `offset` is their place in the decoded stream.
+    Lines {
+        /// The decoded bytes.
+        data: Vec<u8>,
+        /// Place of the first byte in the decoded stream.
+        offset: u64,
+        /// Set on the last unit when the compressed data broke off: the reason.
+        broken: Option<String>,
+    },
+    /// Rows `first_row..first_row + rows` of one row group.
+    RowGroup {
+        /// The row group's index.
+        group: usize,
+        /// First row inside the group.
+        first_row: usize,
+        /// Number of rows.
+        rows: usize,
+    },
+    /// One decoded record batch, or why it could not be decoded.
+    Batch(std::result::Result<RecordBatch, String>),
+    /// Files of a folder: a range of the sorted list.
+    Files(std::ops::Range<usize>),
+}
+
+/// What one unit leaves to be written.
+#[derive(Debug)]
+pub enum Piece {
+    /// Kept lines, byte for byte.
+    Bytes(Vec<u8>),
+    /// Kept rows.
+    Batches(Vec<RecordBatch>),
+    /// Kept files: (path under the output, where to copy it from).
+    Files(Vec<(PathBuf, PathBuf)>),
+}
+
+/// A set of slots of one unit.
+pub type SlotMask = [bool];
+
+/// Reusable buffers of one worker.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// Raw bytes of a unit.
+    pub bytes: Vec<u8>,
+    /// Unescaped text.
+    pub text: Vec<u8>,
+}
+
+/// A file, or a folder of text files, that a run reads.
+pub trait Input: Send + Sync {
+    /// Where it is.
+    fn path(&self) -> &Path;
+
+    /// Its name in ids and in the output: the path below the common folder of the inputs, with `/`.
+    fn name(&self) -> &str;
+
+    /// Bytes on disk, for progress.
+    fn size_on_disk(&self) -> u64;
+
+    /// Emits every unit in order on the calling thread. Decoding of a compressed stream happens here.
+    ///
+    /// # Errors
+    /// I/O failures, and the first error of `emit`. Damaged content is no error: it reaches the visitor of `read`.
+    fn units(&self, emit: &mut dyn FnMut(Unit) -> Result<()>) -> Result<()>;
+
+    /// Hands the records of `unit` to `visitor` in slot order; with `wanted`, only the slots set there.
+    /// Every call gives the same slot to the same record.
+    ///
+    /// # Errors
+    /// I/O failures and errors of the visitor.
+    fn read(
+        &self,
+        unit: &Unit,
+        fields: &Fields,
+        wanted: Option<&SlotMask>,
+        scratch: &mut Scratch,
+        visitor: &mut dyn Visitor,
+    ) -> Result<()>;
+
+    /// The records of `unit` whose slot is set in `keep`, ready to be written.
+    ///
+    /// # Errors
+    /// I/O failures, and a file that changed since it was read.
+    fn copy(&self, unit: Unit, keep: &SlotMask, scratch: &mut Scratch) -> Result<Piece>;
+}
+
+/// What was written under one name.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Written {
+    /// Path of the finished file (or folder).
+    pub path: PathBuf,
+    /// Rows in it.
+    pub rows: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// XXH3-128 of the file's bytes, 32 hex digits; empty for a folder.
+    pub xxh3_128: String,
+}
+
+/// A file under construction. It appears under its final name at `finish` and not before.
+pub trait Output: Send {
+    /// Appends the piece of the next unit (called in order). `rows` is the number of kept records in it.
+    ///
+    /// # Errors
+    /// I/O failures.
+    fn write(&mut self, piece: Piece, rows: u64) -> Result<()>;
+
+    /// Completes and commits the file.
+    ///
+    /// # Errors
+    /// I/O failures; the temporary file is removed then.
+    fn finish(self: Box<Self>) -> Result<Written>;
+}

@@ -1,0 +1,160 @@
+//! What a run sees of a file: records and bad records, handed to a visitor in file order.
+//!
+//! A reader borrows everything it hands over from its own buffers, so that a record costs no
+//! allocation; a visitor copies what it wants to keep.
+
+use std::fmt;
+
+use crate::error::{Error, Result};
+
+/// A dotted path to a field: `text`, `meta.lang`. A backslash keeps a dot in a name (`a\.b`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldPath {
+    parts: Vec<String>,
+    dotted: String,
+}
+
+impl FieldPath {
+    /// Reads a dotted path.
+    ///
+    /// # Errors
+    /// `Error::Parameter` for an empty path or an empty part (`a..b`).
+    pub fn parse(dotted: &str) -> Result<Self> {
+        let mut parts = vec![String::new()];
+        let mut chars = dotted.chars();
+        while let Some(c) = chars.next() {
+            match c {
+                '.' => parts.push(String::new()),
+                '\\' => parts.last_mut().into_iter().for_each(|p| p.extend(chars.next())),
+                c => parts.last_mut().into_iter().for_each(|p| p.push(c)),
+            }
+        }
+        if parts.iter().any(String::is_empty) {
+            return Err(Error::Parameter(format!(
+                "field path `{dotted}` has an empty part; write it as `name` or `outer.inner`"
+            )));
+        }
+        Ok(Self { parts, dotted: dotted.to_owned() })
+    }
+
+    /// The names from the outermost to the innermost; never empty.
+    #[must_use]
+    pub fn parts(&self) -> &[String] {
+        &self.parts
+    }
+}
+
+impl fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.dotted)
+    }
+}
+
+/// The fields that a run reads; all others pass through unseen.
+#[derive(Clone, Debug)]
+pub struct Fields {
+    /// The document's text.
+    pub text: FieldPath,
+    /// The document's own id; without it a document is named `source:row`.
+    pub id: Option<FieldPath>,
+    /// The field of a `max:FIELD` or `min:FIELD` keep policy.
+    pub rank: Option<FieldPath>,
+}
+
+/// A scalar read from a record: an id or a rank.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Scalar<'a> {
+    /// A whole number (JSON integers up to 64 bits, every Arrow integer).
+    Int(i128),
+    /// Any other number.
+    Float(f64),
+    /// A string; dates and times of columnar files arrive as ISO 8601 text.
+    Text(&'a str),
+}
+
+/// One good record.
+#[derive(Debug)]
+pub struct Record<'a> {
+    /// The record's position in its unit, counting bad records too.
+    pub slot: u32,
+    /// The document's text, valid UTF-8.
+    pub text: &'a str,
+    /// The id field, if one was asked for and is there.
+    pub id: Option<Scalar<'a>>,
+    /// The rank field, if one was asked for and is there.
+    pub rank: Option<Scalar<'a>>,
+    /// What the books count for it: the bytes of its line (with the line end), of its file, or of its text.
+    pub bytes: u64,
+}
+
+/// Why a record was set aside. The name is what `quarantine/` and `run.json` show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// The line is not one JSON object.
+    InvalidJson,
+    /// The line or file is not UTF-8.
+    InvalidUtf8,
+    /// The text field is not there.
+    MissingText,
+    /// The text field is null.
+    NullText,
+    /// The text field is not a string.
+    TextNotString,
+    /// The text has an escaped surrogate without its partner (`\ud800`), which no UTF-8 can carry.
+    LoneSurrogate,
+    /// The record is longer than the limit on one record.
+    TooLong,
+    /// The file ends, or its compressed data breaks off, inside the record.
+    Truncated,
+    /// A unit of a columnar file could not be decoded.
+    Corrupt,
+}
+
+impl Reason {
+    /// The stable name in files and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InvalidJson => "invalid_json",
+            Self::InvalidUtf8 => "invalid_utf8",
+            Self::MissingText => "missing_text",
+            Self::NullText => "null_text",
+            Self::TextNotString => "text_not_string",
+            Self::LoneSurrogate => "lone_surrogate",
+            Self::TooLong => "too_long",
+            Self::Truncated => "truncated",
+            Self::Corrupt => "corrupt",
+        }
+    }
+}
+
+/// One record that could not be used.
+#[derive(Debug)]
+pub struct BadRecord<'a> {
+    /// The record's position in its unit.
+    pub slot: u32,
+    /// Where it starts: a byte offset in the decoded file (0 in columnar files).
+    pub offset: u64,
+    /// What is wrong.
+    pub reason: Reason,
+    /// One sentence more, such as the parser's message.
+    pub detail: String,
+    /// The record as it stood in the file; empty in columnar files.
+    pub raw: &'a [u8],
+    /// What the books count for it.
+    pub bytes: u64,
+}
+
+/// Receives the records of one unit in order.
+pub trait Visitor {
+    /// A good record.
+    ///
+    /// # Errors
+    /// Whatever makes the run stop.
+    fn record(&mut self, record: Record<'_>) -> Result<()>;
+    /// A record to be set aside.
+    ///
+    /// # Errors
+    /// Whatever makes the run stop (`--strict`).
+    fn bad(&mut self, bad: BadRecord<'_>) -> Result<()>;
+}
