@@ -86,10 +86,11 @@ mod tests {
 
     #[test]
     fn every_text_type_reads_the_same_whole_and_sliced() {
+        let all = arrays();
         let mut whole = Vec::new();
-        append_texts(arrays()[0].as_ref(), &mut whole).unwrap();
+        append_texts(all[0].as_ref(), &mut whole).unwrap();
         let whole: Vec<Option<String>> = whole.into_iter().map(|t| t.map(str::to_owned)).collect();
-        for array in arrays() {
+        for array in all {
             for start in 0..=5 {
                 for end in start..=5 {
                     let slice = array.slice(start, end - start);

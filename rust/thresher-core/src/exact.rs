@@ -42,13 +42,13 @@ pub struct Classes {
 impl Classes {
     /// Groups documents by hash; one without a hash (a null text) is in no class.
     #[must_use]
-    pub fn new(hashes: &[Option<u128>], precedence: Precedence<'_>) -> Self {
+    pub fn new(hashes: impl ExactSizeIterator<Item = Option<u128>>, precedence: Precedence<'_>) -> Self {
         let mut class_of: ContentMap<u32> = ContentMap::default();
         class_of.reserve(hashes.len());
         let mut docs: Vec<u32> = Vec::new();
         let mut members: Vec<(u32, u32)> = Vec::new();
-        for (doc, hash) in hashes.iter().enumerate() {
-            let Some(hash) = *hash else { continue };
+        for (doc, hash) in hashes.enumerate() {
+            let Some(hash) = hash else { continue };
             let doc = doc as u32;
             let class = *class_of.entry(hash).or_insert(docs.len() as u32);
             match docs.get_mut(class as usize) {
@@ -72,6 +72,14 @@ impl Classes {
         &self.docs
     }
 
+    /// For each of `n_docs` documents, the one that stands for it: as a rule itself.
+    #[must_use]
+    pub fn standing(&self, n_docs: usize) -> Vec<u32> {
+        let mut standing: Vec<u32> = (0..n_docs as u32).collect();
+        self.copies.iter().for_each(|&(copy, doc)| standing[copy as usize] = doc);
+        standing
+    }
+
     /// Every other document with the one that stands for it.
     #[must_use]
     pub fn copies(&self) -> &[(u32, u32)] {
@@ -87,7 +95,7 @@ mod tests {
     fn the_preferred_member_stands_for_its_class() {
         let hashes = [Some(1), Some(2), Some(1), None, Some(1), None];
         let lengths = [5, 1, 9, 0, 7, 0];
-        let classes = Classes::new(&hashes, Precedence::Longest(&lengths));
+        let classes = Classes::new(hashes.into_iter(), Precedence::Longest(&lengths));
         assert_eq!(classes.docs(), [2, 1]);
         let mut copies = classes.copies().to_vec();
         copies.sort_unstable();

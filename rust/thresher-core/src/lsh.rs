@@ -59,6 +59,11 @@ impl BandTable {
         }
     }
 
+    /// Renames the documents.
+    pub fn relabel(&mut self, name: impl Fn(u32) -> u32) {
+        self.docs.iter_mut().for_each(|doc| *doc = name(*doc));
+    }
+
     /// Number of documents.
     #[must_use]
     pub fn len(&self) -> usize {

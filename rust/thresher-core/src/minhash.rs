@@ -40,7 +40,7 @@ pub struct Signer {
     buffers: Buffers,
 }
 
-/// Lanes under construction.
+/// Lanes of the current document, and what fills those that no shingle falls into.
 #[derive(Debug)]
 struct Sketch {
     lanes: Box<[u32]>,
@@ -51,7 +51,14 @@ struct Sketch {
     num_shingles: usize,
 }
 
-impl ShingleSink for Sketch {
+/// The first permutation, with everything that it touches at hand.
+struct Lanes<'a> {
+    lanes: &'a mut [u32],
+    values: &'a mut [u32],
+    num_shingles: usize,
+}
+
+impl ShingleSink for Lanes<'_> {
     #[inline(always)]
     fn take(&mut self, shingle: u64) {
         let value = shingle as u32;
@@ -98,8 +105,9 @@ fn fold_with<V: Vector>(lanes: &mut [(u32, u32, u32)], values: &[u32]) {
 #[inline(always)]
 fn sign_with<V: Vector>(buffers: &mut Buffers, sketch: &mut Sketch, text: &str) {
     sketch.lanes.fill(EMPTY);
-    sketch.num_shingles = 0;
-    buffers.shingles::<V, _>(text, sketch);
+    let mut first = Lanes { lanes: &mut sketch.lanes, values: &mut sketch.values, num_shingles: 0 };
+    buffers.shingles::<V, _>(text, &mut first);
+    sketch.num_shingles = first.num_shingles;
     if sketch.num_shingles <= sketch.values.len() {
         let values = &sketch.values[..sketch.num_shingles];
         for (lane, &(factor, offset)) in sketch.lanes.iter_mut().zip(&sketch.permutations) {

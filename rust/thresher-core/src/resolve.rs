@@ -100,12 +100,19 @@ pub fn resolve<E>(
 }
 
 /// Small numbers for the distinct shingles of a cluster, and the last document that had each.
+///
+/// Near-duplicates repeat each other's shingles in the same order, so the number that followed the last one before
+/// is tried first; the hash table is asked where texts part.
 #[derive(Default)]
 struct Numbering {
-    /// Open addressing: the shingle and its number plus one (0: free). A power of two long.
-    table: Vec<(u64, u32)>,
+    /// The shingle of each number.
+    keys: Vec<u64>,
+    /// The number that last followed each number.
+    next: Vec<u32>,
     /// For each number, the last document marked, plus one.
     marks: Vec<u32>,
+    /// Open addressing: numbers plus one, 0 where free. A power of two long, at most half full.
+    table: Vec<u32>,
 }
 
 impl Numbering {
@@ -113,26 +120,44 @@ impl Numbering {
     fn mark(&mut self, shingles: &[u64], doc: u32, set: &mut Vec<u32>) {
         set.clear();
         self.reserve(shingles.len());
-        let mask = self.table.len() - 1;
+        let mut last = None;
         for &shingle in shingles {
-            let mut place = shingle as usize & mask;
-            let number = loop {
-                let (key, number) = self.table[place];
-                if number == 0 {
-                    self.marks.push(0);
-                    let number = self.marks.len() as u32;
-                    self.table[place] = (shingle, number);
-                    break number;
+            let guess = last.map_or(0, |last: usize| self.next[last] as usize);
+            let number = match self.keys.get(guess) {
+                Some(&key) if key == shingle => guess,
+                _ => {
+                    let number = self.find(shingle);
+                    if let Some(last) = last {
+                        self.next[last] = number as u32;
+                    }
+                    number
                 }
-                if key == shingle {
-                    break number;
-                }
-                place = (place + 1) & mask;
             };
-            let mark = &mut self.marks[number as usize - 1];
+            let mark = &mut self.marks[number];
             if *mark != doc + 1 {
                 *mark = doc + 1;
-                set.push(number - 1);
+                set.push(number as u32);
+            }
+            last = Some(number);
+        }
+    }
+
+    /// The number of a shingle, a new one if it has none.
+    fn find(&mut self, shingle: u64) -> usize {
+        let mask = self.table.len() - 1;
+        let mut place = shingle as usize & mask;
+        loop {
+            match self.table[place] as usize {
+                0 => {
+                    let number = self.keys.len();
+                    self.keys.push(shingle);
+                    self.next.push(number as u32 + 1);
+                    self.marks.push(0);
+                    self.table[place] = number as u32 + 1;
+                    return number;
+                }
+                taken if self.keys[taken - 1] == shingle => return taken - 1,
+                _ => place = (place + 1) & mask,
             }
         }
     }
@@ -144,17 +169,18 @@ impl Numbering {
 
     /// Keeps the table at most half full with `more` new shingles.
     fn reserve(&mut self, more: usize) {
-        let wanted = (2 * (self.marks.len() + more)).next_power_of_two().max(64);
+        let wanted = (2 * (self.keys.len() + more)).next_power_of_two().max(64);
         if wanted <= self.table.len() {
             return;
         }
-        let old = std::mem::replace(&mut self.table, vec![(0, 0); wanted]);
-        for (key, number) in old.into_iter().filter(|entry| entry.1 != 0) {
+        self.table.clear();
+        self.table.resize(wanted, 0);
+        for (number, &key) in self.keys.iter().enumerate() {
             let mut place = key as usize & (wanted - 1);
-            while self.table[place].1 != 0 {
+            while self.table[place] != 0 {
                 place = (place + 1) & (wanted - 1);
             }
-            self.table[place] = (key, number);
+            self.table[place] = number as u32 + 1;
         }
     }
 }
@@ -174,10 +200,11 @@ struct Candidates {
 impl Candidates {
     fn new(cluster: Cluster<'_>) -> Self {
         let n_docs = cluster.docs.len();
-        // Members of a bucket ascend as those of the cluster do, so one merge finds the positions of both.
         let positions: HashMap<u32, u32> = cluster.docs.iter().copied().zip(0..).collect();
-        let local: Vec<Vec<u32>> =
+        let mut local: Vec<Vec<u32>> =
             cluster.buckets().iter().map(|bucket| bucket.iter().map(|doc| positions[doc]).collect()).collect();
+        // The order of the buckets must not depend on how they were found.
+        local.sort_unstable();
         let mut bucket_ends = vec![0usize; n_docs + 1];
         for &doc in local.iter().flatten() {
             bucket_ends[doc as usize + 1] += 1;

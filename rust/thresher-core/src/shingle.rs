@@ -56,11 +56,11 @@ impl Buffers {
     /// Hashes the complete words of the chunk into `items`; gives their number.
     #[inline(always)]
     fn hash_words(&mut self) -> usize {
-        let count = self.scanner.num_words();
+        let words = self.scanner.words();
         let lower = self.scanner.lower();
         let mut front = self.scanner.front;
-        for (index, item) in self.items[self.ngram..][..count].iter_mut().enumerate() {
-            let (start, end) = self.scanner.word(index);
+        for (&[start, end], item) in words.iter().zip(&mut self.items[self.ngram..]) {
+            let (start, end) = (usize::from(start), usize::from(end));
             let length = end - start;
             *item = if length <= 16 && front == 0 {
                 // SAFETY: words end within the first `CHUNK + 64` bytes of `lower`, 64 before its end.
@@ -71,7 +71,7 @@ impl Buffers {
                 word_hash_from(std::mem::take(&mut front), &lower[start..end])
             };
         }
-        count
+        words.len()
     }
 
     /// Hashes the characters of the chunk into `items`; gives their number.
@@ -82,7 +82,8 @@ impl Buffers {
         let mut count = 0;
         let mut last_end = 0;
         let cut = self.scanner.cut_word().map(|start| (start, self.scanner.len()));
-        for (start, end) in (0..self.scanner.num_words()).map(|i| self.scanner.word(i)).chain(cut) {
+        let words = self.scanner.words().iter().map(|&[start, end]| (usize::from(start), usize::from(end)));
+        for (start, end) in words.chain(cut) {
             gap.due |= start > last_end;
             last_end = end;
             if start == end {
@@ -124,8 +125,9 @@ impl Buffers {
             };
             let (old, new) = (&self.items[..count], &self.items[self.ngram..self.ngram + count]);
             let incomplete = (self.ngram - 1).saturating_sub(total).min(count);
+            let leave = self.leave;
             let mut roll = |old: u64, new: u64| {
-                polynomial = polynomial.wrapping_mul(K2).wrapping_add(new.wrapping_sub(old.wrapping_mul(self.leave)));
+                polynomial = polynomial.wrapping_mul(K2).wrapping_add(new.wrapping_sub(old.wrapping_mul(leave)));
                 polynomial
             };
             for (&old, &new) in old[..incomplete].iter().zip(new) {

@@ -1,7 +1,7 @@
 //! AVX2: 32 bytes or eight numbers at a time.
 
 use std::arch::x86_64::{
-    __m256i, _mm256_add_epi8, _mm256_add_epi32, _mm256_cmpgt_epi8, _mm256_loadu_si256,
+    __m256i, _mm_add_epi16, _mm_cvtepu8_epi16, _mm_cvtsi64_si128, _mm_set1_epi16, _mm_storeu_si128, _mm256_add_epi8, _mm256_add_epi32, _mm256_cmpgt_epi8, _mm256_loadu_si256,
     _mm256_min_epu32, _mm256_movemask_epi8, _mm256_mullo_epi32, _mm256_or_si256, _mm256_set1_epi8,
     _mm256_set1_epi32, _mm256_storeu_si256,
 };
@@ -33,6 +33,42 @@ unsafe fn half(from: *const u8, to: *mut u8) -> (u32, u32) {
     }
 }
 
+/// For each byte, the places of its set bits, lowest first, a byte each.
+static PLACES: [u64; 256] = {
+    let mut places = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let (mut bit, mut shift) = (0, 0);
+        while bit < 8 {
+            if byte >> bit & 1 == 1 {
+                places[byte] |= bit << shift;
+                shift += 8;
+            }
+            bit += 1;
+        }
+        byte += 1;
+    }
+    places
+};
+
+/// Eight table look-ups and no branch, however the bits are spread (as in Lemire's and Langdale's simdjson, 2019).
+#[inline(always)]
+pub(super) unsafe fn expand_by_table(mask: u64, base: u16, to: *mut u16) {
+    let mut step = 0;
+    while step < 8 {
+        let shift = 8 * step;
+        let before = (mask & ((1u64 << shift) - 1)).count_ones() as usize;
+        // SAFETY: a byte is a valid index; the caller vouches for eight places from each bit's on, and for AVX2.
+        unsafe {
+            let places = _mm_cvtsi64_si128(PLACES[(mask >> shift & 0xFF) as usize] as i64);
+            let offset = _mm_set1_epi16((base + shift as u16) as i16);
+            let numbers = _mm_add_epi16(_mm_cvtepu8_epi16(places), offset);
+            _mm_storeu_si128(to.add(before).cast(), numbers);
+        }
+        step += 1;
+    }
+}
+
 impl Vector for Avx2 {
     #[inline(always)]
     unsafe fn classify(from: *const u8, to: *mut u8) -> Classes {
@@ -45,6 +81,12 @@ impl Vector for Avx2 {
                 non_ascii: u64::from(wide_lo) | u64::from(wide_hi) << 32,
             }
         }
+    }
+
+    #[inline(always)]
+    unsafe fn expand(mask: u64, base: u16, to: *mut u16) {
+        // SAFETY: the caller vouches for the places and the instruction set.
+        unsafe { expand_by_table(mask, base, to) }
     }
 
     #[inline(always)]

@@ -6,6 +6,7 @@ use std::arch::x86_64::{
     _mm512_set1_epi8, _mm512_set1_epi32, _mm512_storeu_si512, _mm512_sub_epi8,
 };
 
+use super::avx2::expand_by_table;
 use super::{Classes, Vector};
 
 /// AVX-512 F, BW and VL.
@@ -25,6 +26,12 @@ impl Vector for Avx512 {
             let digit = _mm512_cmplt_epu8_mask(from_0, _mm512_set1_epi8(10));
             Classes { word: letter | digit, non_ascii: _mm512_movepi8_mask(bytes) }
         }
+    }
+
+    #[inline(always)]
+    unsafe fn expand(mask: u64, base: u16, to: *mut u16) {
+        // SAFETY: the caller vouches for the places and the instruction set.
+        unsafe { expand_by_table(mask, base, to) }
     }
 
     #[inline(always)]

@@ -51,6 +51,13 @@ pub(crate) trait Vector {
     /// `from` is readable and `to` writable for 64 bytes; the processor has the instruction set.
     unsafe fn classify(from: *const u8, to: *mut u8) -> Classes;
 
+    /// Writes `base` plus the place of each set bit of `mask` to `to`, in order.
+    ///
+    /// # Safety
+    /// `to` is writable for the set bits and eight numbers more, of which the last ones are left undefined; the
+    /// processor has the instruction set.
+    unsafe fn expand(mask: u64, base: u16, to: *mut u16);
+
     /// The least of `a * x + b` (mod 2^32) over `values`; `u32::MAX` if there are none.
     ///
     /// # Safety

@@ -41,6 +41,12 @@ impl Vector for Neon {
     }
 
     #[inline(always)]
+    unsafe fn expand(mask: u64, base: u16, to: *mut u16) {
+        // SAFETY: the caller vouches for the places.
+        unsafe { Scalar::expand(mask, base, to) }
+    }
+
+    #[inline(always)]
     unsafe fn min_affine(values: &[u32], a: u32, b: u32) -> u32 {
         let (fours, rest) = values.as_chunks::<4>();
         // SAFETY: NEON is part of the baseline; every load is of the four numbers of one chunk.

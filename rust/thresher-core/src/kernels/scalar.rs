@@ -21,6 +21,18 @@ impl Vector for Scalar {
     }
 
     #[inline(always)]
+    unsafe fn expand(mut mask: u64, base: u16, mut to: *mut u16) {
+        while mask != 0 {
+            // SAFETY: the caller vouches for a place for each set bit, and a next one.
+            unsafe {
+                to.write(base + mask.trailing_zeros() as u16);
+                to = to.add(1);
+            }
+            mask &= mask - 1;
+        }
+    }
+
+    #[inline(always)]
     unsafe fn min_affine(values: &[u32], a: u32, b: u32) -> u32 {
         values.iter().map(|x| x.wrapping_mul(a).wrapping_add(b)).min().unwrap_or(u32::MAX)
     }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{BLOCK, Classes, InstructionSet, Vector, multiversion};
+use super::{BLOCK, Classes, InstructionSet, Vector};
 
 #[inline(always)]
 fn classify_with<V: Vector>(from: &[u8; BLOCK], to: &mut [u8; BLOCK]) -> Classes {
@@ -16,6 +16,15 @@ fn min_affine_with<V: Vector>(values: &[u32], a: u32, b: u32) -> u32 {
     unsafe { V::min_affine(values, a, b) }
 }
 
+#[inline(always)]
+fn expand_with<V: Vector>(mask: u64, base: u16, to: &mut [u16; 72]) {
+    // SAFETY: 64 bits and eight more places; `multiversion!` enables the instruction set.
+    unsafe { V::expand(mask, base, to.as_mut_ptr()) }
+}
+
+multiversion! {
+    fn expand(mask: u64, base: u16, to: &mut [u16; 72]) = self::expand_with;
+}
 multiversion! {
     fn classify(from: &[u8; BLOCK], to: &mut [u8; BLOCK]) -> Classes = self::classify_with;
 }
@@ -49,6 +58,17 @@ proptest! {
         let block: [u8; BLOCK] = bytes.as_flattened().try_into().unwrap();
         for set in InstructionSet::available() {
             prop_assert_eq!(seen(set, &block), seen(InstructionSet::Scalar, &block));
+        }
+    }
+
+    #[test]
+    fn twins_expand_alike(mask: u64, base in 0..5000u16) {
+        let count = mask.count_ones() as usize;
+        let expected: Vec<u16> = (0..64).filter(|bit| mask >> bit & 1 == 1).map(|bit| base + bit).collect();
+        for set in InstructionSet::available() {
+            let mut to = [0; 72];
+            expand(set, mask, base, &mut to);
+            prop_assert_eq!(&to[..count], &expected[..]);
         }
     }
 

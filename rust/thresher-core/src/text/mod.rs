@@ -6,4 +6,4 @@
 //! normalisation takes place. The Unicode version is fixed with the hash scheme.
 
 pub(crate) mod scan;
-mod tables;
+pub(crate) mod tables;

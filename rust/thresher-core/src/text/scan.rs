@@ -27,12 +27,15 @@ const SLACK: usize = BLOCK + 64;
 /// Bounds are written eight at a time, past the last one.
 const BOUNDS: usize = CHUNK + SLACK + 8;
 
+/// A place in `lower`: half the memory of a `u32`, which a chunk never needs.
+type Bound = u16;
+
 /// Lower-cased text of one chunk with the bounds of its words.
 #[derive(Debug)]
 pub(crate) struct Scanner {
     lower: Box<[u8; CHUNK + SLACK]>,
     /// Start and end of each word in `lower`, alternating.
-    bounds: Box<[u32; BOUNDS]>,
+    bounds: Box<[Bound; BOUNDS]>,
     num_bounds: usize,
     /// Bytes used in `lower`.
     len: usize,
@@ -63,16 +66,10 @@ impl Scanner {
         self.front = 0;
     }
 
-    /// Number of complete words.
+    /// Start and end of each complete word.
     #[inline(always)]
-    pub(crate) fn num_words(&self) -> usize {
-        self.num_bounds / 2
-    }
-
-    /// Start and end of a complete word.
-    #[inline(always)]
-    pub(crate) fn word(&self, index: usize) -> (usize, usize) {
-        (self.bounds[2 * index] as usize, self.bounds[2 * index + 1] as usize)
+    pub(crate) fn words(&self) -> &[[Bound; 2]] {
+        self.bounds[..self.num_bounds].as_chunks().0
     }
 
     /// Lower-cased text. What lies between words is not text.
@@ -108,7 +105,7 @@ impl Scanner {
             // compiled for the instruction set of `V`.
             let classes = unsafe { V::classify(from, self.lower.as_mut_ptr().add(self.len)) };
             let ascii = (classes.non_ascii.trailing_zeros() as usize).min(rest);
-            self.push_block(classes.word, ascii);
+            self.push_block::<V>(classes.word, ascii);
             at += ascii;
             if ascii < BLOCK && at < bytes.len() {
                 at = self.fill_decoded(text, at);
@@ -122,26 +119,16 @@ impl Scanner {
 
     /// Adds the bounds in the first `count` bits of `mask`; the text itself is already in `lower`.
     #[inline(always)]
-    fn push_block(&mut self, mask: u64, count: usize) {
+    fn push_block<V: Vector>(&mut self, mask: u64, count: usize) {
         let changes = mask ^ (mask << 1 | u64::from(self.open));
-        let mut changes = if count < BLOCK { changes & ((1 << count) - 1) } else { changes };
+        let changes = if count < BLOCK { changes & ((1 << count) - 1) } else { changes };
         if count > 0 {
             self.open = mask >> (count - 1) & 1 == 1;
         }
-        let total = changes.count_ones() as usize;
-        let base = self.len as u32;
-        let mut written = 0;
-        while written < total {
-            // SAFETY: there are at most as many bounds as bytes in `lower`, and eight more places behind them.
-            let places = unsafe { self.bounds.as_mut_ptr().add(self.num_bounds + written) };
-            for i in 0..8 {
-                // SAFETY: as above.
-                unsafe { places.add(i).write(base + changes.trailing_zeros()) };
-                changes &= changes.wrapping_sub(1);
-            }
-            written += 8;
-        }
-        self.num_bounds += total;
+        // SAFETY: there are at most as many bounds as bytes in `lower`, and eight more places behind them; the
+        // caller was compiled for the instruction set of `V`.
+        unsafe { V::expand(changes, self.len as Bound, self.bounds.as_mut_ptr().add(self.num_bounds)) };
+        self.num_bounds += changes.count_ones() as usize;
         self.len += count;
     }
 
@@ -192,7 +179,7 @@ impl Scanner {
 
     #[inline(always)]
     fn push_bound(&mut self) {
-        self.bounds[self.num_bounds] = self.len as u32;
+        self.bounds[self.num_bounds] = self.len as Bound;
         self.num_bounds += 1;
     }
 
