@@ -58,18 +58,22 @@ impl Buffers {
     fn hash_words(&mut self) -> usize {
         let words = self.scanner.words();
         let lower = self.scanner.lower();
-        let mut front = self.scanner.front;
-        for (&[start, end], item) in words.iter().zip(&mut self.items[self.ngram..]) {
+        let items = &mut self.items[self.ngram..][..words.len()];
+        for (&[start, end], item) in words.iter().zip(&mut *items) {
             let (start, end) = (usize::from(start), usize::from(end));
             let length = end - start;
-            *item = if length <= 16 && front == 0 {
+            *item = if length <= 16 {
                 // SAFETY: words end within the first `CHUNK + 64` bytes of `lower`, 64 before its end.
                 let both = unsafe { lower.as_ptr().add(start).cast::<[u64; 2]>().read_unaligned() };
                 let [mask_lo, mask_hi] = MASKS[length];
                 word_step(0, u64::from_le(both[0]) & mask_lo, u64::from_le(both[1]) & mask_hi)
             } else {
-                word_hash_from(std::mem::take(&mut front), &lower[start..end])
+                word_hash_from(0, &lower[start..end])
             };
+        }
+        // The first word may have begun in an earlier chunk.
+        if let (Some(item), &[[start, end], ..], 1..) = (items.first_mut(), words, self.scanner.front) {
+            *item = word_hash_from(self.scanner.front, &lower[usize::from(start)..usize::from(end)]);
         }
         words.len()
     }
