@@ -89,6 +89,7 @@ pub fn dedup(
     let clock = Instant::now();
     let hashes: Vec<Option<u128>> =
         texts.par_iter().with_min_len(64).map(|text| text.map(|text| content_hash(text.as_bytes()))).collect();
+    check(observer)?;
     let classes = Classes::new(hashes.into_iter(), precedence);
     timings.exact_s = clock.elapsed().as_secs_f64();
 

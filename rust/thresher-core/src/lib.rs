@@ -28,7 +28,7 @@ mod text;
 
 pub use dedup::{DedupConfig, dedup};
 pub use error::{Error, Result};
-pub use kernels::instruction_set;
+pub use kernels::{instruction_set, instruction_sets};
 pub use minhash::{Signer, sign_all};
 pub use observe::{Observer, Unobserved};
 pub use outcome::{Evidence, Outcome, RemovalReason, Summary, Tally, Timings};

@@ -147,6 +147,14 @@ impl Signer {
         Self::with_set(spec, num_hashes, InstructionSet::best())
     }
 
+    /// A signer with the kernels of one of [`crate::instruction_sets`]; none if this processor lacks it. Signatures
+    /// are the same with all of them, so this is for measurements.
+    #[must_use]
+    pub fn with_instruction_set(spec: ShingleSpec, num_hashes: NumHashes, name: &str) -> Option<Self> {
+        let set = InstructionSet::available().into_iter().find(|set| set.name() == name)?;
+        Some(Self::with_set(spec, num_hashes, set))
+    }
+
     pub(crate) fn with_set(spec: ShingleSpec, num_hashes: NumHashes, set: InstructionSet) -> Self {
         let k = num_hashes.get();
         let permutation = |lane: usize| {

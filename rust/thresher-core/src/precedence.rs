@@ -37,17 +37,26 @@ impl Rank {
             (Self::Text(_), _) => Ordering::Greater,
             (_, Self::Text(_)) => Ordering::Less,
             (Self::Int(a), Self::Int(b)) => a.cmp(b),
-            (a, b) => a.as_float().total_cmp(&b.as_float()),
+            (&Self::Int(a), &Self::Float(b)) => compare_exactly(a, b),
+            (&Self::Float(a), &Self::Int(b)) => compare_exactly(b, a).reverse(),
+            // Both zeros are one number; neither is NaN.
+            (Self::Float(a), Self::Float(b)) => (a + 0.0).total_cmp(&(b + 0.0)),
+            (Self::Missing, _) | (_, Self::Missing) => Ordering::Equal,
         }
     }
+}
 
-    fn as_float(&self) -> f64 {
-        match self {
-            Self::Int(x) => *x as f64,
-            // Both zeros are one number.
-            Self::Float(x) => *x + 0.0,
-            Self::Missing | Self::Text(_) => f64::NAN,
-        }
+/// Order of a whole number and a float that is not NaN, by value. To round the whole number instead would make it
+/// equal to floats beside it, and the order of three such ranks a circle.
+fn compare_exactly(int: i128, float: f64) -> Ordering {
+    const END: f64 = 2.0 * (1u128 << 126) as f64;
+    if float >= END {
+        Ordering::Less
+    } else if float < -END {
+        Ordering::Greater
+    } else {
+        let whole = float.trunc();
+        int.cmp(&(whole as i128)).then(0.0f64.total_cmp(&(float - whole + 0.0)))
     }
 }
 
@@ -122,9 +131,55 @@ mod tests {
 
     #[test]
     fn missing_ranks_come_last_under_both_policies() {
-        let ranks = [Rank::Missing, Rank::Int(2), Rank::Float(f64::NAN), Rank::Float(2.5), Rank::Text("2024".into())];
+        let ranks =
+            [Rank::Missing, Rank::Int(2), Rank::Float(f64::NAN), Rank::Float(2.5), Rank::Text("2024".into())];
         assert_eq!(sorted(Precedence::Max(&ranks), 5), [4, 3, 1, 0, 2]);
         assert_eq!(sorted(Precedence::Min(&ranks), 5), [1, 3, 4, 0, 2]);
+    }
+
+    /// Ranks where rounding a whole number to a float would lose the order, and the far ends of both.
+    fn awkward() -> Vec<Rank> {
+        let ints = [
+            1 << 53,
+            (1 << 53) + 1,
+            (1 << 53) + 2,
+            -(1 << 53) - 1,
+            0,
+            1,
+            i128::MAX,
+            i128::MAX - 1,
+            i128::MIN,
+        ];
+        let floats =
+            [2f64.powi(53), -(2f64.powi(53)), 0.0, -0.0, 0.5, -0.5, 2f64.powi(127), -(2f64.powi(127)), 1e300];
+        let others = [Rank::Float(f64::INFINITY), Rank::Float(f64::NEG_INFINITY), Rank::Text("1".into())];
+        ints.into_iter().map(Rank::Int).chain(floats.map(Rank::Float)).chain(others).collect()
+    }
+
+    #[test]
+    fn ranks_of_all_kinds_have_one_total_order() {
+        let ranks = awkward();
+        for a in &ranks {
+            for b in &ranks {
+                assert_eq!(a.order(b), b.order(a).reverse(), "{a:?} {b:?}");
+                for c in &ranks {
+                    if a.order(b).is_le() && b.order(c).is_le() {
+                        assert!(a.order(c).is_le(), "{a:?} {b:?} {c:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn mixed_ranks_sort_without_a_contradiction() {
+        let awkward = awkward();
+        let ranks: Vec<Rank> = (0..2_000)
+            .map(|i| awkward[crate::hash::splitmix64(i) as usize % awkward.len()].clone())
+            .collect();
+        let mut docs: Vec<u32> = (0..2_000).collect();
+        docs.sort_unstable_by(|&a, &b| Precedence::Min(&ranks).compare(a, b));
+        assert!(docs.is_sorted_by(|&a, &b| Precedence::Min(&ranks).compare(a, b).is_lt()));
     }
 
     #[test]

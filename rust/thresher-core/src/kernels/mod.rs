@@ -128,6 +128,12 @@ pub fn instruction_set() -> &'static str {
     InstructionSet::best().name()
 }
 
+/// The names of all that this processor has, the slowest first.
+#[must_use]
+pub fn instruction_sets() -> Vec<&'static str> {
+    InstructionSet::available().into_iter().map(InstructionSet::name).collect()
+}
+
 /// Compiles a function that is generic over [`Vector`] once per instruction set, and defines the function that
 /// calls the right one. The generic function and all it calls must be `#[inline(always)]`.
 macro_rules! multiversion {

@@ -44,9 +44,9 @@ fn signed(spec: ShingleSpec, k: usize, set: InstructionSet, text: &str) -> Optio
 }
 
 #[track_caller]
-fn assert_is_naive(spec: ShingleSpec, text: &str) {
+fn assert_is_naive(spec: ShingleSpec, text: &str, lanes: &[usize]) {
     let shingles = shingle_set(spec, text);
-    for k in LANES {
+    for &k in lanes {
         let expected = (!shingles.is_empty()).then(|| naive(&shingles, k));
         for set in InstructionSet::available() {
             assert_eq!(signed(spec, k, set, text), expected, "{set:?}, {k} lanes, {} bytes", text.len());
@@ -72,7 +72,7 @@ proptest! {
     #[test]
     fn a_signature_is_the_definition(text in text(), ngram in 1..7usize, chars: bool) {
         let unit = if chars { ShingleUnit::Char } else { ShingleUnit::Word };
-        assert_is_naive(ShingleSpec::try_new(unit, ngram).unwrap(), &text);
+        assert_is_naive(ShingleSpec::try_new(unit, ngram).unwrap(), &text, &LANES);
     }
 
     #[test]
@@ -95,12 +95,12 @@ proptest! {
 #[test]
 fn a_long_text_of_few_shingles_is_read_again_for_its_empty_lanes() {
     let spec = ShingleSpec::default();
-    assert_is_naive(spec, &"the ".repeat(250_000));
+    assert_is_naive(spec, &"the ".repeat(250_000), &[1, 16, 128]);
     let phrases =
         ["all work and no play makes jack a dull boy ", "the quick brown fox jumps over the lazy dog "];
     let alternating: String = (0..8_000).map(|i| phrases[i % 2]).collect();
     assert!(shingle_set(spec, &alternating).len() < 30);
-    assert_is_naive(spec, &alternating);
+    assert_is_naive(spec, &alternating, &[2, 100, 1000]);
 }
 
 #[test]
@@ -117,6 +117,17 @@ fn texts_about_as_long_as_the_memory_for_refilling_agree_with_the_definition() {
             }
         }
     }
+}
+
+#[test]
+fn each_named_instruction_set_signs_alike_and_others_are_refused() {
+    let (spec, k) = (ShingleSpec::default(), NumHashes::default());
+    let best = Signer::new(spec, k).sign("a b c d e f").map(<[u32]>::to_vec);
+    for name in crate::instruction_sets() {
+        let mut signer = Signer::with_instruction_set(spec, k, name).unwrap();
+        assert_eq!(signer.sign("a b c d e f").map(<[u32]>::to_vec), best, "{name}");
+    }
+    assert!(Signer::with_instruction_set(spec, k, "abacus").is_none());
 }
 
 #[test]

@@ -1,0 +1,156 @@
+//! Text to signature for each instruction set, and the hash of a word beside XXH3.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot start should stop")]
+
+use std::collections::HashSet;
+use std::hint::black_box;
+
+use criterion::{BenchmarkId, Criterion, Throughput};
+use thresher_core::hash;
+use thresher_core::{NumHashes, ShingleSpec, Shingler, Signer, instruction_set, instruction_sets};
+use xxhash_rust::xxh3::xxh3_64;
+
+mod corpus;
+
+use corpus::{Language, Random};
+
+/// Bytes of text in each corpus: more than the second-level cache holds.
+const CORPUS_BYTES: usize = 8 << 20;
+
+fn sign(criterion: &mut Criterion) {
+    let language = Language::new(1);
+    let spec = ShingleSpec::default();
+    for (name, n_words) in
+        [("messages of 40 words", 40), ("pages of 500 words", 500), ("books of 200,000 words", 200_000)]
+    {
+        let texts = language.texts(n_words, CORPUS_BYTES, 2);
+        let bytes: usize = texts.iter().map(String::len).sum();
+        let mut group = criterion.benchmark_group(format!("sign {name}"));
+        group.throughput(Throughput::Bytes(bytes as u64));
+        let k = NumHashes::default();
+        for set in instruction_sets() {
+            let mut signer = Signer::with_instruction_set(spec, k, set).unwrap();
+            let mut portable = Signer::with_instruction_set(spec, k, "scalar").unwrap();
+            for text in &texts {
+                assert_eq!(signer.sign(text), portable.sign(text));
+            }
+            group.bench_function(BenchmarkId::from_parameter(set), |bencher| {
+                bencher.iter(|| {
+                    for text in &texts {
+                        black_box(signer.sign(black_box(text)));
+                    }
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+fn shingles(criterion: &mut Criterion) {
+    let texts = Language::new(1).texts(500, CORPUS_BYTES, 2);
+    let bytes: usize = texts.iter().map(String::len).sum();
+    let mut group = criterion.benchmark_group("shingle pages of 500 words");
+    group.throughput(Throughput::Bytes(bytes as u64));
+    let mut shingler = Shingler::new(ShingleSpec::default());
+    let mut shingles = Vec::new();
+    for text in &texts {
+        shingles.clear();
+        shingler.shingles_into(text, &mut shingles);
+        assert_eq!(shingles.len(), 496);
+    }
+    group.bench_function(BenchmarkId::from_parameter(instruction_set()), |bencher| {
+        bencher.iter(|| {
+            for text in &texts {
+                shingles.clear();
+                shingler.shingles_into(black_box(text), &mut shingles);
+                black_box(shingles.last());
+            }
+        });
+    });
+    group.finish();
+}
+
+/// The words of running text in one buffer, and the place of each.
+struct Words {
+    bytes: Vec<u8>,
+    places: Vec<(u32, u32)>,
+}
+
+impl Words {
+    fn new(n_words: usize) -> Self {
+        let language = Language::new(1);
+        let mut random = Random(3);
+        let (mut bytes, mut places) = (Vec::new(), Vec::new());
+        for _ in 0..n_words {
+            let start = bytes.len() as u32;
+            bytes.extend_from_slice(language.word(&mut random).as_bytes());
+            places.push((start, bytes.len() as u32));
+            bytes.push(b' ');
+        }
+        // Words are read 16 bytes at a time.
+        bytes.extend_from_slice(&[0; 16]);
+        Self { bytes, places }
+    }
+
+    fn hash_all(&self, hash: impl Fn(&[u8]) -> u64) -> u64 {
+        self.places.iter().fold(0, |sum, &(start, end)| sum ^ hash(&self.bytes[start as usize..end as usize]))
+    }
+
+    /// The way of the fused pass, which is private: one masked load for a word of up to 16 bytes.
+    fn hash_all_in_place(&self) -> u64 {
+        self.places.iter().fold(0, |sum, &(start, end)| {
+            let (start, length) = (start as usize, (end - start) as usize);
+            let hash = if length <= 16 {
+                let both = u128::from_le_bytes(*self.bytes[start..].first_chunk().unwrap());
+                let kept = both & MASKS[length];
+                one_step(kept as u64, (kept >> 64) as u64)
+            } else {
+                hash::word_hash(&self.bytes[start..start + length])
+            };
+            sum ^ hash
+        })
+    }
+}
+
+/// The hash of a word of up to 16 bytes, by the definition of hash scheme 1.
+fn one_step(lo: u64, hi: u64) -> u64 {
+    let product = u128::from(lo ^ 0x9E37_79B9_7F4A_7C15) * u128::from(hi ^ 0xD1B5_4A32_D192_ED03);
+    (product as u64) ^ (product >> 64) as u64
+}
+
+/// Masks that keep the first 0 to 16 bytes.
+const MASKS: [u128; 17] = {
+    let mut masks = [u128::MAX; 17];
+    let mut length = 0;
+    while length < 16 {
+        masks[length] = (1 << (8 * length)) - 1;
+        length += 1;
+    }
+    masks
+};
+
+fn word_hash(criterion: &mut Criterion) {
+    let vocabulary: HashSet<String> = Language::new(1).words.into_iter().collect();
+    let hashes: HashSet<u64> = vocabulary.iter().map(|word| hash::word_hash(word.as_bytes())).collect();
+    assert_eq!(hashes.len(), vocabulary.len(), "no two words have the same hash");
+    let words = Words::new(2_000);
+    assert_eq!(words.hash_all(hash::word_hash), words.hash_all_in_place());
+    let mut group = criterion.benchmark_group("hash each word");
+    group.throughput(Throughput::Elements(words.places.len() as u64));
+    group.bench_function("scheme 1, in place", |bencher| {
+        bencher.iter(|| black_box(&words).hash_all_in_place())
+    });
+    group.bench_function("scheme 1, any slice", |bencher| {
+        bencher.iter(|| black_box(&words).hash_all(hash::word_hash))
+    });
+    group.bench_function("XXH3", |bencher| bencher.iter(|| black_box(&words).hash_all(xxh3_64)));
+    group.finish();
+}
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    sign(&mut criterion);
+    shingles(&mut criterion);
+    word_hash(&mut criterion);
+    criterion.final_summary();
+}
