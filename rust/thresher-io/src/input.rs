@@ -24,6 +24,19 @@ pub struct Unit {
     pub payload: Payload,
 }
 
+impl Unit {
+    /// The bytes that the books expect in it, where the cut alone tells.
+    #[must_use]
+    pub fn extent(&self) -> Option<u64> {
+        match &self.payload {
+            Payload::Range { start, end } => Some(end - start),
+            Payload::Lines { data, .. } => Some(data.len() as u64),
+            Payload::Oversized { bytes, .. } => Some(*bytes),
+            _ => None,
+        }
+    }
+}
+
 /// What a unit holds or points at.
 #[derive(Debug)]
 pub enum Payload {
@@ -42,6 +55,15 @@ pub enum Payload {
         offset: u64,
         /// Set on the last unit when the compressed data broke off: the reason.
         broken: Option<String>,
+    },
+    /// One line of a decoded stream that is over the limit on one record: never held as a whole.
+    Oversized {
+        /// Its first bytes.
+        head: Vec<u8>,
+        /// Its length with the line end.
+        bytes: u64,
+        /// Place of its first byte in the decoded stream.
+        offset: u64,
     },
     /// Rows `first_row..first_row + rows` of one row group.
     RowGroup {

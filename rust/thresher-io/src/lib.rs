@@ -1,7 +1,23 @@
 //! Files for thresher: readers, writers, codecs, commit, and the runs that drive `thresher-core` over them.
+//!
+//! ```text
+//! codec, commit -> json, readers, writers, quarantine, removed -> runs
+//! ```
+//!
+//! A format is a reader that implements [`input::Input`] and a writer that implements [`input::Output`]; a run
+//! knows nothing else of it. Whatever is wrong with the content of a file reaches the run as a bad record, never as
+//! a panic and never unseen.
 
+pub mod codec;
+pub mod commit;
 pub mod error;
 pub mod input;
+pub mod json;
+pub mod quarantine;
+pub mod readers;
 pub mod record;
+pub mod removed;
+pub mod runs;
+pub mod writers;
 
 pub use error::{Error, Result};

@@ -157,4 +157,9 @@ pub trait Visitor {
     /// # Errors
     /// Whatever makes the run stop (`--strict`).
     fn bad(&mut self, bad: BadRecord<'_>) -> Result<()>;
+
+    /// Bytes that belong to no record: blank lines, a byte order mark.
+    fn blank(&mut self, bytes: u64) {
+        let _ = bytes;
+    }
 }

@@ -1,0 +1,310 @@
+//! Arrow IPC: files (`.arrow`, `.feather`) and streams (`.arrows`), with lz4, zstd or plain buffers.
+//!
+//! A unit is a record batch, decoded by the thread that works on it. A batch that is much larger than a unit (some tools
+//! write a whole table as one) is decoded while the units are listed, and handed out in slices that share its memory.
+//!
+//! Arrow checks a batch as a whole, so a batch is also the unit of damage: if it cannot be decoded, each of its rows
+//! becomes a bad record. What cannot even be counted is one bad record.
+
+mod index;
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_ipc::{CompressionType, reader::FileDecoder};
+use arrow_schema::SchemaRef;
+use arrow_select::filter::filter_record_batch;
+
+pub use self::index::IpcKind;
+use self::index::{Batch, Damage, Index, Place};
+use super::{
+    columns::{self, Places, Rows},
+    guard::guarded,
+    rows,
+};
+use crate::{
+    error::{Error, Result},
+    input::{Input, Payload, Piece, Scratch, SlotMask, Unit},
+    record::{BadRecord, Fields, Reason, Visitor},
+};
+
+/// A batch of more units than this is cut.
+const UNITS_IN_A_BATCH: u64 = 4;
+
+/// One Arrow IPC file or stream.
+#[derive(Debug)]
+pub struct IpcInput {
+    path: PathBuf,
+    name: String,
+    size: u64,
+    unit_bytes: u64,
+    content: std::result::Result<Content, Damage>,
+}
+
+#[derive(Debug)]
+struct Content {
+    index: Index,
+    /// Decoders with their dictionaries, the last used for reading and for copying.
+    decoders: Mutex<Vec<Arc<Prepared>>>,
+}
+
+/// A decoder for some columns of the batches that need the same dictionaries.
+#[derive(Debug)]
+struct Prepared {
+    decoder: FileDecoder,
+    dictionaries: Arc<Vec<Place>>,
+    columns: Option<Vec<usize>>,
+}
+
+impl IpcInput {
+    /// Opens `path` and finds its record batches. `unit_bytes` is the size that a unit aims at.
+    ///
+    /// # Errors
+    /// The system refused. A damaged file opens; it has one unit with one bad record.
+    pub fn open(path: &Path, name: &str, unit_bytes: u64) -> Result<Self> {
+        let file = File::open(path).map_err(Error::io("open", path))?;
+        let size = file.metadata().map_err(Error::io("read", path))?.len();
+        let content = index::load(&file, size)
+            .map_err(Error::io("read", path))?
+            .map(|index| Content { index, decoders: Mutex::default() });
+        Ok(Self { path: path.to_path_buf(), name: name.to_owned(), size, unit_bytes: unit_bytes.max(1), content })
+    }
+
+    /// The schema; nothing if the file is damaged beyond reading.
+    #[must_use]
+    pub fn schema(&self) -> Option<&SchemaRef> {
+        self.content.as_ref().ok().map(|c| &c.index.schema)
+    }
+
+    /// File or stream, compression of the buffers, and the footer's metadata.
+    pub(crate) fn form(&self) -> Option<(IpcKind, Option<CompressionType>, &[(String, String)])> {
+        let index = &self.content.as_ref().ok()?.index;
+        Some((index.kind, index.compression, &index.metadata))
+    }
+
+    /// Checks that the columns of a run are there and of a type that can be read.
+    ///
+    /// # Errors
+    /// `Error::Data` with the columns there are.
+    pub fn check(&self, fields: &Fields) -> Result<()> {
+        self.content.as_ref().map_or(Ok(()), |content| self.places(content, fields).map(drop))
+    }
+
+    fn places(&self, content: &Content, fields: &Fields) -> Result<Places> {
+        columns::resolve(&content.index.schema, fields).map_err(|message| Error::data(&self.path, message))
+    }
+
+    fn reopen(&self) -> Result<File> {
+        let file = File::open(&self.path).map_err(Error::io("open", &self.path))?;
+        let size = file.metadata().map_err(Error::io("read", &self.path))?.len();
+        if size == self.size {
+            return Ok(file);
+        }
+        Err(Error::data(&self.path, format!("the file changed from {} to {size} bytes while it was read", self.size)))
+    }
+
+    /// Decodes a batch: all columns, or those listed. The inner error is damage.
+    fn decode(
+        &self,
+        content: &Content,
+        batch: &Batch,
+        columns: Option<&[usize]>,
+    ) -> Result<std::result::Result<RecordBatch, Damage>> {
+        if let Some(damage) = &batch.damage {
+            return Ok(Err(damage.clone()));
+        }
+        let file = self.reopen()?;
+        let corrupt = |message: String| Ok(Err((Reason::Corrupt, message)));
+        let prepared = match self.prepared(content, &file, batch, columns)? {
+            Ok(prepared) => prepared,
+            Err(message) => return corrupt(format!("a dictionary is damaged: {message}")),
+        };
+        let bytes = match index::read_message(&file, batch.at).map_err(Error::io("read", &self.path))? {
+            Ok(bytes) => bytes,
+            Err(message) => return corrupt(message),
+        };
+        match guarded(|| prepared.decoder.read_record_batch(&batch.at.block(), &bytes)) {
+            Ok(Some(decoded)) if decoded.num_rows() == batch.rows as usize => Ok(Ok(decoded)),
+            Ok(_) => corrupt("it does not have the rows that it claims".to_owned()),
+            Err(message) => corrupt(message),
+        }
+    }
+
+    fn prepared(
+        &self,
+        content: &Content,
+        file: &File,
+        batch: &Batch,
+        columns: Option<&[usize]>,
+    ) -> Result<std::result::Result<Arc<Prepared>, String>> {
+        let fits = |p: &Arc<Prepared>| p.columns.as_deref() == columns && p.dictionaries == batch.dictionaries;
+        let kept = || content.decoders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = kept().iter().find(|p| fits(p)) {
+            return Ok(Ok(found.clone()));
+        }
+        let mut decoder = FileDecoder::new(content.index.schema.clone(), content.index.version);
+        for &at in batch.dictionaries.iter() {
+            let bytes = match index::read_message(file, at).map_err(Error::io("read", &self.path))? {
+                Ok(bytes) => bytes,
+                Err(message) => return Ok(Err(message)),
+            };
+            if let Err(message) = guarded(|| decoder.read_dictionary(&at.block(), &bytes)) {
+                return Ok(Err(message));
+            }
+        }
+        if let Some(columns) = columns {
+            decoder = decoder.with_projection(columns.to_vec());
+        }
+        let columns = columns.map(<[usize]>::to_vec);
+        let fresh = Arc::new(Prepared { decoder, dictionaries: batch.dictionaries.clone(), columns });
+        let mut decoders = kept();
+        decoders.retain(|p| p.columns != fresh.columns);
+        decoders.push(fresh.clone());
+        Ok(Ok(fresh))
+    }
+
+    /// The batch behind a unit, or the damage that its slots share.
+    fn batch_of(&self, unit: &Unit, columns: Option<&[usize]>) -> Result<std::result::Result<RecordBatch, Damage>> {
+        match (&unit.payload, &self.content) {
+            (_, Err(damage)) => Ok(Err(damage.clone())),
+            (Payload::Batch(Ok(batch)), Ok(_)) => Ok(Ok(match columns {
+                Some(columns) => batch.project(columns).map_err(|e| Error::Internal(e.to_string()))?,
+                None => batch.clone(),
+            })),
+            (Payload::Batch(Err(message)), Ok(_)) => Ok(Err((Reason::Corrupt, message.clone()))),
+            (Payload::RowGroup { group, .. }, Ok(content)) => {
+                let batch = content.index.batches.get(*group).ok_or_else(foreign)?;
+                self.decode(content, batch, columns)
+            }
+            _ => Err(foreign()),
+        }
+    }
+}
+
+fn foreign() -> Error {
+    Error::Internal("an Arrow IPC file was given a unit that is not its own".to_owned())
+}
+
+/// Top-level columns of `places` in file order, and the places among them.
+fn projected(places: &Places) -> (Vec<usize>, Places) {
+    let mut columns: Vec<usize> = places.all().filter_map(|p| p.first().copied()).collect();
+    columns.sort_unstable();
+    columns.dedup();
+    let among = |place: &[usize]| -> Vec<usize> {
+        let first = place.first().map(|at| columns.iter().take_while(|c| *c < at).count());
+        first.into_iter().chain(place.iter().skip(1).copied()).collect()
+    };
+    let places = Places {
+        text: among(&places.text),
+        id: places.id.as_deref().map(among),
+        rank: places.rank.as_deref().map(among),
+    };
+    (columns, places)
+}
+
+impl Input for IpcInput {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn size_on_disk(&self) -> u64 {
+        self.size
+    }
+
+    fn units(&self, emit: &mut dyn FnMut(Unit) -> Result<()>) -> Result<()> {
+        let mut index = 0;
+        let mut send = |payload: Payload| {
+            index += 1;
+            emit(Unit { index: index - 1, payload })
+        };
+        let Ok(content) = &self.content else {
+            return send(Payload::RowGroup { group: 0, first_row: 0, rows: 1 });
+        };
+        for (group, batch) in content.index.batches.iter().enumerate() {
+            let rows = batch.rows as usize;
+            if rows == 0 {
+                continue;
+            }
+            let whole = Payload::RowGroup { group, first_row: 0, rows };
+            if batch.at.bytes() / UNITS_IN_A_BATCH <= self.unit_bytes {
+                send(whole)?;
+                continue;
+            }
+            // If it cannot be decoded, the reader will find that again and set its rows aside.
+            let Ok(decoded) = self.decode(content, batch, None)? else {
+                send(whole)?;
+                continue;
+            };
+            let units = usize::try_from(batch.at.bytes().div_ceil(self.unit_bytes)).unwrap_or(rows).clamp(1, rows);
+            let start = |unit: usize| (unit as u128 * rows as u128 / units as u128) as usize;
+            for unit in 0..units {
+                send(Payload::Batch(Ok(decoded.slice(start(unit), start(unit + 1) - start(unit)))))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read(
+        &self,
+        unit: &Unit,
+        fields: &Fields,
+        wanted: Option<&SlotMask>,
+        _scratch: &mut Scratch,
+        visitor: &mut dyn Visitor,
+    ) -> Result<()> {
+        let rows = match &unit.payload {
+            Payload::RowGroup { rows, .. } => *rows,
+            Payload::Batch(Ok(batch)) => batch.num_rows(),
+            _ => 1,
+        };
+        let slots = rows::slots(rows, wanted);
+        let (columns, places) = match &self.content {
+            Ok(content) => projected(&self.places(content, fields)?),
+            Err((reason, detail)) => {
+                let detail = detail.clone();
+                let bad = BadRecord { slot: 0, offset: 0, reason: *reason, detail, raw: &[], bytes: self.size };
+                return if slots.is_empty() { Ok(()) } else { visitor.bad(bad) };
+            }
+        };
+        if slots.is_empty() {
+            return Ok(());
+        }
+        let decoded = self.batch_of(unit, Some(&columns))?.and_then(|batch| {
+            guarded(|| Rows::of(&batch, &places)).map_err(|message| (Reason::Corrupt, message))
+        });
+        match decoded {
+            Ok(rows) => slots.iter().try_for_each(|&slot| rows::emit(&rows, slot as usize, slot, visitor)),
+            Err((reason, detail)) => rows::damaged(&slots, reason, &detail, visitor),
+        }
+    }
+
+    fn copy(&self, unit: Unit, keep: &SlotMask, _scratch: &mut Scratch) -> Result<Piece> {
+        if !keep.contains(&true) {
+            return Ok(Piece::Batches(Vec::new()));
+        }
+        let damaged = |message: String| {
+            Error::data(&self.path, format!("unit {} cannot be copied, a column is damaged: {message}", unit.index))
+        };
+        let batch = self.batch_of(&unit, None)?.map_err(|(_, message)| damaged(message))?;
+        if keep.len() != batch.num_rows() {
+            return Err(Error::Internal(format!("{} slots kept of a unit of {}", keep.len(), batch.num_rows())));
+        }
+        if !keep.contains(&false) {
+            return Ok(Piece::Batches(vec![batch]));
+        }
+        let mask = BooleanArray::from(keep.to_vec());
+        let kept = guarded(|| filter_record_batch(&batch, &mask)).map_err(damaged)?;
+        Ok(Piece::Batches(vec![kept]))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,258 @@
+//! Reads JSON lines: one object a line, plain or compressed.
+//!
+//! A plain file is cut into byte ranges that end after a newline; only the few bytes around each cut are read for
+//! that, and the workers read the ranges themselves. A compressed file can be decoded by one thread only, so there
+//! the units carry whole decoded lines. Either way memory is one unit for each unit in flight, plus the longest line up
+//! to the limit on one record; of a longer line only the head is ever held.
+//!
+//! What is a record: every line that is not blank, with `\n` or `\r\n` at its end, or with neither at the end of the
+//! file. A UTF-8 byte order mark at the start of the file is skipped.
+
+mod blocks;
+mod lines;
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::fs::{File, Metadata};
+use std::io;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use memchr::{memchr, memrchr};
+
+use crate::codec;
+use crate::codec::Codec;
+use crate::error::{Error, Result};
+use crate::input::{Input, Payload, Piece, Scratch, SlotMask, Unit};
+use crate::record::{Fields, Visitor};
+
+use blocks::Blocks;
+use lines::Parser;
+
+/// How much of a line over the limit is kept as evidence.
+const HEAD_BYTES: usize = 64 << 10;
+
+/// How much is read at a time in search of the newline that ends a unit.
+const WINDOW_BYTES: usize = 64 << 10;
+
+/// A unit has at most one slot for every byte, and slots have 32 bits.
+const MAX_UNIT_BYTES: usize = 1 << 30;
+
+/// The sizes that bound memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a unit; a unit is longer only by its last line.
+    pub unit_bytes: usize,
+    /// Bytes of a line without its end; a longer one is a bad record.
+    pub max_record_bytes: usize,
+}
+
+impl Default for Limits {
+    /// Units of 4 MiB stay in the third-level cache and outweigh their overhead; no document is 256 MiB long.
+    fn default() -> Self {
+        Self { unit_bytes: 4 << 20, max_record_bytes: 256 << 20 }
+    }
+}
+
+impl Limits {
+    /// A line that holds more than this is over the limit: there may be a byte order mark and a line end besides.
+    fn longest_line(self) -> usize {
+        self.max_record_bytes.saturating_add(5)
+    }
+}
+
+/// What tells that a file was written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    len: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self { len: metadata.len(), modified: metadata.modified().ok() }
+    }
+}
+
+/// A JSON lines file. It is opened anew for each unit, so that a run over many files holds few of them open.
+#[derive(Debug)]
+pub struct JsonlInput {
+    path: PathBuf,
+    name: String,
+    codec: Codec,
+    limits: Limits,
+    stamp: Stamp,
+}
+
+impl JsonlInput {
+    /// Looks at the file at `path`, called `name` in ids and outputs.
+    ///
+    /// # Errors
+    /// `Error::Io` if it cannot be opened, `Error::Data` if it is no regular file: passes need to start over.
+    pub fn open(path: PathBuf, name: String, codec: Codec, limits: Limits) -> Result<Self> {
+        let metadata = fs::metadata(&path).map_err(Error::io("open", &path))?;
+        if !metadata.is_file() {
+            return Err(Error::data(&path, "not a regular file; give the path of a file of JSON lines"));
+        }
+        let unit_bytes = limits.unit_bytes.clamp(1, MAX_UNIT_BYTES);
+        let limits = Limits { unit_bytes, ..limits };
+        let input = Self { path, name, codec, limits, stamp: Stamp::of(&metadata) };
+        input.file()?;
+        Ok(input)
+    }
+
+    /// The opened file, provided nothing was written to it since `open`.
+    fn file(&self) -> Result<File> {
+        let file = File::open(&self.path).map_err(Error::io("open", &self.path))?;
+        let metadata = file.metadata().map_err(Error::io("read", &self.path))?;
+        if Stamp::of(&metadata) == self.stamp { Ok(file) } else { Err(self.changed()) }
+    }
+
+    fn changed(&self) -> Error {
+        Error::data(&self.path, "the file changed while it was read; run again when nothing writes to it")
+    }
+
+    fn read_at(&self, mut file: &File, start: u64, bytes: &mut [u8]) -> Result<()> {
+        let done = file.seek(SeekFrom::Start(start)).and_then(|_| file.read_exact(bytes));
+        done.map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => self.changed(),
+            _ => Error::io("read", &self.path)(error),
+        })
+    }
+
+    fn ranges(&self, emit: &mut dyn FnMut(Unit) -> Result<()>) -> Result<()> {
+        let file = self.file()?;
+        let mut window = Vec::new();
+        let (mut index, mut start) = (0, 0);
+        while start < self.stamp.len {
+            let end = self.cut(&file, start, &mut window)?;
+            emit(Unit { index, payload: Payload::Range { start, end } })?;
+            (index, start) = (index + 1, end);
+        }
+        Ok(())
+    }
+
+    /// Where the unit at `start` ends: after the first newline that makes it `unit_bytes` long or longer.
+    fn cut(&self, file: &File, start: u64, window: &mut Vec<u8>) -> Result<u64> {
+        let mut at = start + self.limits.unit_bytes as u64 - 1;
+        while at < self.stamp.len {
+            let len = (self.stamp.len - at).min(WINDOW_BYTES as u64);
+            window.resize(len as usize, 0);
+            self.read_at(file, at, window)?;
+            if let Some(newline) = memchr(b'\n', window) {
+                return Ok(at + newline as u64 + 1);
+            }
+            at += len;
+        }
+        Ok(self.stamp.len)
+    }
+
+    fn blocks(&self, emit: &mut dyn FnMut(Unit) -> Result<()>) -> Result<()> {
+        let source = codec::decoder(self.codec, self.file()?).map_err(Error::io("decode", &self.path))?;
+        Blocks::new(source, self.limits, &self.path).emit(emit)?;
+        self.file().map(drop)
+    }
+
+    /// Reads bytes `start..end`. If the last line is over the limit, only its head is read, and its place returned.
+    fn load(&self, start: u64, end: u64, bytes: &mut Vec<u8>) -> Result<Option<usize>> {
+        let file = self.file()?;
+        let unit = self.limits.unit_bytes;
+        let too_long = end - start > (unit as u64).saturating_add(self.limits.longest_line() as u64);
+        let most = if too_long { (unit + HEAD_BYTES) as u64 } else { u64::MAX };
+        let len = (end - start).min(most) as usize;
+        if bytes.capacity() < len {
+            *bytes = vec![0; len];
+        }
+        bytes.resize(len, 0);
+        bytes.shrink_to(4 * unit);
+        self.read_at(&file, start, bytes)?;
+        Ok(too_long.then(|| memrchr(b'\n', &bytes[..unit - 1]).map_or(0, |newline| newline + 1)))
+    }
+
+    fn foreign(&self) -> Error {
+        Error::Internal(format!("a unit of another format came to `{}`", self.path.display()))
+    }
+}
+
+impl Input for JsonlInput {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn size_on_disk(&self) -> u64 {
+        self.stamp.len
+    }
+
+    fn units(&self, emit: &mut dyn FnMut(Unit) -> Result<()>) -> Result<()> {
+        match self.codec {
+            Codec::Plain => self.ranges(emit),
+            Codec::Gzip | Codec::Zstd => self.blocks(emit),
+        }
+    }
+
+    fn read(
+        &self,
+        unit: &Unit,
+        fields: &Fields,
+        wanted: Option<&SlotMask>,
+        scratch: &mut Scratch,
+        visitor: &mut dyn Visitor,
+    ) -> Result<()> {
+        let Scratch { bytes, text } = scratch;
+        text.truncate(4 * self.limits.unit_bytes);
+        text.shrink_to(4 * self.limits.unit_bytes);
+        let mut parser = Parser::new(fields, self.limits.max_record_bytes, wanted, text, visitor);
+        match &unit.payload {
+            Payload::Range { start, end } => {
+                let oversized = self.load(*start, *end, bytes)?;
+                let (lines, head) = bytes.split_at(oversized.unwrap_or(bytes.len()));
+                parser.lines(lines, *start)?;
+                if oversized.is_some() {
+                    let offset = *start + lines.len() as u64;
+                    parser.too_long(head, end - offset, offset)?;
+                }
+            }
+            Payload::Lines { data, offset, broken: None } => parser.lines(data, *offset)?,
+            Payload::Lines { data, offset, broken: Some(reason) } => {
+                let whole = lines::whole(data);
+                parser.lines(&data[..whole], *offset)?;
+                parser.broken(&data[whole..], *offset + whole as u64, reason)?;
+            }
+            Payload::Oversized { head, bytes, offset } => parser.too_long(head, *bytes, *offset)?,
+            _ => return Err(self.foreign()),
+        }
+        if parser.all_seen() { Ok(()) } else { Err(self.changed()) }
+    }
+
+    fn copy(&self, unit: Unit, keep: &SlotMask, _scratch: &mut Scratch) -> Result<Piece> {
+        if !keep.contains(&true) {
+            return Ok(Piece::Bytes(Vec::new()));
+        }
+        let (mut data, offset) = match unit.payload {
+            Payload::Range { start, end } => {
+                let mut data = Vec::new();
+                let oversized = self.load(start, end, &mut data)?;
+                data.truncate(oversized.unwrap_or(data.len()));
+                (data, start)
+            }
+            Payload::Lines { data, offset, broken: None } => (data, offset),
+            Payload::Lines { mut data, offset, broken: Some(_) } => {
+                data.truncate(lines::whole(&data));
+                (data, offset)
+            }
+            Payload::Oversized { offset, .. } => (Vec::new(), offset),
+            _ => return Err(self.foreign()),
+        };
+        if lines::retain(&mut data, offset, self.limits.max_record_bytes, keep) {
+            Ok(Piece::Bytes(data))
+        } else {
+            Err(self.changed())
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Cuts a decoded stream into units of whole lines.
+//!
+//! A block is filled to exactly the size of a unit before it is cut, so that the units do not depend on how much the
+//! decoder hands out at a time. When the compressed data breaks off, what was decoded before goes out all the same,
+//! marked as the last of a broken stream.
+
+use std::io::Read;
+use std::mem;
+use std::path::Path;
+
+use memchr::{memchr, memrchr};
+
+use crate::error::{Error, Result};
+use crate::input::{Payload, Unit};
+
+use super::{HEAD_BYTES, Limits};
+
+/// A stream on its way to units.
+pub(super) struct Blocks<'p> {
+    source: Box<dyn Read + Send>,
+    limits: Limits,
+    path: &'p Path,
+    ended: bool,
+    /// Why the stream ended before its time.
+    broken: Option<String>,
+}
+
+impl<'p> Blocks<'p> {
+    /// Starts on the decoded bytes `source` of the file at `path`.
+    pub(super) fn new(source: Box<dyn Read + Send>, limits: Limits, path: &'p Path) -> Self {
+        Self { source, limits, path, ended: false, broken: None }
+    }
+
+    /// Emits every unit, in order.
+    pub(super) fn emit(mut self, emit: &mut dyn FnMut(Unit) -> Result<()>) -> Result<()> {
+        let mut index = 0;
+        let mut emit = |payload| {
+            index += 1;
+            emit(Unit { index: index - 1, payload })
+        };
+        let (mut block, mut offset, mut searched) = (Vec::new(), 0, 0);
+        while !self.ended {
+            self.fill(&mut block, searched)?;
+            if self.ended {
+                break;
+            }
+            if let Some(newline) = memrchr(b'\n', &block[searched..]) {
+                let end = searched + newline + 1;
+                let mut rest = Vec::with_capacity(self.limits.unit_bytes.max(block.len() - end));
+                rest.extend_from_slice(&block[end..]);
+                block.truncate(end);
+                searched = rest.len();
+                let data = mem::replace(&mut block, rest);
+                emit(Payload::Lines { data, offset, broken: None })?;
+                offset += end as u64;
+            } else if block.len() > self.limits.longest_line() {
+                let (head, bytes) = self.skip_line(&mut block)?;
+                emit(Payload::Oversized { head, bytes, offset })?;
+                offset += bytes;
+                searched = 0;
+            } else {
+                searched = block.len();
+            }
+        }
+        if block.is_empty() && self.broken.is_none() {
+            return Ok(());
+        }
+        emit(Payload::Lines { data: block, offset, broken: self.broken })
+    }
+
+    /// Skips the line that begins in `block`: its head and its length. `block` holds then what was read beyond it.
+    fn skip_line(&mut self, block: &mut Vec<u8>) -> Result<(Vec<u8>, u64)> {
+        let (mut head, mut bytes) = (Vec::new(), 0);
+        loop {
+            let newline = memchr(b'\n', block);
+            let len = newline.map_or(block.len(), |newline| newline + 1);
+            head.extend_from_slice(&block[..len.min(HEAD_BYTES - head.len())]);
+            block.drain(..len);
+            bytes += len as u64;
+            if newline.is_some() || self.ended {
+                return Ok((head, bytes));
+            }
+            block.shrink_to(self.limits.unit_bytes);
+            self.fill(block, 0)?;
+        }
+    }
+
+    /// Reads on until the block holds a unit; or a unit more, if the `searched` bytes are one and have no newline. An
+    /// error of the system stops the run, any other one is damage in the data and ends the stream.
+    fn fill(&mut self, block: &mut Vec<u8>, searched: usize) -> Result<()> {
+        let unit = self.limits.unit_bytes;
+        let target = if searched < unit { unit } else { searched + unit };
+        let missing = target.saturating_sub(block.len());
+        block.reserve(missing);
+        match self.source.by_ref().take(missing as u64).read_to_end(block) {
+            Ok(read) => self.ended |= read < missing,
+            Err(error) if error.raw_os_error().is_some() => return Err(Error::io("read", self.path)(error)),
+            Err(error) => {
+                self.broken = Some(error.to_string());
+                self.ended = true;
+            }
+        }
+        Ok(())
+    }
+}

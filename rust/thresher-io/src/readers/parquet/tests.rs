@@ -1,0 +1,275 @@
+use std::{fs, sync::Arc};
+
+use arrow_array::{ArrayRef, BinaryArray, DictionaryArray, StringArray, StringViewArray, types::Int32Type};
+use parquet::{
+    arrow::ArrowWriter,
+    basic::{Compression, ZstdLevel},
+    file::properties::{WriterProperties, WriterPropertiesBuilder, WriterVersion},
+};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    readers::testing::{self, Seen, fields, for_every_damage, many_types, one_text, read, read_unit, texts, units},
+    record::Reason,
+};
+
+fn properties() -> WriterPropertiesBuilder {
+    WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::try_new(3).unwrap()))
+}
+
+fn encode(batches: &[RecordBatch], properties: WriterPropertiesBuilder) -> Vec<u8> {
+    let mut writer = ArrowWriter::try_new(Vec::new(), batches[0].schema(), Some(properties.build())).unwrap();
+    batches.iter().for_each(|b| writer.write(b).unwrap());
+    writer.into_inner().unwrap()
+}
+
+fn open(bytes: &[u8], unit_bytes: u64) -> (TempDir, ParquetInput) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("in.parquet");
+    fs::write(&path, bytes).unwrap();
+    let input = ParquetInput::open(&path, "in.parquet", unit_bytes).unwrap();
+    (dir, input)
+}
+
+fn spans(input: &ParquetInput) -> Vec<(usize, usize, usize)> {
+    let span = |u: &Unit| Span::of(u).map(|s| (s.group, s.first_row, s.rows)).unwrap();
+    units(input).iter().map(span).collect()
+}
+
+#[test]
+fn one_row_group_is_cut_where_pages_end() {
+    let docs: Vec<String> = (0..400).map(|i| format!("{i} {}", "word ".repeat(50))).collect();
+    let small_pages = properties().set_dictionary_enabled(false).set_data_page_size_limit(4096);
+    let (_dir, input) = open(&encode(&[one_text(&docs)], small_pages), 16_000);
+    let spans = spans(&input);
+    assert!(spans.len() > 4, "{spans:?}");
+    let mut next = 0;
+    for (group, first, rows) in &spans {
+        assert_eq!((*group, *first), (0, next));
+        next += rows;
+    }
+    assert_eq!(next, 400);
+    // Every cut is the first row of a page.
+    let pages = input.metadata().unwrap().page_index().unwrap().page_locations(0, 0).unwrap().clone();
+    let firsts: Vec<usize> = pages.iter().map(|p| p.first_row_index as usize).collect();
+    assert!(spans.iter().all(|(_, first, _)| firsts.contains(first)));
+    assert_eq!(texts(&input, "text"), docs.into_iter().map(Some).collect::<Vec<_>>());
+}
+
+#[test]
+fn units_and_texts_do_not_depend_on_page_version_or_encoding() {
+    let docs: Vec<String> = (0..300).map(|i| format!("{i} {}", "x".repeat(i % 100))).collect();
+    let expected: Vec<_> = docs.iter().cloned().map(Some).collect();
+    for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+        for dictionary in [false, true] {
+            let settings = properties()
+                .set_writer_version(version)
+                .set_dictionary_enabled(dictionary)
+                .set_data_page_size_limit(512)
+                .set_write_batch_size(8)
+                .set_max_row_group_row_count(Some(170));
+            let (_dir, input) = open(&encode(&[one_text(&docs)], settings), 2000);
+            assert_eq!(texts(&input, "text"), expected);
+        }
+    }
+}
+
+#[test]
+fn all_kinds_of_text_read_alike() {
+    let docs = ["one", "", "three, which is longer than twelve bytes", "one"];
+    let expected: Vec<_> = docs.iter().map(|d| Some((*d).to_owned())).collect();
+    let kinds: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from(docs.to_vec())),
+        Arc::new(arrow_array::LargeStringArray::from(docs.to_vec())),
+        Arc::new(StringViewArray::from(docs.to_vec())),
+        Arc::new(docs.into_iter().collect::<DictionaryArray<Int32Type>>()),
+    ];
+    for array in kinds {
+        let batch = RecordBatch::try_from_iter([("text", array)]).unwrap();
+        let (_dir, input) = open(&encode(&[batch], properties()), 1 << 20);
+        assert_eq!(texts(&input, "text"), expected);
+    }
+}
+
+#[test]
+fn nested_text_id_and_rank_come_by_dotted_path() {
+    let batch = many_types(50);
+    let (_dir, input) = open(&encode(&[batch], properties()), 1 << 20);
+    let seen = read(&input, &fields("meta.text", Some("meta.n"), Some("score"))).unwrap().concat();
+    assert_eq!(seen.len(), 50);
+    for (i, record) in seen.iter().enumerate() {
+        let slot = i as u32;
+        let rank = (i % 3 != 1).then(|| testing::Owned::Float(i as f64 / 8.0));
+        let expected = if (i + 2) % 3 == 1 {
+            Seen::Bad { slot, reason: Reason::NullText }
+        } else {
+            Seen::Good { slot, text: format!("nested {i}"), id: Some(testing::Owned::Int(i as i128)), rank }
+        };
+        assert_eq!(*record, expected);
+    }
+    // The same column may serve twice.
+    let seen = read(&input, &fields("view", Some("view"), None)).unwrap().concat();
+    assert!(matches!(&seen[1], Seen::Good { text, id: Some(testing::Owned::Text(id)), .. } if text == id));
+}
+
+#[test]
+fn bytes_are_not_text() {
+    let array: ArrayRef = Arc::new(BinaryArray::from_vec(vec![b"a"]));
+    let batch = RecordBatch::try_from_iter([("text", array)]).unwrap();
+    let (_dir, input) = open(&encode(&[batch], properties()), 1 << 20);
+    let said = input.check(&fields("text", None, None)).unwrap_err().to_string();
+    assert!(said.contains("in.parquet: column `text` is of type Binary, not text"), "{said}");
+    assert!(read(&input, &fields("text", None, None)).is_err());
+}
+
+#[test]
+fn file_without_rows_has_a_schema_and_no_units() {
+    let (_dir, input) = open(&encode(&[many_types(0)], properties()), 1 << 20);
+    assert_eq!(spans(&input), []);
+    assert_eq!(input.schema().unwrap().fields(), many_types(0).schema().fields());
+    assert!(input.check(&fields("nothing", None, None)).is_err());
+}
+
+#[test]
+fn text_that_is_not_utf8_costs_its_row_only() {
+    let docs: Vec<String> = (0..50).map(|i| format!("document {i}")).collect();
+    let plain = WriterProperties::builder().set_dictionary_enabled(false);
+    let mut bytes = encode(&[one_text(&docs)], plain);
+    let at = bytes.windows(11).position(|w| w == b"document 23").unwrap();
+    bytes[at] = 0xff;
+    let (_dir, input) = open(&bytes, 1 << 20);
+    let seen = read(&input, &fields("text", None, None)).unwrap().concat();
+    let bad: Vec<_> = seen.iter().filter(|s| s.text().is_none()).cloned().collect();
+    assert_eq!(bad, [Seen::Bad { slot: 23, reason: Reason::InvalidUtf8 }]);
+    // What is kept can be copied around it.
+    let mut keep = vec![true; 50];
+    keep[23] = false;
+    let piece = input.copy(units(&input).remove(0), &keep, &mut Scratch::default()).unwrap();
+    let Piece::Batches(batches) = piece else { panic!("{piece:?}") };
+    assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 49);
+}
+
+#[test]
+fn damaged_page_costs_its_rows_and_copying_says_so() {
+    let docs: Vec<String> = (0..4000).map(|i| format!("{i} {}", "word ".repeat(100))).collect();
+    let mut bytes = encode(&[one_text(&docs)], properties().set_dictionary_enabled(false));
+    let metadata = open(&bytes, 1 << 20).1.metadata().unwrap().clone();
+    let column = metadata.row_group(0).column(0);
+    let middle = column.data_page_offset() as usize + column.compressed_size() as usize / 2;
+    bytes[middle..middle + 64].fill(0x55);
+    let (_dir, input) = open(&bytes, 1 << 30);
+    let seen = read(&input, &fields("text", None, None)).unwrap().concat();
+    assert_eq!(seen.len(), 4000);
+    let good = seen.iter().filter(|s| s.text().is_some()).count();
+    assert!((1000..4000).contains(&good), "{good} of 4000 rows are left");
+    for (i, record) in seen.iter().enumerate() {
+        assert_eq!(record.slot() as usize, i);
+        assert!(record.text().is_none_or(|t| t == docs[i]));
+    }
+    let said = input.copy(units(&input).remove(0), &vec![true; 4000], &mut Scratch::default()).unwrap_err();
+    assert!(said.to_string().contains("the rows 0 to 4000 of row group 0 cannot be copied"), "{said}");
+}
+
+#[test]
+fn what_is_no_parquet_file_is_one_bad_record() {
+    let whole = encode(&[one_text(&["a"])], properties());
+    let cases: [(&[u8], Reason); 4] = [
+        (b"", Reason::Truncated),
+        (b"{\"text\": \"not what the name says\"}\n", Reason::Corrupt),
+        (&whole[..whole.len() - 1], Reason::Truncated),
+        (b"PAR1\x00\x00\x00\x00\xff\xff\xff\x7fPAR1", Reason::Corrupt),
+    ];
+    for (bytes, reason) in cases {
+        let (_dir, input) = open(bytes, 1 << 20);
+        assert!(input.schema().is_none());
+        let all = fields("text", None, None);
+        assert_eq!(read(&input, &all).unwrap(), [[Seen::Bad { slot: 0, reason }]]);
+        let unit = units(&input).remove(0);
+        assert!(read_unit(&input, &unit, &all, Some(&[false])).unwrap().is_empty());
+        assert!(matches!(input.copy(unit, &[false], &mut Scratch::default()), Ok(Piece::Batches(b)) if b.is_empty()));
+    }
+}
+
+#[test]
+fn file_that_changed_is_refused() {
+    let (dir, input) = open(&encode(&[one_text(&["a"])], properties()), 1 << 20);
+    fs::write(dir.path().join("in.parquet"), b"shorter").unwrap();
+    let said = read_unit(
+        &input,
+        &Unit { index: 0, payload: Payload::RowGroup { group: 0, first_row: 0, rows: 1 } },
+        &fields("text", None, None),
+        None,
+    );
+    assert!(said.unwrap_err().to_string().contains("the file changed"));
+}
+
+#[test]
+fn every_damage_gives_rows_bad_records_or_an_error() {
+    let docs = ["the first", "", "the third", "the fourth is longer than the others"];
+    for dictionary in [true, false] {
+        let settings = properties().set_dictionary_enabled(dictionary).set_max_row_group_row_count(Some(3));
+        let whole = encode(&[one_text(&docs)], settings);
+        let dir = tempfile::tempdir().unwrap();
+        for_every_damage(&whole, dir.path(), |path, what| {
+            let input = ParquetInput::open(path, "x", 1).unwrap();
+            for unit in units(&input) {
+                let rows = Span::of(&unit).unwrap().rows;
+                let Ok(seen) = read_unit(&input, &unit, &fields("text", None, None), None) else { continue };
+                assert_eq!(seen.len(), rows, "{what}");
+                assert!(seen.iter().enumerate().all(|(i, s)| s.slot() as usize == i), "{what}");
+                let keep: Vec<bool> = seen.iter().map(|s| s.text().is_some()).collect();
+                let _ = input.copy(unit, &keep, &mut Scratch::default());
+            }
+        });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn wanted_slots_are_what_a_full_read_shows(
+        rows in 1_usize..200,
+        seed in any::<u64>(),
+        unit_bytes in prop::sample::select(vec![1_u64, 600, 1 << 20]),
+        nested in any::<bool>(),
+    ) {
+        let settings = properties().set_data_page_size_limit(256).set_write_batch_size(5);
+        let (_dir, input) = open(&encode(&[many_types(rows)], settings), unit_bytes);
+        let fields = fields(if nested { "meta.text" } else { "text" }, Some("id"), Some("time"));
+        let mut state = seed | 1;
+        for unit in units(&input) {
+            let full = read_unit(&input, &unit, &fields, None).unwrap();
+            let wanted: Vec<bool> = full.iter().map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                state >> 62 == 0
+            }).collect();
+            let some = read_unit(&input, &unit, &fields, Some(&wanted)).unwrap();
+            let expected: Vec<_> = full.into_iter().filter(|s| wanted[s.slot() as usize]).collect();
+            prop_assert_eq!(some, expected);
+        }
+    }
+
+    #[test]
+    fn projection_finds_the_same_leaves_as_the_schema(text in 0_usize..3, id in 0_usize..4, rank in 0_usize..4) {
+        let paths = ["text", "meta.text", "lang"];
+        let others = ["id", "meta.n", "big", "time"];
+        let chosen = fields(paths[text], Some(others[id]), Some(others[rank]));
+        let batch = many_types(9);
+        let (_dir, input) = open(&encode(&[batch.clone()], properties()), 1 << 20);
+        let seen = read(&input, &chosen).unwrap().concat();
+        let places = columns::resolve(batch.schema_ref(), &chosen).unwrap();
+        let rows = columns::Rows::of(&batch, &places).unwrap();
+        for (row, record) in seen.iter().enumerate() {
+            if let Seen::Good { text, id, rank, .. } = record {
+                prop_assert_eq!(Some(text.as_str()), rows.text(row));
+                prop_assert_eq!(id.clone(), rows.id(row).map(Into::into));
+                prop_assert_eq!(rank.clone(), rows.rank(row).map(Into::into));
+            } else {
+                prop_assert_eq!(rows.text(row), None);
+            }
+        }
+    }
+}

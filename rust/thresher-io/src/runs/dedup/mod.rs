@@ -1,0 +1,148 @@
+//! Deduplication over files, in three streaming passes.
+//!
+//! ```text
+//! 1 sign     read everything: content hash, band keys               holds 16 + 4 bytes a document, 8 a band and text
+//!   group    buckets and clusters, in memory
+//! 2 verify   read what collided: exact shingles, cluster by cluster  holds the shingles of open clusters
+//! 3 write    read everything: kept records to the output, evidence   holds a few units
+//! ```
+//!
+//! The corpus itself is never held. Each pass sees the same units with the same slots, so a document is known
+//! by its ordinal alone. The output depends on the inputs and the parameters, not on threads or timing.
+
+pub mod config;
+mod outputs;
+mod report;
+mod sign;
+mod verify;
+mod write;
+
+use std::time::Instant;
+
+use thresher_core::cluster::Clusters;
+use thresher_core::exact::Classes;
+use thresher_core::lsh::{Buckets, group};
+use thresher_core::{Outcome, Precedence};
+
+use rayon::prelude::*;
+
+pub use config::DedupRun;
+pub use report::Report;
+
+use crate::error::{Error, Result};
+use crate::quarantine::Quarantine;
+use crate::record::Fields;
+use crate::runs::plan::Plan;
+use crate::runs::progress::Progress;
+use config::Checked;
+use outputs::Destination;
+use sign::{Corpus, UnitPlace};
+
+/// What every pass needs.
+pub(crate) struct Run<'a> {
+    pub(crate) config: &'a DedupRun,
+    pub(crate) checked: Checked,
+    pub(crate) plan: Plan,
+    pub(crate) progress: &'a Progress,
+}
+
+impl Run<'_> {
+    fn begin(&self, step: usize) {
+        self.progress.begin(step, self.plan.sources.iter().map(|source| source.input().size_on_disk()).sum());
+    }
+
+    /// The fields of a pass that looks at texts alone.
+    fn text_only(&self) -> Fields {
+        Fields { id: None, rank: None, ..self.checked.fields.clone() }
+    }
+
+    /// Index of the first unit of each input.
+    fn first_units(&self, corpus: &Corpus) -> Vec<usize> {
+        (0..self.plan.sources.len()).map(|input| corpus.units.partition_point(|unit| unit.input < input)).collect()
+    }
+
+    /// Where a unit's records are in the corpus.
+    fn place<'c>(
+        &self,
+        corpus: &'c Corpus,
+        first_units: &[usize],
+        input: usize,
+        index: usize,
+    ) -> Result<&'c UnitPlace> {
+        let place = corpus.units.get(first_units[input] + index).filter(|place| place.input == input);
+        place.ok_or_else(|| {
+            Error::data(
+                self.plan.sources[input].input().path(),
+                "the file grew while it was read; run again on files at rest",
+            )
+        })
+    }
+}
+
+/// Removes duplicates from files, and gives the report that it also writes.
+///
+/// # Errors
+/// `Error::Parameter` for what can be known to be wrong beforehand, `Error::Io` for what the system refuses,
+/// `Error::Data` in strict mode or for files that change meanwhile, `Error::Busy`, `Error::Cancelled`.
+pub fn run(config: &DedupRun, progress: &Progress) -> Result<Report> {
+    let started = Instant::now();
+    let checked = config.check()?;
+    progress.begin(0, 0);
+    let plan = Plan::new(config, &checked.fields)?;
+    let destination = Destination::open(config, &plan)?;
+    let run = Run { config, checked, plan, progress };
+    let mut clock = Clock::default();
+
+    let mut quarantine = Quarantine::create(&destination.quarantine_dir());
+    let mut corpus = clock.time("sign", || sign::sign(&run, &mut quarantine))?;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(config.threads)
+        .build()
+        .map_err(|error| Error::Internal(format!("no thread pool: {error}")))?;
+    let hashes = std::mem::take(&mut corpus.hashes);
+    let (lengths, ranks) = (std::mem::take(&mut corpus.lengths), std::mem::take(&mut corpus.ranks));
+    let precedence = Precedence::new(run.checked.search.keep, &lengths, &ranks);
+    let (classes, buckets) = clock.time("group", || {
+        let classes = Classes::new(hashes.iter().copied().map(Some), precedence);
+        let standing = classes.standing(hashes.len());
+        corpus.table.relabel(|doc| standing[doc as usize]);
+        let table = &corpus.table;
+        let buckets: Vec<Buckets> =
+            pool.install(|| table.partitions().par_iter().map(|keys| group(keys, table.docs())).collect());
+        (classes, buckets)
+    });
+    corpus.table = thresher_core::lsh::BandTable::default();
+    corpus.hashes = hashes;
+    progress.check()?;
+    let clusters = clock.time("cluster", || Clusters::new(corpus.hashes.len(), &buckets));
+    let resolutions = clock.time("verify", || verify::verify(&run, &corpus, &clusters, precedence))?;
+    let outcome = Outcome::new(corpus.hashes.len(), &classes, &resolutions);
+    let ids = clock.time("ids", || write::read_ids(&run, &corpus, &outcome))?;
+    let written = clock.time("write", || write::write(&run, &corpus, &outcome, &ids, &destination))?;
+    let quarantined = quarantine.tallies().clone();
+    quarantine.finish()?;
+    let found = report::Found { candidates: clusters.docs().len() as u64, resolutions: &resolutions };
+    clock.total(started);
+    let report = Report::new(&run, &corpus, &outcome, &ids, &found, written, &quarantined, clock.seconds)?;
+    destination.finish(&report)?;
+    Ok(report)
+}
+
+/// Seconds of each step.
+#[derive(Default)]
+struct Clock {
+    seconds: Vec<(&'static str, f64)>,
+}
+
+impl Clock {
+    fn time<T>(&mut self, step: &'static str, work: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let result = work();
+        self.seconds.push((step, started.elapsed().as_secs_f64()));
+        result
+    }
+
+    fn total(&mut self, started: Instant) {
+        self.seconds.push(("total", started.elapsed().as_secs_f64()));
+    }
+}

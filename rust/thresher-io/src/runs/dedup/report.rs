@@ -1,0 +1,275 @@
+//! What a run did, for `run.json` and for the caller: parameters, inputs, outputs, and books that balance.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use thresher_core::hash::SCHEME_VERSION;
+use thresher_core::resolve::Resolution;
+use thresher_core::{Outcome, RemovalReason, Tally};
+
+
+use super::Run;
+use super::config::DedupRun;
+use super::sign::Corpus;
+use super::write::{Ids, name_of};
+use crate::error::{Error, Result};
+use crate::input::Written;
+use crate::record::Reason;
+
+/// Clusters that a report names.
+const LARGEST: usize = 10;
+/// Removed documents that it names for each.
+const EXAMPLES: usize = 5;
+
+/// The contents of `run.json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Version of thresher.
+    pub version: &'static str,
+    /// Version of the hash scheme.
+    pub hash_scheme: u32,
+    /// Kernels that ran.
+    pub instruction_set: &'static str,
+    /// The parameters.
+    pub config: DedupRun,
+    /// What was read.
+    pub inputs: Vec<InputReport>,
+    /// What was written.
+    pub outputs: Vec<Written>,
+    /// How signatures were banded.
+    pub banding: BandingReport,
+    /// Where every document and byte went.
+    pub accounting: Accounting,
+    /// Documents in a cluster of candidates.
+    pub candidates: u64,
+    /// Exact comparisons made.
+    pub checks: u64,
+    /// Documents with more candidates than one may have.
+    pub capped: u64,
+    /// Kept documents that others duplicate.
+    pub clusters: u64,
+    /// The largest of them.
+    pub largest_clusters: Vec<ClusterReport>,
+    /// Seconds of each step.
+    pub timings: BTreeMap<&'static str, f64>,
+    /// Most memory that the process held.
+    pub peak_rss_bytes: u64,
+    /// Threads used.
+    pub threads: usize,
+}
+
+/// One input.
+#[derive(Clone, Debug, Serialize)]
+pub struct InputReport {
+    /// Where it is.
+    pub path: String,
+    /// Its name in ids and outputs.
+    pub name: String,
+    /// Its format.
+    pub format: &'static str,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Records, bad ones included.
+    pub rows: u64,
+}
+
+/// The banding and what it promises.
+#[derive(Clone, Debug, Serialize)]
+pub struct BandingReport {
+    /// Number of bands.
+    pub bands: usize,
+    /// Rows of each.
+    pub rows: usize,
+    /// Probability that a pair at the threshold shares a band.
+    pub recall_at_threshold: f64,
+}
+
+/// Documents and bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// Documents.
+    pub docs: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// `in = kept + removed + quarantined`, for documents and bytes.
+#[derive(Clone, Debug, Serialize)]
+pub struct Accounting {
+    /// Everything that was read.
+    #[serde(rename = "in")]
+    pub read: Count,
+    /// What is in the output.
+    pub kept: Count,
+    /// What was removed, by reason.
+    pub removed: BTreeMap<&'static str, Count>,
+    /// What was set aside, by reason.
+    pub quarantined: BTreeMap<&'static str, Count>,
+    /// Bytes of blank lines and byte order marks, which belong to no document.
+    pub blank_bytes: u64,
+}
+
+impl Accounting {
+    /// Checks the books.
+    fn check(&self) -> Result<()> {
+        let parts = || std::iter::once(&self.kept).chain(self.removed.values()).chain(self.quarantined.values());
+        let docs: u64 = parts().map(|count| count.docs).sum();
+        let bytes: u64 = parts().map(|count| count.bytes).sum::<u64>() + self.blank_bytes;
+        if docs == self.read.docs && bytes == self.read.bytes {
+            return Ok(());
+        }
+        Err(Error::Internal(format!("the books do not balance: {self:?}")))
+    }
+}
+
+/// A kept document and what it stands for.
+#[derive(Clone, Debug, Serialize)]
+pub struct ClusterReport {
+    /// The kept document.
+    pub id: String,
+    /// Documents in the cluster, the kept one included.
+    pub size: u64,
+    /// Some of the removed ones.
+    pub examples: Vec<String>,
+}
+
+/// What the search found on the way.
+pub(crate) struct Found<'a> {
+    pub(crate) candidates: u64,
+    pub(crate) resolutions: &'a [Resolution],
+}
+
+impl From<Tally> for Count {
+    fn from(tally: Tally) -> Self {
+        Self { docs: tally.docs, bytes: tally.bytes }
+    }
+}
+
+impl Report {
+    pub(crate) fn new(
+        run: &Run<'_>,
+        corpus: &Corpus,
+        outcome: &Outcome,
+        ids: &Ids,
+        found: &Found<'_>,
+        outputs: Vec<Written>,
+        quarantined: &BTreeMap<Reason, crate::quarantine::Tally>,
+        timings: Vec<(&'static str, f64)>,
+    ) -> Result<Self> {
+        let accounting = account(corpus, outcome, quarantined)?;
+        let written: u64 = outputs.iter().map(|output| output.rows).sum();
+        if written != accounting.kept.docs {
+            let kept = accounting.kept.docs;
+            return Err(Error::Internal(format!("{written} rows were written, but {kept} documents are kept")));
+        }
+        let search = &run.checked.search;
+        let (clusters, largest_clusters) = largest(run, corpus, outcome, ids);
+        Ok(Self {
+            version: env!("CARGO_PKG_VERSION"),
+            hash_scheme: SCHEME_VERSION,
+            instruction_set: thresher_core::instruction_set(),
+            config: run.config.clone(),
+            inputs: (0..run.plan.sources.len()).map(|input| input_report(run, corpus, input)).collect(),
+            outputs,
+            banding: BandingReport {
+                bands: search.banding.bands(),
+                rows: search.banding.rows(),
+                recall_at_threshold: search.banding.recall_at(search.threshold.get()),
+            },
+            accounting,
+            candidates: found.candidates,
+            checks: found.resolutions.iter().map(|resolution| resolution.checks).sum(),
+            capped: found.resolutions.iter().map(|resolution| resolution.capped).sum(),
+            clusters,
+            largest_clusters,
+            timings: timings.into_iter().collect(),
+            peak_rss_bytes: peak_rss_bytes(),
+            threads: run.config.threads,
+        })
+    }
+}
+
+fn account(corpus: &Corpus, outcome: &Outcome, quarantined: &BTreeMap<Reason, crate::quarantine::Tally>) -> Result<Accounting> {
+    let (mut kept, mut exact, mut near) = (Tally::default(), Tally::default(), Tally::default());
+    for (evidence, &bytes) in outcome.evidence.iter().zip(&corpus.record_bytes) {
+        let tally = match evidence.map(|evidence| evidence.reason) {
+            None => &mut kept,
+            Some(RemovalReason::Exact) => &mut exact,
+            Some(RemovalReason::Near) => &mut near,
+        };
+        tally.add(u64::from(bytes));
+    }
+    let quarantined: BTreeMap<&'static str, Count> =
+        quarantined.iter().map(|(reason, tally)| (reason.name(), Count { docs: tally.documents, bytes: tally.bytes })).collect();
+    let accounting = Accounting {
+        read: Count { docs: corpus.units.iter().map(|unit| u64::from(unit.num_slots)).sum(), bytes: corpus.read_bytes },
+        kept: kept.into(),
+        removed: [("exact", exact.into()), ("near", near.into())].into(),
+        quarantined,
+        blank_bytes: corpus.blank_bytes,
+    };
+    accounting.check()?;
+    Ok(accounting)
+}
+
+fn input_report(run: &Run<'_>, corpus: &Corpus, input: usize) -> InputReport {
+    let rows = corpus.units.iter().filter(|unit| unit.input == input).map(|unit| u64::from(unit.num_slots)).sum();
+    let source = &run.plan.sources[input];
+    InputReport {
+        path: source.input().path().display().to_string(),
+        name: source.input().name().to_owned(),
+        format: source.format_name(),
+        bytes: source.input().size_on_disk(),
+        rows,
+    }
+}
+
+/// The number of clusters, and the largest ones by size, ties in input order.
+fn largest(run: &Run<'_>, corpus: &Corpus, outcome: &Outcome, ids: &Ids) -> (u64, Vec<ClusterReport>) {
+    let mut sizes: BTreeMap<u32, u64> = BTreeMap::new();
+    for evidence in outcome.evidence.iter().flatten() {
+        *sizes.entry(evidence.duplicate_of).or_insert(1) += 1;
+    }
+    let mut order: Vec<(u64, u32)> = sizes.iter().map(|(&doc, &size)| (size, doc)).collect();
+    order.sort_unstable_by_key(|&(size, doc)| (std::cmp::Reverse(size), doc));
+    order.truncate(LARGEST);
+    let name = |doc| name_of(run, corpus, ids, doc);
+    let report = |(size, doc): (u64, u32)| {
+        let members = outcome.evidence.iter().enumerate();
+        let of_this = members.filter(|(_, evidence)| evidence.is_some_and(|evidence| evidence.duplicate_of == doc));
+        let examples = of_this.take(EXAMPLES).map(|(member, _)| name(member as u32)).collect();
+        ClusterReport { id: name(doc), size, examples }
+    };
+    (sizes.len() as u64, order.into_iter().map(report).collect())
+}
+
+/// The most memory that this process has held, from the system; 0 where it does not say.
+fn peak_rss_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn books_that_do_not_balance_are_an_internal_error() {
+        let count = |docs, bytes| Count { docs, bytes };
+        let mut accounting = Accounting {
+            read: count(10, 100),
+            kept: count(6, 50),
+            removed: [("exact", count(1, 20)), ("near", count(2, 20))].into(),
+            quarantined: [("invalid_json", count(1, 7))].into(),
+            blank_bytes: 3,
+        };
+        assert!(accounting.check().is_ok());
+        accounting.blank_bytes = 2;
+        assert!(matches!(accounting.check(), Err(Error::Internal(_))));
+        accounting.blank_bytes = 3;
+        accounting.kept.docs = 7;
+        assert!(accounting.check().is_err());
+    }
+}

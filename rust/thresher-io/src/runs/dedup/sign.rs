@@ -1,0 +1,277 @@
+//! Pass 1: every record is read once, hashed whole, and signed if its text was not seen before.
+//!
+//! What stays of a document: its 128-bit content hash, its size, its rank if the policy asks for one, and,
+//! for one document of each distinct text, the band keys. Which of several equal texts is signed depends on the
+//! timing of the threads; their keys are the same, so nothing else does.
+
+use std::collections::HashSet;
+use std::hash::BuildHasherDefault;
+use std::sync::{Mutex, PoisonError};
+
+use thresher_core::exact::ContentHasher;
+use thresher_core::hash::content_hash;
+use thresher_core::lsh::BandTable;
+use thresher_core::{DedupConfig, Keep, Observer, Rank, Signer};
+
+use super::Run;
+use crate::error::{Error, Result};
+use crate::input::Scratch;
+use crate::quarantine::{Quarantine, RAW_LIMIT_BYTES};
+use crate::record::{BadRecord, Reason, Record, Scalar, Visitor};
+use crate::runs::pipeline::for_each_unit;
+
+/// Locks among which the hashes of seen texts are spread.
+const SHARDS: usize = 64;
+
+/// Where the records of one unit are in the whole corpus.
+#[derive(Debug)]
+pub(crate) struct UnitPlace {
+    pub(crate) input: usize,
+    /// Row of slot 0 in its file.
+    pub(crate) first_row: u64,
+    /// Ordinal of its first document.
+    pub(crate) first_doc: u32,
+    pub(crate) num_slots: u32,
+    /// Slots of bad records, ascending.
+    pub(crate) bad_slots: Box<[u32]>,
+}
+
+impl UnitPlace {
+    pub(crate) fn num_docs(&self) -> u32 {
+        self.num_slots - self.bad_slots.len() as u32
+    }
+
+    /// The ordinal of the document in a good slot.
+    pub(crate) fn doc_at(&self, slot: u32) -> u32 {
+        self.first_doc + slot - self.bad_slots.partition_point(|&bad| bad < slot) as u32
+    }
+
+    /// Which slots hold a document that `test` accepts. Slots beyond the known ones are never asked for.
+    pub(crate) fn mask(&self, test: impl Fn(u32) -> bool) -> Vec<bool> {
+        let mut mask = vec![false; self.num_slots as usize];
+        let mut bad = self.bad_slots.iter().copied().peekable();
+        let mut doc = self.first_doc;
+        for slot in 0..self.num_slots {
+            if bad.next_if_eq(&slot).is_none() {
+                mask[slot as usize] = test(doc);
+                doc += 1;
+            }
+        }
+        mask
+    }
+
+    /// The row in its file of one of its documents.
+    pub(crate) fn row_of(&self, doc: u32) -> u64 {
+        let mut slot = doc - self.first_doc;
+        for &bad in &self.bad_slots {
+            slot += u32::from(bad <= slot);
+        }
+        self.first_row + u64::from(slot)
+    }
+
+    /// The rows and ordinals of its documents.
+    pub(crate) fn docs(&self) -> impl Iterator<Item = (u64, u32)> {
+        let mut bad = self.bad_slots.iter().copied().peekable();
+        let good = (0..self.num_slots).filter(move |slot| bad.next_if_eq(slot).is_none());
+        good.zip(self.first_doc..).map(|(slot, doc)| (self.first_row + u64::from(slot), doc))
+    }
+}
+
+/// What pass 1 knows of the corpus.
+#[derive(Debug, Default)]
+pub(crate) struct Corpus {
+    pub(crate) units: Vec<UnitPlace>,
+    pub(crate) hashes: Vec<u128>,
+    /// Bytes of each record, for the books.
+    pub(crate) record_bytes: Vec<u32>,
+    /// Bytes of each text, for the policies that look at them.
+    pub(crate) lengths: Vec<u64>,
+    /// Rank of each document, for the policies that look at them.
+    pub(crate) ranks: Vec<Rank>,
+    pub(crate) table: BandTable,
+    pub(crate) blank_bytes: u64,
+    /// Bytes that were read, counted by the units and not by their records where that is possible.
+    pub(crate) read_bytes: u64,
+}
+
+/// The hashes of all texts seen so far.
+struct Seen(Vec<Mutex<HashSet<u128, BuildHasherDefault<ContentHasher>>>>);
+
+impl Seen {
+    /// Whether this is the first time.
+    fn insert(&self, hash: u128) -> bool {
+        let shard = &self.0[(hash >> 64) as usize % SHARDS];
+        shard.lock().unwrap_or_else(PoisonError::into_inner).insert(hash)
+    }
+}
+
+/// What a worker makes of one unit.
+struct SignedUnit {
+    corpus: Corpus,
+    num_slots: u32,
+    bad_slots: Vec<u32>,
+    bad: Vec<OwnedBad>,
+    /// Documents that were signed, by their place in the unit, and their band keys.
+    signed: Vec<u32>,
+    keys: Vec<u64>,
+}
+
+/// A bad record on its way to the quarantine.
+struct OwnedBad {
+    slot: u32,
+    offset: u64,
+    reason: Reason,
+    detail: String,
+    raw: Vec<u8>,
+    bytes: u64,
+}
+
+struct SignVisitor<'a> {
+    search: &'a DedupConfig,
+    seen: &'a Seen,
+    signer: &'a mut Signer,
+    unit: SignedUnit,
+}
+
+impl Visitor for SignVisitor<'_> {
+    fn record(&mut self, record: Record<'_>) -> Result<()> {
+        let unit = &mut self.unit;
+        let place = unit.corpus.hashes.len() as u32;
+        unit.num_slots = record.slot + 1;
+        let hash = content_hash(record.text.as_bytes());
+        unit.corpus.hashes.push(hash);
+        unit.corpus.record_bytes.push(u32::try_from(record.bytes).unwrap_or(u32::MAX));
+        match self.search.keep {
+            Keep::First => {}
+            Keep::Longest | Keep::Shortest => unit.corpus.lengths.push(record.text.len() as u64),
+            Keep::Max | Keep::Min => unit.corpus.ranks.push(rank_of(record.rank)),
+        }
+        if !self.search.exact_only && self.seen.insert(hash) {
+            if let Some(signature) = self.signer.sign(record.text) {
+                let start = unit.keys.len();
+                unit.keys.resize(start + self.search.banding.bands(), 0);
+                self.search.banding.keys_into(signature, &mut unit.keys[start..]);
+                unit.signed.push(place);
+            }
+        }
+        Ok(())
+    }
+
+    fn bad(&mut self, bad: BadRecord<'_>) -> Result<()> {
+        let unit = &mut self.unit;
+        unit.num_slots = bad.slot + 1;
+        unit.bad_slots.push(bad.slot);
+        unit.bad.push(OwnedBad {
+            slot: bad.slot,
+            offset: bad.offset,
+            reason: bad.reason,
+            detail: bad.detail,
+            raw: bad.raw[..bad.raw.len().min(RAW_LIMIT_BYTES + 1)].to_vec(),
+            bytes: bad.bytes,
+        });
+        Ok(())
+    }
+
+    fn blank(&mut self, bytes: u64) {
+        self.unit.corpus.blank_bytes += bytes;
+    }
+}
+
+fn rank_of(scalar: Option<Scalar<'_>>) -> Rank {
+    match scalar {
+        None => Rank::Missing,
+        Some(Scalar::Int(x)) => Rank::Int(x),
+        Some(Scalar::Float(x)) => Rank::Float(x),
+        Some(Scalar::Text(text)) => Rank::Text(text.into()),
+    }
+}
+
+/// Reads and signs everything; bad records go to `quarantine`.
+pub(crate) fn sign(run: &Run<'_>, quarantine: &mut Quarantine) -> Result<Corpus> {
+    let search = &run.checked.search;
+    let bands = search.banding.bands();
+    let seen = Seen((0..SHARDS).map(|_| Mutex::default()).collect());
+    let mut corpus = Corpus { table: BandTable::new(bands), ..Corpus::default() };
+    let (mut row, mut last_input) = (0, 0);
+    run.begin(1);
+    for_each_unit(
+        &run.plan.sources,
+        run.config.threads,
+        run.progress,
+        || (Signer::new(search.shingles, search.num_hashes), Scratch::default()),
+        |(signer, scratch), input, unit| {
+            let unit_out = SignedUnit {
+                corpus: Corpus::default(),
+                num_slots: 0,
+                bad_slots: Vec::new(),
+                bad: Vec::new(),
+                signed: Vec::new(),
+                keys: Vec::new(),
+            };
+            let extent = unit.extent();
+            let mut visitor = SignVisitor { search, seen: &seen, signer, unit: unit_out };
+            run.plan.sources[input].input().read(&unit, &run.checked.fields, None, scratch, &mut visitor)?;
+            let mut done = visitor.unit;
+            let bytes = done.corpus.record_bytes.iter().map(|&bytes| u64::from(bytes)).sum();
+            let bad_bytes: u64 = done.bad.iter().map(|bad| bad.bytes).sum();
+            done.corpus.read_bytes = extent.unwrap_or(bytes + bad_bytes);
+            run.progress.advance(done.corpus.hashes.len() as u64, bytes);
+            Ok(done)
+        },
+        |input, mut unit| {
+            if input != last_input {
+                (row, last_input) = (0, input);
+            }
+            let source = run.plan.sources[input].input().name();
+            for bad in &unit.bad {
+                run.progress.quarantine();
+                let bad_row = row + u64::from(bad.slot);
+                if run.config.strict {
+                    return Err(Error::data(
+                        run.plan.sources[input].input().path(),
+                        format!(
+                            "record {bad_row} at byte {} is bad ({}): {}; without --strict it would be set aside",
+                            bad.offset,
+                            bad.reason.name(),
+                            bad.detail
+                        ),
+                    ));
+                }
+                quarantine.add(source, bad_row, &bad.as_record())?;
+            }
+            let first_doc = corpus.hashes.len();
+            let limit = u32::MAX as usize - unit.corpus.hashes.len();
+            if first_doc >= limit {
+                return Err(Error::Parameter("a run takes up to 4,294,967,295 documents; split the inputs".into()));
+            }
+            let first_doc = first_doc as u32;
+            unit.signed.iter_mut().for_each(|doc| *doc += first_doc);
+            corpus.table.append(&unit.signed, &unit.keys);
+            corpus.hashes.append(&mut unit.corpus.hashes);
+            corpus.record_bytes.append(&mut unit.corpus.record_bytes);
+            corpus.lengths.append(&mut unit.corpus.lengths);
+            corpus.ranks.append(&mut unit.corpus.ranks);
+            corpus.blank_bytes += unit.corpus.blank_bytes;
+            corpus.read_bytes += unit.corpus.read_bytes;
+            let num_slots = unit.num_slots;
+            let bad_slots = unit.bad_slots.into_boxed_slice();
+            corpus.units.push(UnitPlace { input, first_row: row, first_doc, num_slots, bad_slots });
+            row += u64::from(num_slots);
+            Ok(())
+        },
+    )?;
+    Ok(corpus)
+}
+
+impl OwnedBad {
+    fn as_record(&self) -> BadRecord<'_> {
+        BadRecord {
+            slot: self.slot,
+            offset: self.offset,
+            reason: self.reason,
+            detail: self.detail.clone(),
+            raw: &self.raw,
+            bytes: self.bytes,
+        }
+    }
+}

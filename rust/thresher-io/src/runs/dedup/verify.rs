@@ -1,0 +1,143 @@
+//! Pass 2: only documents that collided are read again; a cluster is resolved as soon as its last one was read.
+//!
+//! The shingles of a cluster are held from its first document to its last, so the memory of this pass is
+//! that of the clusters that are open at one time.
+
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use thresher_core::cluster::Clusters;
+use thresher_core::hash::content_hash;
+use thresher_core::resolve::{Resolution, resolve};
+use thresher_core::{Observer, Precedence, Shingler};
+
+use super::Run;
+use super::sign::{Corpus, UnitPlace};
+use crate::error::{Error, Result};
+use crate::input::Scratch;
+use crate::record::{BadRecord, Record, Visitor};
+use crate::runs::pipeline::for_each_unit;
+
+/// No cluster.
+const NONE: u32 = u32::MAX;
+
+/// Clusters on their way to resolution.
+struct Open<'a> {
+    clusters: &'a Clusters<'a>,
+    /// The cluster of each document, and where its shingles go.
+    cluster_of: Vec<u32>,
+    sets: Vec<Mutex<Vec<(u32, Vec<u64>)>>>,
+    missing: Vec<AtomicU32>,
+    resolutions: Mutex<Vec<(usize, Resolution)>>,
+    precedence: Precedence<'a>,
+    run: &'a Run<'a>,
+}
+
+impl<'a> Open<'a> {
+    fn new(run: &'a Run<'a>, n_docs: usize, clusters: &'a Clusters<'a>, precedence: Precedence<'a>) -> Self {
+        let mut cluster_of = vec![NONE; n_docs];
+        let mut missing = Vec::with_capacity(clusters.len());
+        for index in 0..clusters.len() {
+            let docs = clusters.get(index).docs;
+            docs.iter().for_each(|&doc| cluster_of[doc as usize] = index as u32);
+            missing.push(AtomicU32::new(docs.len() as u32));
+        }
+        let sets = (0..clusters.len()).map(|_| Mutex::default()).collect();
+        Self { clusters, cluster_of, sets, missing, resolutions: Mutex::default(), precedence, run }
+    }
+
+    /// Takes the shingles of a document, and resolves its cluster if it was the last one.
+    fn add(&self, doc: u32, shingles: Vec<u64>) {
+        let index = self.cluster_of[doc as usize] as usize;
+        self.sets[index].lock().unwrap_or_else(PoisonError::into_inner).push((doc, shingles));
+        if self.missing[index].fetch_sub(1, Ordering::AcqRel) != 1 {
+            return;
+        }
+        let mut sets = std::mem::take(&mut *self.sets[index].lock().unwrap_or_else(PoisonError::into_inner));
+        sets.sort_unstable_by_key(|set| set.0);
+        let cluster = self.clusters.get(index);
+        let threshold = self.run.checked.search.threshold;
+        let resolution = resolve(cluster, self.precedence, threshold, |doc, out| {
+            if let Ok(place) = sets.binary_search_by_key(&doc, |set| set.0) {
+                *out = std::mem::take(&mut sets[place].1);
+            }
+            Ok::<_, std::convert::Infallible>(())
+        });
+        let Ok(resolution) = resolution;
+        self.resolutions.lock().unwrap_or_else(PoisonError::into_inner).push((index, resolution));
+    }
+}
+
+struct VerifyVisitor<'a> {
+    open: &'a Open<'a>,
+    corpus: &'a Corpus,
+    place: &'a UnitPlace,
+    shingler: &'a mut Shingler,
+    docs: u64,
+    bytes: u64,
+}
+
+impl Visitor for VerifyVisitor<'_> {
+    fn record(&mut self, record: Record<'_>) -> Result<()> {
+        let doc = self.place.doc_at(record.slot);
+        if content_hash(record.text.as_bytes()) != self.corpus.hashes[doc as usize] {
+            return Err(changed(self.open.run, self.place));
+        }
+        let mut shingles = Vec::with_capacity(record.text.len() / 5);
+        self.shingler.shingles_into(record.text, &mut shingles);
+        self.open.add(doc, shingles);
+        self.docs += 1;
+        self.bytes += record.bytes;
+        Ok(())
+    }
+
+    fn bad(&mut self, _: BadRecord<'_>) -> Result<()> {
+        Err(changed(self.open.run, self.place))
+    }
+}
+
+/// The error for an input that is no longer what pass 1 read.
+pub(crate) fn changed(run: &Run<'_>, place: &UnitPlace) -> Error {
+    Error::data(run.plan.sources[place.input].input().path(), "the file changed while it was read; run again on files at rest")
+}
+
+/// Resolves all clusters; the resolutions come in order of their smallest document.
+pub(crate) fn verify(
+    run: &Run<'_>,
+    corpus: &Corpus,
+    clusters: &Clusters<'_>,
+    precedence: Precedence<'_>,
+) -> Result<Vec<Resolution>> {
+    run.begin(2);
+    if clusters.is_empty() {
+        return Ok(Vec::new());
+    }
+    let open = Open::new(run, corpus.hashes.len(), clusters, precedence);
+    let units_read = AtomicUsize::new(0);
+    let first_unit = run.first_units(corpus);
+    for_each_unit(
+        &run.plan.sources,
+        run.config.threads,
+        run.progress,
+        || (Shingler::new(run.checked.search.shingles), Scratch::default()),
+        |(shingler, scratch), input, unit| {
+            let place = run.place(corpus, &first_unit, input, unit.index)?;
+            let wanted = place.mask(|doc| open.cluster_of[doc as usize] != NONE);
+            if wanted.contains(&true) {
+                let mut visitor = VerifyVisitor { open: &open, corpus, place, shingler, docs: 0, bytes: 0 };
+                let fields = run.text_only();
+                run.plan.sources[input].input().read(&unit, &fields, Some(&wanted), scratch, &mut visitor)?;
+                run.progress.advance(visitor.docs, visitor.bytes);
+            }
+            units_read.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        },
+        |_, ()| Ok(()),
+    )?;
+    let mut resolutions = open.resolutions.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if units_read.into_inner() != corpus.units.len() || resolutions.len() != clusters.len() {
+        return Err(Error::Parameter("an input changed while it was read; run again on files at rest".into()));
+    }
+    resolutions.sort_unstable_by_key(|&(index, _)| index);
+    Ok(resolutions.into_iter().map(|(_, resolution)| resolution).collect())
+}

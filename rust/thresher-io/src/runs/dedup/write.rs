@@ -1,0 +1,202 @@
+//! Pass 3: kept records go to the output in order, removals with their evidence to `removed.parquet`.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use thresher_core::{Observer, Outcome, RemovalReason};
+
+use super::Run;
+use super::outputs::Destination;
+use super::sign::{Corpus, UnitPlace};
+use super::verify::changed;
+use crate::error::{Error, Result};
+use crate::input::{Output, Scratch, Written};
+use crate::record::{BadRecord, Record, Scalar, Visitor};
+use crate::removed::{Removal, RemovedWriter};
+use crate::runs::pipeline::for_each_unit;
+
+/// The ids of the documents that evidence names.
+pub(crate) type Ids = HashMap<u32, String>;
+
+/// Writes everything; gives the finished data files.
+pub(crate) fn write(
+    run: &Run<'_>,
+    corpus: &Corpus,
+    outcome: &Outcome,
+    ids: &Ids,
+    to: &Destination,
+) -> Result<Vec<Written>> {
+    run.plan.check_unchanged()?;
+    let first_units = run.first_units(corpus);
+    let sources = &run.plan.sources;
+    let threads = run.config.threads;
+    let mut finished = Vec::new();
+    let mut open: Option<(usize, Option<Box<dyn Output>>)> = None;
+    run.begin(3);
+    for_each_unit(
+        sources,
+        threads,
+        run.progress,
+        Scratch::default,
+        |scratch, input, unit| {
+            let place = run.place(corpus, &first_units, input, unit.index)?;
+            let keep = place.mask(|doc| outcome.evidence[doc as usize].is_none());
+            let rows = keep.iter().filter(|&&keep| keep).count() as u64;
+            let piece = sources[input].input().copy(unit, &keep, scratch)?;
+            let docs = place.first_doc as usize..(place.first_doc + place.num_docs()) as usize;
+            let bytes = corpus.record_bytes[docs].iter().map(|&bytes| u64::from(bytes)).sum();
+            run.progress.advance(u64::from(place.num_docs()), bytes);
+            Ok((piece, rows))
+        },
+        |input, (piece, rows)| {
+            advance_to(input, run, to, &mut open, &mut finished)?;
+            match &mut open {
+                Some((_, Some(output))) => output.write(piece, rows),
+                _ if rows == 0 => Ok(()),
+                _ => Err(Error::Internal("there are rows to write, but no output is open".into())),
+            }
+        },
+    )?;
+    // Inputs without a single unit have outputs too.
+    if let Some(last) = sources.len().checked_sub(1) {
+        advance_to(last, run, to, &mut open, &mut finished)?;
+    }
+    if let Some((_, Some(output))) = open {
+        finished.push(output.finish()?);
+    }
+    run.plan.check_unchanged()?;
+    if let Some(path) = to.removed_path() {
+        write_removed(run, corpus, outcome, ids, RemovedWriter::create(&path)?)?;
+    }
+    Ok(finished)
+}
+
+/// Finishes the outputs before that of `input` and opens it.
+fn advance_to(
+    input: usize,
+    run: &Run<'_>,
+    to: &Destination,
+    open: &mut Option<(usize, Option<Box<dyn Output>>)>,
+    finished: &mut Vec<Written>,
+) -> Result<()> {
+    let mut next = open.as_ref().map_or(0, |(current, _)| current + 1);
+    while next <= input {
+        let source = &run.plan.sources[next];
+        if !to.is_single() || open.is_none() {
+            if let Some((_, output)) = open.take() {
+                finished.extend(output.map(|output| output.finish()).transpose()?);
+            }
+            // A columnar file that cannot be read has no schema to write; its one bad record is in quarantine.
+            let output = source.is_readable().then(|| to.output(source, run.config.threads)).transpose()?;
+            *open = Some((next, output));
+        } else if let Some((current, _)) = open {
+            *current = next;
+        }
+        next += 1;
+    }
+    Ok(())
+}
+
+/// The ids of removed documents and of those that they duplicate, where the inputs have an id field.
+pub(crate) fn read_ids(run: &Run<'_>, corpus: &Corpus, outcome: &Outcome) -> Result<Ids> {
+    if run.checked.fields.id.is_none() || outcome.evidence.iter().all(Option::is_none) {
+        return Ok(HashMap::new());
+    }
+    let mut asked = vec![false; outcome.evidence.len()];
+    for (doc, evidence) in outcome.evidence.iter().enumerate() {
+        if let Some(evidence) = evidence {
+            asked[doc] = true;
+            asked[evidence.duplicate_of as usize] = true;
+        }
+    }
+    let ids = Mutex::new(HashMap::new());
+    let first_units = run.first_units(corpus);
+    for_each_unit(
+        &run.plan.sources,
+        run.config.threads,
+        run.progress,
+        Scratch::default,
+        |scratch, input, unit| {
+            let place = run.place(corpus, &first_units, input, unit.index)?;
+            let wanted = place.mask(|doc| asked[doc as usize]);
+            if wanted.contains(&true) {
+                let mut visitor = IdVisitor { run, place, ids: Vec::new() };
+                run.plan.sources[input].input().read(&unit, &run.checked.fields, Some(&wanted), scratch, &mut visitor)?;
+                ids.lock().unwrap_or_else(PoisonError::into_inner).extend(visitor.ids);
+            }
+            Ok(())
+        },
+        |_, ()| Ok(()),
+    )?;
+    Ok(ids.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+struct IdVisitor<'a> {
+    run: &'a Run<'a>,
+    place: &'a UnitPlace,
+    ids: Vec<(u32, String)>,
+}
+
+impl Visitor for IdVisitor<'_> {
+    fn record(&mut self, record: Record<'_>) -> Result<()> {
+        let id = match record.id {
+            None => return Ok(()),
+            Some(Scalar::Text(text)) => text.to_owned(),
+            Some(Scalar::Int(x)) => x.to_string(),
+            Some(Scalar::Float(x)) => x.to_string(),
+        };
+        self.ids.push((self.place.doc_at(record.slot), id));
+        Ok(())
+    }
+
+    fn bad(&mut self, _: BadRecord<'_>) -> Result<()> {
+        Err(changed(self.run, self.place))
+    }
+}
+
+/// The name of a document: its id, the name of its row, or `source:row`.
+pub(crate) fn name_of(run: &Run<'_>, corpus: &Corpus, ids: &Ids, doc: u32) -> String {
+    if let Some(id) = ids.get(&doc) {
+        return id.clone();
+    }
+    let unit = &corpus.units[corpus.units.partition_point(|unit| unit.first_doc + unit.num_docs() <= doc)];
+    run.plan.sources[unit.input].name_row(unit.row_of(doc))
+}
+
+fn write_removed(
+    run: &Run<'_>,
+    corpus: &Corpus,
+    outcome: &Outcome,
+    ids: &Ids,
+    mut to: RemovedWriter,
+) -> Result<()> {
+    // Names of documents that are duplicated more than once are asked for in bursts.
+    let mut last: Option<(u32, String)> = None;
+    for unit in &corpus.units {
+        for (row, doc) in unit.docs() {
+            let Some(evidence) = &outcome.evidence[doc as usize] else { continue };
+            let kept = match &last {
+                Some((kept, name)) if *kept == evidence.duplicate_of => name,
+                _ => {
+                    let name = name_of(run, corpus, ids, evidence.duplicate_of);
+                    &last.insert((evidence.duplicate_of, name)).1
+                }
+            };
+            let id = ids.get(&doc).cloned().unwrap_or_else(|| run.plan.sources[unit.input].name_row(row));
+            to.add(Removal {
+                id: &id,
+                source: run.plan.sources[unit.input].input().name(),
+                row,
+                step: "dedup",
+                reason: match evidence.reason {
+                    RemovalReason::Exact => "exact",
+                    RemovalReason::Near => "near",
+                },
+                duplicate_of: Some(kept),
+                similarity: Some(evidence.similarity_f32()),
+                detail: None,
+            })?;
+        }
+    }
+    to.finish().map(drop)
+}

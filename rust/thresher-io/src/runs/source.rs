@@ -1,0 +1,106 @@
+//! An input of a run in its format, and the output that goes with it: what readers and writers have in common.
+
+use std::path::Path;
+
+use crate::codec::{Codec, DataFormat};
+use crate::error::{Error, Result};
+use crate::input::{Input, Output};
+use crate::readers::folder::FolderInput;
+use crate::readers::ipc::IpcInput;
+use crate::readers::jsonl::JsonlInput;
+use crate::readers::parquet::ParquetInput;
+use crate::record::Fields;
+use crate::writers::folder::FolderOutput;
+use crate::writers::ipc::{IpcLayout, IpcOutput};
+use crate::writers::lines::LinesOutput;
+use crate::writers::parquet::{EncodeOptions, ParquetLayout, ParquetOutput};
+
+/// Memory for row groups on their way into a Parquet file.
+const ENCODER_MEMORY: u64 = 512 << 20;
+
+/// One input, opened.
+pub(crate) enum Source {
+    Lines(JsonlInput, Codec),
+    Parquet(ParquetInput),
+    Ipc(IpcInput),
+    Folder(FolderInput),
+}
+
+impl Source {
+    /// The reader.
+    pub(crate) fn input(&self) -> &dyn Input {
+        match self {
+            Self::Lines(input, _) => input,
+            Self::Parquet(input) => input,
+            Self::Ipc(input) => input,
+            Self::Folder(input) => input,
+        }
+    }
+
+    /// The data format; none for a folder of documents.
+    pub(crate) fn format(&self) -> Option<DataFormat> {
+        match self {
+            Self::Lines(..) => Some(DataFormat::Jsonl),
+            Self::Parquet(_) => Some(DataFormat::Parquet),
+            Self::Ipc(_) => Some(DataFormat::Ipc),
+            Self::Folder(_) => None,
+        }
+    }
+
+    /// The name of the format in reports.
+    pub(crate) fn format_name(&self) -> &'static str {
+        match self {
+            Self::Lines(_, Codec::Plain) => "jsonl",
+            Self::Lines(_, Codec::Gzip) => "jsonl.gz",
+            Self::Lines(_, Codec::Zstd) => "jsonl.zst",
+            Self::Parquet(_) => "parquet",
+            Self::Ipc(_) => "arrow",
+            Self::Folder(_) => "folder",
+        }
+    }
+
+    /// Checks that the fields of a run can be there, as far as that is known before reading.
+    pub(crate) fn check(&self, fields: &Fields) -> Result<()> {
+        match self {
+            Self::Lines(..) | Self::Folder(_) => Ok(()),
+            Self::Parquet(input) => input.check(fields),
+            Self::Ipc(input) => input.check(fields),
+        }
+    }
+
+    /// The name of a row of this input: the file of a folder, else `source:row`.
+    pub(crate) fn name_row(&self, row: u64) -> String {
+        match self {
+            Self::Folder(input) => input.name_of_file(row as usize).to_owned(),
+            _ => format!("{}:{row}", self.input().name()),
+        }
+    }
+
+    /// A writer of the same format and layout at `path`. Lines take the compression that the name asks for.
+    pub(crate) fn create_output(&self, path: &Path, codec: Option<Codec>, threads: usize) -> Result<Box<dyn Output>> {
+        // Of a file that cannot be read nothing can be kept, and an empty file of no schema is no Parquet file.
+        let unreadable = || Error::data(self.input().path(), "the file has no readable schema, so no output can be made");
+        Ok(match self {
+            Self::Lines(_, own) => Box::new(LinesOutput::create(path, codec.unwrap_or(*own), threads)?),
+            Self::Parquet(input) => {
+                let (Some(footer), Some(schema)) = (input.metadata(), input.schema()) else { return Err(unreadable()) };
+                let layout = ParquetLayout::like(footer, schema.clone());
+                Box::new(ParquetOutput::create(path, layout, EncodeOptions { threads, memory: ENCODER_MEMORY })?)
+            }
+            Self::Ipc(input) => {
+                let layout = IpcLayout::like(input).ok_or_else(unreadable)?;
+                Box::new(IpcOutput::create(path, layout)?)
+            }
+            Self::Folder(_) => Box::new(FolderOutput::create(path)?),
+        })
+    }
+
+    /// Whether an output can be made: not for a columnar file without a readable schema.
+    pub(crate) fn is_readable(&self) -> bool {
+        match self {
+            Self::Lines(..) | Self::Folder(_) => true,
+            Self::Parquet(input) => input.schema().is_some(),
+            Self::Ipc(input) => input.schema().is_some(),
+        }
+    }
+}

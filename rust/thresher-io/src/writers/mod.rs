@@ -1,0 +1,8 @@
+//! One writer a format; each implements [`Output`](crate::input::Output) and appears by one commit.
+
+pub(crate) mod conform;
+pub mod folder;
+pub mod ipc;
+pub mod lines;
+pub mod parquet;
+pub(crate) mod regroup;

@@ -1,0 +1,227 @@
+use std::{collections::HashMap, fs::File, sync::Arc};
+
+use arrow_array::{ArrayRef, Int32Array, StringArray, TimestampNanosecondArray};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use parquet::{
+    arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder},
+    basic::{Compression, Encoding as PageEncoding},
+    file::{
+        metadata::{KeyValue, ParquetMetaData},
+        properties::WriterProperties,
+    },
+    schema::types::ColumnPath,
+};
+
+use super::*;
+use crate::{
+    input::Input,
+    readers::{
+        parquet::ParquetInput,
+        testing::{copy, joined, many_types, one_text},
+    },
+};
+
+const OPTIONS: EncodeOptions = EncodeOptions { threads: 2, memory: 1 << 30 };
+
+fn read(path: &Path) -> (SchemaRef, Arc<ParquetMetaData>, RecordBatch) {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+    let (schema, metadata) = (builder.schema().clone(), builder.metadata().clone());
+    let mut batches: Vec<RecordBatch> = builder.build().unwrap().map(|b| b.unwrap()).collect();
+    batches.push(RecordBatch::new_empty(batches.first().map_or(schema.clone(), RecordBatch::schema)));
+    (schema, metadata, joined(&batches))
+}
+
+fn source(dir: &Path, batch: &RecordBatch, properties: WriterProperties) -> ParquetInput {
+    let path = dir.join("in.parquet");
+    let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), Some(properties)).unwrap();
+    writer.append_key_value_metadata(KeyValue::new("huggingface".to_owned(), "{}".to_owned()));
+    writer.write(batch).unwrap();
+    writer.close().unwrap();
+    ParquetInput::open(&path, "in.parquet", 700).unwrap()
+}
+
+fn output(input: &ParquetInput, path: &Path) -> Box<dyn Output> {
+    let layout = ParquetLayout::like(input.metadata().unwrap(), input.schema().unwrap().clone());
+    Box::new(ParquetOutput::create(path, layout, OPTIONS).unwrap())
+}
+
+#[test]
+fn kept_rows_keep_every_type_and_all_metadata() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out.parquet");
+    let batch = many_types(200);
+    let settings = WriterProperties::builder().set_max_row_group_row_count(Some(60)).build();
+    let input = source(dir.path(), &batch, settings);
+    let keep = |row: usize| row % 5 != 0;
+    let written = copy(&input, output(&input, &out), keep).unwrap();
+    // `copy` cannot keep rows without text.
+    let mask: arrow_array::BooleanArray = (0..200).map(|i| Some(keep(i) && i % 3 != 1)).collect();
+    let expected = arrow_select::filter::filter_record_batch(&batch, &mask).unwrap();
+    assert_eq!(written.rows, expected.num_rows() as u64);
+    assert_eq!(written.bytes, std::fs::metadata(&out).unwrap().len());
+    let (schema, metadata, rows) = read(&out);
+    let (schema_before, before, _) = read(input.path());
+    assert_eq!(schema, schema_before);
+    assert_eq!(schema.field(0).metadata(), batch.schema().field(0).metadata());
+    assert_eq!(metadata.file_metadata().schema_descr(), before.file_metadata().schema_descr());
+    assert_eq!(metadata.file_metadata().key_value_metadata(), before.file_metadata().key_value_metadata());
+    for (column, field) in schema.fields().iter().enumerate() {
+        assert_eq!(rows.column(column), expected.column(column), "column {}", field.name());
+    }
+}
+
+#[test]
+fn file_without_an_arrow_schema_keeps_its_parquet_schema() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("in.parquet");
+    let message = "
+        message spark_schema {
+            OPTIONAL BYTE_ARRAY text (UTF8) = 7;
+            OPTIONAL BYTE_ARRAY doc (JSON);
+            REQUIRED INT64 id;
+            OPTIONAL GROUP tags (LIST) { REPEATED GROUP bag { OPTIONAL BYTE_ARRAY array_element (UTF8); } }
+        }";
+    let root = Arc::new(parquet::schema::parser::parse_message_type(message).unwrap());
+    let file = SerializedFileWriter::new(File::create(&path).unwrap(), root, Arc::default()).unwrap();
+    file.close().unwrap();
+    let input = ParquetInput::open(&path, "in", 1 << 20).unwrap();
+    let out = dir.path().join("out.parquet");
+    output(&input, &out).finish().unwrap();
+    let (schema, metadata, _) = read(&out);
+    assert_eq!(&schema, input.schema().unwrap());
+    assert_eq!(metadata.file_metadata().schema_descr(), input.metadata().unwrap().file_metadata().schema_descr());
+}
+
+#[test]
+fn codecs_and_dictionaries_follow_the_input() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out.parquet");
+    let n = 3000;
+    let text: ArrayRef = Arc::new(StringArray::from_iter_values((0..n).map(|i| format!("{i} {}", "x".repeat(999)))));
+    let lang: ArrayRef = Arc::new(StringArray::from_iter_values((0..n).map(|i| ["de", "en"][i % 2])));
+    let number: ArrayRef = Arc::new(Int32Array::from_iter_values(0..n as i32));
+    let batch = RecordBatch::try_from_iter([("text", text), ("lang", lang), ("n", number)]).unwrap();
+    let settings = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_column_compression(ColumnPath::from("lang"), Compression::UNCOMPRESSED)
+        .set_column_dictionary_enabled(ColumnPath::from("n"), false);
+    let input = source(dir.path(), &batch, settings.build());
+    copy(&input, output(&input, &out), |_| true).unwrap();
+    let (_, metadata, rows) = read(&out);
+    assert_eq!(rows.columns(), batch.columns());
+    let columns = metadata.row_group(0).columns();
+    assert_eq!(columns[0].compression(), Compression::SNAPPY);
+    assert_eq!(columns[1].compression(), Compression::UNCOMPRESSED);
+    let dictionaries: Vec<bool> = columns.iter().map(|c| c.dictionary_page_offset().is_some()).collect();
+    // The dictionary of the text overflowed in the input, so it is not tried again.
+    assert_eq!(dictionaries, [false, true, false]);
+    assert!(columns[0].encodings().any(|e| e == PageEncoding::PLAIN));
+}
+
+#[test]
+fn times_of_96_bits_become_nanoseconds() {
+    let dir = tempfile::tempdir().unwrap();
+    let message = "message m { OPTIONAL INT96 at; OPTIONAL BYTE_ARRAY text (UTF8); }";
+    let root = Arc::new(parquet::schema::parser::parse_message_type(message).unwrap());
+    let descriptor = parquet::schema::types::SchemaDescriptor::new(root);
+    let file = parquet::file::metadata::FileMetaData::new(1, 0, None, None, Arc::new(descriptor), None);
+    let footer = ParquetMetaData::new(file, Vec::new());
+    let time: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![Some(1), None]));
+    let text: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), Some("b")]));
+    let batch = RecordBatch::try_from_iter_with_nullable([("at", time, true), ("text", text, true)]).unwrap();
+    let out = dir.path().join("out.parquet");
+    let layout = ParquetLayout::like(&footer, batch.schema());
+    let mut output = Box::new(ParquetOutput::create(&out, layout, OPTIONS).unwrap());
+    output.write(Piece::Batches(vec![batch.clone()]), 2).unwrap();
+    output.finish().unwrap();
+    assert_eq!(read(&out).2.columns(), batch.columns());
+}
+
+#[test]
+fn no_rows_is_a_valid_file_with_the_schema() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out.parquet");
+    let batch = many_types(0);
+    let output = Box::new(ParquetOutput::create(&out, ParquetLayout::of(batch.schema()), OPTIONS).unwrap());
+    let written = output.finish().unwrap();
+    assert_eq!(written.rows, 0);
+    let (schema, metadata, _) = read(&out);
+    assert_eq!(schema, batch.schema());
+    assert_eq!(metadata.num_row_groups(), 0);
+}
+
+/// Rows for three row groups, so that several are in flight.
+fn large() -> RecordBatch {
+    let texts: Vec<String> = (0..70_000_usize).map(|i| format!("{i} {}", "lorem ipsum ".repeat(i * 7919 % 400))).collect();
+    let id: ArrayRef = Arc::new(Int32Array::from_iter_values(0..70_000));
+    let even: ArrayRef = Arc::new(StringArray::from_iter((0..70_000).map(|i| (i % 11 != 0).then_some(["x", "y"][i % 2]))));
+    let text = one_text(&texts).column(0).clone();
+    RecordBatch::try_from_iter_with_nullable([("id", id, true), ("even", even, true), ("text", text, false)]).unwrap()
+}
+
+#[test]
+fn bytes_depend_on_rows_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let batch = large();
+    let write = |name: &str, cut: usize, options: EncodeOptions| {
+        let path = dir.path().join(name);
+        let layout = ParquetLayout::of(batch.schema());
+        let mut output = Box::new(ParquetOutput::create(&path, layout, options).unwrap());
+        for start in (0..batch.num_rows()).step_by(cut) {
+            let piece = batch.slice(start, cut.min(batch.num_rows() - start));
+            let rows = piece.num_rows() as u64;
+            output.write(Piece::Batches(vec![piece]), rows).unwrap();
+        }
+        output.finish().unwrap().xxh3_128
+    };
+    let reference = write("a", usize::MAX >> 8, EncodeOptions { threads: 1, memory: 0 });
+    assert_eq!(reference, write("b", 1009, EncodeOptions { threads: 3, memory: 1 << 30 }));
+    assert_eq!(reference, write("c", 40_000, EncodeOptions { threads: 2, memory: 0 }));
+    let (_, metadata, rows) = read(&dir.path().join("a"));
+    assert_eq!(metadata.num_row_groups(), 3);
+    assert_eq!(rows, batch);
+}
+
+#[test]
+fn rows_of_another_type_are_converted_or_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let schema = Arc::new(Schema::new(vec![Field::new("text", DataType::LargeUtf8, false)]));
+    let path = dir.path().join("out.parquet");
+    let mut output = Box::new(ParquetOutput::create(&path, ParquetLayout::of(schema), OPTIONS).unwrap());
+    output.write(Piece::Batches(vec![one_text(&["a"])]), 1).unwrap();
+    let other: ArrayRef = Arc::new(StringArray::from(vec!["b"]));
+    let other = RecordBatch::try_from_iter([("txt", other)]).unwrap();
+    let said = output.write(Piece::Batches(vec![other]), 1).unwrap_err().to_string();
+    assert!(said.contains("column `txt` arrived where the file has `text`"), "{said}");
+    assert!(output.write(Piece::Batches(vec![one_text(&["a"])]), 2).is_err());
+    drop(output);
+    // Given up: nothing is left behind.
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn null_in_a_column_without_nulls_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let schema = Arc::new(Schema::new(vec![Field::new("text", DataType::Utf8, false)]));
+    let path = dir.path().join("out.parquet");
+    let mut output = Box::new(ParquetOutput::create(&path, ParquetLayout::of(schema), OPTIONS).unwrap());
+    let text: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>]));
+    let batch = RecordBatch::try_from_iter_with_nullable([("text", text, true)]).unwrap();
+    assert!(output.write(Piece::Batches(vec![batch]), 1).is_err());
+}
+
+#[test]
+fn wide_files_do_not_mix_up_columns() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out.parquet");
+    let columns = (0..40).map(|c| {
+        let array: ArrayRef = Arc::new(StringArray::from_iter_values((0..100).map(|i| format!("{c}:{i}").repeat(c % 7 + 1))));
+        (format!("c{c}"), array)
+    });
+    let mut all: HashMap<String, ArrayRef> = columns.collect();
+    all.insert("text".to_owned(), Arc::new(StringArray::from_iter_values((0..100).map(|i| i.to_string()))));
+    let batch = RecordBatch::try_from_iter(all).unwrap();
+    let input = source(dir.path(), &batch, WriterProperties::default());
+    copy(&input, output(&input, &out), |_| true).unwrap();
+    assert_eq!(read(&out).2.columns(), batch.columns());
+}
