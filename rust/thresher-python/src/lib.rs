@@ -1,1 +1,31 @@
-//! placeholder
+//! The Python module `thresher._core`: convert, release the GIL, call, wrap.
+//!
+//! Nothing is computed here. Each file binds one family of functions; `boundary` is the only way from Python
+//! into the core, and `import` the only place that takes over foreign Arrow memory.
+
+mod arrow_out;
+mod boundary;
+mod dedup;
+mod errors;
+mod files;
+mod import;
+mod minhash;
+mod params;
+mod ranks;
+mod texts;
+mod validate;
+
+use pyo3::prelude::*;
+
+/// The native half of thresher. Private: use the functions of `thresher`.
+#[pymodule(gil_used = false)]
+mod _core {
+    #[pymodule_export]
+    use crate::arrow_out::ArrowArray;
+    #[pymodule_export]
+    use crate::dedup::{DedupOutcome, choose_banding, dedup};
+    #[pymodule_export]
+    use crate::files::dedup_files;
+    #[pymodule_export]
+    use crate::minhash::{available_threads, instruction_set, minhash, scheme_version, version};
+}

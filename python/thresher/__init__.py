@@ -1,0 +1,40 @@
+"""Removes near-duplicates from large text corpora: verified, deterministic, at memory speed.
+
+>>> import thresher as th
+>>> r = th.dedup(["to be or not to be, that", "To be or not to be - that!", "something else"])
+>>> r.keep.to_pylist(), r.duplicate_of.to_pylist()
+([True, False, True], [None, 0, None])
+"""
+
+from thresher._core import version as _version
+from thresher.dedup import dedup, dedup_files
+from thresher.errors import (
+    BusyError,
+    ColumnError,
+    DataError,
+    FileError,
+    InternalError,
+    ParameterError,
+    ThresherError,
+)
+from thresher.minhash import minhash
+from thresher.result import DedupResult, FileReport, Summary
+
+__version__ = _version()
+
+__all__ = [
+    "BusyError",
+    "ColumnError",
+    "DataError",
+    "DedupResult",
+    "FileError",
+    "FileReport",
+    "InternalError",
+    "ParameterError",
+    "Summary",
+    "ThresherError",
+    "__version__",
+    "dedup",
+    "dedup_files",
+    "minhash",
+]

@@ -1,0 +1,147 @@
+"""The native half of thresher. Private: use the functions of `thresher`."""
+
+from collections.abc import Callable
+from typing import Any, final
+
+from thresher._types import Progress, Ranks, Texts
+
+__all__ = [
+    "ArrowArray",
+    "DedupOutcome",
+    "available_threads",
+    "choose_banding",
+    "dedup",
+    "dedup_files",
+    "instruction_set",
+    "minhash",
+    "scheme_version",
+    "version",
+]
+
+@final
+class ArrowArray:
+    """An Arrow array that pyarrow, polars and others take over without a copy: `pyarrow.array(this)`."""
+
+    def __arrow_c_schema__(self) -> Any:  # noqa: ANN401 - capsules have no type
+        """A capsule with the type of the array."""
+
+    def __arrow_c_array__(self, requested_schema: Any = None) -> tuple[Any, Any]:  # noqa: ANN401
+        """Capsules with the type and the data.
+
+        A wish for another type is left to the consumer, as the protocol allows.
+        """
+
+    def __len__(self) -> int: ...
+
+@final
+class DedupOutcome:
+    """What a search found: one entry a document, in input order."""
+
+    @property
+    def keep(self) -> ArrowArray:
+        """Whether the document stays: bool, no nulls."""
+
+    @property
+    def duplicate_of(self) -> ArrowArray:
+        """The kept document that this one duplicates: int64, null for kept ones."""
+
+    @property
+    def similarity(self) -> ArrowArray:
+        """Exact Jaccard similarity with that document: float32, null for kept ones."""
+
+    @property
+    def reason(self) -> ArrowArray:
+        """`exact` or `near`: dictionary<int8, string>, null for kept ones."""
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The books, the banding and the timings.
+
+        `documents`, `kept`, `exact` and `near` are (documents, bytes); `timings` are seconds by step;
+        `recall_at_threshold` is a probability; the others are counts.
+        """
+
+def version() -> str:
+    """Version of thresher."""
+
+def scheme_version() -> int:
+    """Version of the hash scheme: signatures of one version compare with each other, and with no others."""
+
+def instruction_set() -> str:
+    """Name of the kernels that this processor runs; the results do not depend on it."""
+
+def available_threads() -> int:
+    """Threads that this process may use, by affinity and by quota of its control group."""
+
+def minhash(texts: Texts, *, num_hashes: int, ngram: int, unit: str, threads: int | None) -> ArrowArray:
+    """Signatures of texts.
+
+    Args:
+        texts: The texts; read in place. A stream is consumed.
+        num_hashes: Lanes of a signature, 1 to 65,536.
+        ngram: Units in a shingle, 1 to 256.
+        unit: `word` or `char`.
+        threads: Threads to use; None for as many as the process may use.
+
+    Returns:
+        `fixed_size_list<uint32>[num_hashes]`, one a text, null for a missing one.
+
+    Raises:
+        ParameterError: A parameter is outside its range.
+        ColumnError: `texts` is not text.
+        KeyboardInterrupt: Ctrl-C, within about 50 ms; the GIL is released meanwhile.
+    """
+
+def dedup(
+    texts: Texts,
+    *,
+    threshold: float,
+    num_hashes: int,
+    ngram: int,
+    unit: str,
+    recall: float,
+    keep: str,
+    ranks: Ranks | None,
+    exact_only: bool,
+    threads: int | None,
+) -> DedupOutcome:
+    """Near-duplicates among texts in memory.
+
+    Args:
+        texts: The texts; read in place. A stream is consumed.
+        threshold: Exact Jaccard similarity from which on a document goes, in (0, 1].
+        num_hashes: Lanes of a signature, 1 to 65,536.
+        ngram: Units in a shingle, 1 to 256.
+        unit: `word` or `char`.
+        recall: Share of the pairs at the threshold that must share a band, between 0 and 1.
+        keep: `first`, `longest`, `shortest`, `max` or `min`.
+        ranks: One rank a document, for `max` and `min`.
+        exact_only: Only equal texts are duplicates.
+        threads: Threads to use; None for as many as the process may use.
+
+    Raises:
+        ParameterError: A parameter is outside its range.
+        ColumnError: `texts` is not text, or `ranks` are neither numbers nor strings.
+        KeyboardInterrupt: Ctrl-C; the GIL is released meanwhile.
+    """
+
+def choose_banding(threshold: float, num_hashes: int, recall: float) -> tuple[int, int, float]:
+    """The banding for a threshold, as (bands, rows, recall at the threshold)."""
+
+def dedup_files(config_json: str, progress: Callable[[Progress], object] | None) -> str:
+    """Near-duplicates among files.
+
+    Args:
+        config_json: The parameters, as a JSON object.
+        progress: Called about ten times a second, with the GIL held; an exception from it stops the run.
+
+    Returns:
+        The report, as JSON; the same that the run writes.
+
+    Raises:
+        ParameterError: A parameter is outside its range.
+        DataError: Bad data in a strict run, or files that change while they are read.
+        FileError: The operating system refused a file operation.
+        BusyError: Another run writes to the same output.
+        KeyboardInterrupt: Ctrl-C.
+    """

@@ -1,0 +1,208 @@
+"""Near-duplicate removal, in memory and over files.
+
+Signatures only find candidates (MinHash: Broder 1997; banding: Leskovec, Rajaraman, Ullman, *Mining of
+Massive Datasets*, ch. 3); what is removed is decided by exact Jaccard similarity with a document that stays.
+So nothing goes by a chain of neighbours, and nothing on an estimate.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from thresher import _core
+from thresher._arrow import column, rank_column
+from thresher.errors import ParameterError
+from thresher.result import DedupResult, FileReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from thresher._types import Progress, Ranks, Unit
+
+DEFAULT_RECALL = 0.995
+"""Probability that a pair exactly at the threshold is found; more similar pairs are found more surely."""
+
+MAX_RECORD_BYTES = 256 * 2**20
+"""The longest record of a file by default; a longer line is a broken file, not a document."""
+
+
+def dedup(
+    texts: Any,  # noqa: ANN401 - Texts, or the table of any library
+    *,
+    text: str | None = None,
+    threshold: float = 0.8,
+    keep: str = "first",
+    ranks: Ranks | None = None,
+    num_hashes: int = 128,
+    ngram: int = 5,
+    unit: Unit = "word",
+    recall: float = DEFAULT_RECALL,
+    exact_only: bool = False,
+    threads: int | None = None,
+) -> DedupResult:
+    """Finds the duplicates among texts in memory.
+
+    Documents are considered in keep order. One is removed if a document already kept that shares a bucket
+    with it has an exact Jaccard similarity of at least `threshold` with it; else it is kept. Equal texts are
+    duplicates even if they have no word. Every removed document names a kept one.
+
+    The result is the same on every machine and with any number of threads. Time is about linear in the bytes
+    of text; memory beside the texts is about 32 bytes a document and 8 bytes a band (21 by default). The GIL
+    is released, and Ctrl-C stops it.
+
+    Args:
+        texts: A list of str (None: missing), or an Arrow column of strings of any library, read in place.
+            With `text`: a table, a frame, a mapping of columns, or a Hugging Face `Dataset`.
+        text: The column of `texts` to look at, if that is a table.
+        threshold: Exact Jaccard similarity of shingle sets from which on a document goes, in (0, 1].
+        keep: Which document of a group of duplicates stays: the `first`, the `longest` or the `shortest`
+            (bytes of UTF-8), that with the greatest (`max`) or least (`min`) rank; in a table also
+            `max:COLUMN` and `min:COLUMN`. Ties go by input order.
+        ranks: One rank a document for `max` and `min`: numbers, strings (by their bytes), dates or times.
+            Missing ones come last.
+        num_hashes: Lanes of a signature, 1 to 65,536. More find more of the pairs just above the threshold,
+            at more cost.
+        ngram: Words (or characters) in a shingle, 1 to 256.
+        unit: `word`, or `char` for shingles of characters.
+        recall: Probability that a pair exactly at the threshold is found, between 0 and 1; the banding is
+            chosen for it.
+        exact_only: Only equal texts are duplicates.
+        threads: Threads to use. Default: as many as the process may use.
+
+    Returns:
+        Columns over the documents (`keep`, `duplicate_of`, `similarity`, `reason`), `clusters` and `summary`.
+
+    Raises:
+        ParameterError: A parameter is outside its range.
+        ColumnError: `texts` is not text, `ranks` are not ordered, or there is no such column.
+
+    Example:
+        >>> import thresher as th
+        >>> r = th.dedup(["to be or not to be, that", "To be or not to be - that!", "something else"])
+        >>> r.similarity.to_pylist()
+        [None, 1.0, None]
+        >>> print(r.summary)
+        in 3 documents (64 B) = kept 2 (38 B) + exact 0 (0 B) + near 1 (26 B)
+    """
+    policy, colon, field = keep.partition(":")
+    if colon and (text is None or policy not in ("max", "min")):
+        message = (
+            f"keep is `{keep}`, but it is first, longest, shortest, max or min (with `ranks=`), or in a "
+            "table with `text=` max:COLUMN or min:COLUMN"
+        )
+        raise ParameterError(message)
+    if colon and ranks is not None:
+        message = f"keep is `{keep}` and ranks are given; leave one of them out"
+        raise ParameterError(message)
+    if colon:
+        ranks = column(texts, field)
+    if ranks is not None and policy not in ("max", "min"):
+        message = f"ranks are given, but keep is `{keep}`, which does not look at them; use max or min"
+        raise ParameterError(message)
+    outcome = _core.dedup(
+        column(texts, text),
+        threshold=threshold,
+        num_hashes=num_hashes,
+        ngram=ngram,
+        unit=unit,
+        recall=recall,
+        keep=policy,
+        ranks=None if ranks is None else rank_column(ranks),
+        exact_only=exact_only,
+        threads=threads,
+    )
+    return DedupResult(outcome)
+
+
+def dedup_files(
+    inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    output: str | os.PathLike[str],
+    *,
+    text: str = "text",
+    id: str | None = None,
+    threshold: float = 0.8,
+    keep: str = "first",
+    num_hashes: int = 128,
+    ngram: int = 5,
+    unit: Unit = "word",
+    recall: float = DEFAULT_RECALL,
+    exact_only: bool = False,
+    glob: str | Sequence[str] | None = None,
+    threads: int | None = None,
+    tmp: str | os.PathLike[str] | None = None,
+    strict: bool = False,
+    max_record_bytes: int = MAX_RECORD_BYTES,
+    progress: Callable[[Progress], object] | None = None,
+) -> FileReport:
+    r"""Removes duplicates from files; see `dedup` for what a duplicate is.
+
+    The corpus is streamed three times and never held: memory is about 50 bytes a document and 8 bytes a band
+    (21 by default), and what collided is read again. Kept records pass through unchanged, JSONL lines byte
+    for byte. A record that cannot be read goes to quarantine with its place and the reason. Files appear
+    under their final names when they are complete, and not before.
+
+    The output is the same with any number of threads. The GIL is released, and Ctrl-C stops the run.
+
+    Args:
+        inputs: Files (`.jsonl`, `.jsonl.gz`, `.jsonl.zst`, `.parquet`, `.arrow`), patterns, folders of text
+            files, or `-` for JSONL on standard input.
+        output: A folder for the data and the evidence; a data file, with the evidence beside it; or `-` for
+            standard output.
+        text: Dotted path of the text field (`text`, `meta.body`).
+        id: Dotted path of the id field. Default: a document is named `file:row`.
+        threshold: Exact Jaccard similarity of shingle sets from which on a document goes, in (0, 1].
+        keep: Which document of a group of duplicates stays: `first`, `longest`, `shortest`, `max:FIELD` or
+            `min:FIELD`.
+        num_hashes: Lanes of a signature, 1 to 65,536.
+        ngram: Words (or characters) in a shingle, 1 to 256.
+        unit: `word`, or `char` for shingles of characters.
+        recall: Probability that a pair exactly at the threshold is found, between 0 and 1.
+        exact_only: Only equal texts are duplicates.
+        glob: Patterns of the files of an input folder that are documents. Default: known text and code
+            suffixes.
+        threads: Threads to use. Default: as many as the process may use.
+        tmp: Folder for temporary files. Default: beside the output.
+        strict: Whether the first bad record stops the run, with `DataError`.
+        max_record_bytes: Longest record in bytes; a longer one goes to quarantine.
+        progress: Called about ten times a second with a `Progress`; an exception from it stops the run.
+
+    Returns:
+        The report that `run.json` holds.
+
+    Raises:
+        ParameterError: A parameter is outside its range, or there is no input.
+        DataError: A bad record in a strict run, or a file that changed while it was read.
+        FileError: The operating system refused a file operation.
+        BusyError: Another run writes to the same output.
+
+    Example:
+        >>> import pathlib, tempfile, thresher as th
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> _ = (folder / "in.jsonl").write_text('{"text": "a rose"}\n{"text": "a rose", "n": 1}\n')
+        >>> th.dedup_files(folder / "in.jsonl", folder / "out.jsonl")
+        FileReport(documents=2, kept=1, exact=1, near=0, quarantined=0)
+        >>> (folder / "out.jsonl").read_text()
+        '{"text": "a rose"}\n'
+    """
+    several = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
+    config = {
+        "inputs": [os.fspath(path) for path in several],
+        "output": os.fspath(output),
+        "text": text,
+        "id": id,
+        "threshold": threshold,
+        "num_hashes": num_hashes,
+        "ngram": ngram,
+        "unit": unit,
+        "recall": recall,
+        "keep": keep,
+        "exact_only": exact_only,
+        "glob": [glob] if isinstance(glob, str) else None if glob is None else list(glob),
+        "threads": _core.available_threads() if threads is None else threads,
+        "tmp": None if tmp is None else os.fspath(tmp),
+        "strict": strict,
+        "max_record_bytes": max_record_bytes,
+    }
+    return FileReport._from_json(_core.dedup_files(json.dumps(config), progress))

@@ -1,0 +1,49 @@
+//! Signatures, and what this build is.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use thresher_core::sign_all;
+
+use crate::arrow_out::ArrowArray;
+use crate::boundary::available;
+use crate::params::{num_hashes as checked_num_hashes, shingle_spec};
+use crate::texts::with_texts;
+
+/// Version of thresher.
+#[pyfunction]
+pub(crate) fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+/// Version of the hash scheme.
+#[pyfunction]
+pub(crate) fn scheme_version() -> u32 {
+    thresher_core::hash::SCHEME_VERSION
+}
+
+/// Name of the kernels that this processor runs.
+#[pyfunction]
+pub(crate) fn instruction_set() -> &'static str {
+    thresher_core::instruction_set()
+}
+
+/// Signatures of texts.
+#[pyfunction]
+#[pyo3(signature = (texts, *, num_hashes, ngram, unit, threads))]
+pub(crate) fn minhash(
+    texts: &Bound<'_, PyAny>,
+    num_hashes: i64,
+    ngram: i64,
+    unit: &str,
+    threads: Option<i64>,
+) -> PyResult<ArrowArray> {
+    let (spec, lanes) = (shingle_spec(ngram, unit)?, checked_num_hashes(num_hashes)?);
+    with_texts(texts, threads, |texts, stop| Ok(ArrowArray(Arc::new(sign_all(texts, spec, lanes, stop)?.into_arrow()))))
+}
+
+/// Threads that this process may use.
+#[pyfunction]
+pub(crate) fn available_threads() -> usize {
+    available()
+}
