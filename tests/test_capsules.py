@@ -112,7 +112,7 @@ def _string_array(
     """An array over these very bytes, unchecked, as a careless producer would make it."""
     buffers = [
         None if validity is None else pa.py_buffer(validity),
-        pa.py_buffer(bytes(offsets)),
+        pa.py_buffer(offsets),
         pa.py_buffer(data),
     ]
     return pa.Array.from_buffers(kind, len(offsets) - 1 - first, buffers, offset=first)
@@ -144,8 +144,12 @@ def test_offsets_in_the_middle_of_a_character_are_refused() -> None:
 
 @pytest.mark.parametrize("offsets", [(0, 4, 2), (-1, 2, 4), (3, 1, 4), (0, -5, 4), (2, 3, 1)])
 def test_offsets_that_do_not_ascend_are_refused(offsets: tuple[int, ...]) -> None:
+    memory = _int32(0, 2, 4)
+    array = _string_array(pa.string(), memory, b"abcd")
+    # pyarrow looks at the first and the last offset when it makes an array, so they change afterwards.
+    memory[:] = offsets
     with pytest.raises(th.ColumnError, match="offsets"):
-        th.minhash(_string_array(pa.string(), _int32(*offsets), b"abcd"))
+        th.minhash(array)
 
 
 def test_what_lies_behind_a_null_is_not_looked_at() -> None:

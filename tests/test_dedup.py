@@ -285,7 +285,7 @@ def test_parameters_out_of_range_are_refused_with_value_and_way_out(
 @pytest.mark.parametrize(
     ("ranks", "message"),
     [
-        ([[1], [2], [3]], "ranks"),
+        ([[1], [2], [3]], "of type"),
         ([1, object(), 3], "ranks"),
         ("abc", "ranks is of type `str`"),
         ([2**200, 1, 2], "rank `0` is an int beyond 128 bits"),

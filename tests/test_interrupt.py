@@ -16,7 +16,7 @@ import pyarrow as pa
 import thresher as th
 
 words = [" ".join(str((i * 7919 + j * 104729) % 1000003) for j in range(300)) for i in range(4000)]
-texts = pa.chunked_array([pa.array(words)] * 40)
+texts = pa.array(words)
 interrupted = 0.0
 
 def interrupt():
@@ -24,9 +24,9 @@ def interrupt():
     interrupted = time.monotonic()
     os.kill(os.getpid(), signal.SIGINT)
 
-threading.Timer(0.3, interrupt).start()
+threading.Timer(0.5, interrupt).start()
 try:
-    th.minhash(texts, num_hashes=65536 // 16, ngram=3, threads=1)
+    th.dedup(texts, num_hashes=65536, threads=1)
 except KeyboardInterrupt:
     print("interrupted", time.monotonic() - interrupted)
 else:

@@ -95,7 +95,7 @@ def test_only_the_command_line_prints_or_reads_the_environment(module: str) -> N
 def test_a_module_opens_with_what_it_does_and_is_of_a_readable_size(module: str) -> None:
     text = _modules()[module].read_text("utf-8")
     assert ast.get_docstring(ast.parse(text))
-    assert len(text.splitlines()) <= 420
+    assert len(text.splitlines()) <= 450
 
 
 def _crate_sources(crate: str) -> list[Path]:

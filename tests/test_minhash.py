@@ -34,8 +34,12 @@ def test_signatures_are_those_of_the_reference_for_every_kind_of_column(
     assert found.to_pylist() == _expected(texts, 32)
 
 
+# The reference asks Python, whose Unicode may be older than the scheme's: what it does not know is left out.
+_KNOWN = st.text(st.characters(exclude_categories=["Cs", "Cn"]), max_size=60)
+
+
 @given(
-    st.lists(st.none() | st.text(max_size=60), max_size=6),
+    st.lists(st.none() | _KNOWN, max_size=6),
     st.integers(1, 70),
     st.integers(1, 9),
     st.sampled_from(["word", "char"]),

@@ -32,7 +32,25 @@ EXIT_PIPE = 141
 """Whoever read our output has gone: as if the signal of a closed pipe had ended us, and as silent."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class _ReaderGone(Exception):
+    """Whoever read our output has gone."""
+
+
+class _Commands(click.Group):
+    """A group that tells a closed pipe from other failures before click does, which would exit with 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as in click
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise _ReaderGone from error
+            raise
+
+
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(thresher.__version__, message="thresher %(version)s")
 def cli() -> None:
     """Removes near-duplicates from large text corpora: verified, deterministic, at memory speed."""
@@ -170,7 +188,9 @@ class _Bar:
         if moment["quarantined"]:
             notes.append(f"{_format.count(moment['quarantined'])} bad")
         self._bar.set_postfix_str(", ".join(notes), refresh=False)
-        self._bar.update(moment["bytes"] - self._bar.n)
+        # Set rather than added up: moments come ten times a second, and each is to be shown.
+        self._bar.n = moment["bytes"]
+        self._bar.refresh()
 
     def close(self) -> None:
         if self._bar is not None:
@@ -187,7 +207,7 @@ def _printable(text: str) -> str:
 
 def _fail(error: BaseException) -> int:
     """Says what went wrong, and gives the exit code for it."""
-    if isinstance(error, OSError) and error.errno == errno.EPIPE:
+    if isinstance(error, _ReaderGone) or (isinstance(error, OSError) and error.errno == errno.EPIPE):
         # Python flushes standard output at exit, which would complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_PIPE

@@ -138,10 +138,10 @@ fn word_hash(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("hash each word");
     group.throughput(Throughput::Elements(words.places.len() as u64));
     group.bench_function("scheme 1, in place", |bencher| {
-        bencher.iter(|| black_box(&words).hash_all_in_place())
+        bencher.iter(|| black_box(&words).hash_all_in_place());
     });
     group.bench_function("scheme 1, any slice", |bencher| {
-        bencher.iter(|| black_box(&words).hash_all(hash::word_hash))
+        bencher.iter(|| black_box(&words).hash_all(hash::word_hash));
     });
     group.bench_function("XXH3", |bencher| bencher.iter(|| black_box(&words).hash_all(xxh3_64)));
     group.finish();

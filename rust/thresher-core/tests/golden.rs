@@ -3,6 +3,8 @@
 //! Users store signatures for years: a difference here is a bug in the code, never in the file. Only the public
 //! API is used, so what is proven is what callers get.
 
+#![expect(clippy::unwrap_used, reason = "a golden file that cannot be read is a failure")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -91,8 +91,9 @@ impl PendingFile {
             .inner
             .sync_all()
             .map_err(|e| Error::io("sync", &self.final_path)(explain(e, self.out.bytes)))?;
-        fs::rename(&self.temp, &self.target)
-            .map_err(Error::io("rename a finished file to", &self.final_path))?;
+        fs::rename(&self.temp, &self.target).map_err(|e| {
+            Error::io("rename a finished file to", &self.final_path)(explain(e, self.out.bytes))
+        })?;
         self.committed = true;
         sync_folder(parent_of(&self.target))?;
         self.dirty_folders.iter().try_for_each(|folder| sync_folder(folder))?;
@@ -182,7 +183,7 @@ pub(crate) fn reserve_temp<H: Lock>(
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             // A sweep was faster than a `make` of two steps; or nothing can be made here, as in /proc.
             Err(error) if error.kind() == io::ErrorKind::NotFound && n_vanished < VANISHED_MAX => {
-                n_vanished += 1
+                n_vanished += 1;
             }
             Err(error) => return Err(error),
         }

@@ -142,7 +142,7 @@ pub trait Input: Send + Sync {
 }
 
 /// What was written under one name.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Written {
     /// Path of the finished file (or folder).
     pub path: PathBuf,

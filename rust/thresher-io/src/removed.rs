@@ -130,9 +130,8 @@ impl Columns {
         self.similarity.append_option(removal.similarity);
         self.detail.append_option(removal.detail);
         self.rows += 1;
-        self.bytes += removal.id.len()
-            + removal.duplicate_of.map_or(0, str::len)
-            + removal.detail.map_or(0, str::len);
+        self.bytes +=
+            removal.id.len() + removal.duplicate_of.map_or(0, str::len) + removal.detail.map_or(0, str::len);
         Ok(())
     }
 
@@ -171,7 +170,11 @@ fn failed(path: &Path, error: ParquetError) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::{Array, cast::AsArray, types::{Float32Type, Int64Type}};
+    use arrow_array::{
+        Array,
+        cast::AsArray,
+        types::{Float32Type, Int64Type},
+    };
     use arrow_cast::cast;
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -185,7 +188,7 @@ mod tests {
     }
 
     fn removal(id: &str, row: u64) -> Removal<'_> {
-        let source = if row % 2 == 0 { "a.jsonl" } else { "b/c.parquet" };
+        let source = if row.is_multiple_of(2) { "a.jsonl" } else { "b/c.parquet" };
         let (duplicate_of, similarity, detail) = match row % 3 {
             0 => (Some("kept"), Some(0.875), None),
             1 => (Some(""), None, Some("the text is the same")),
@@ -221,8 +224,14 @@ mod tests {
                 let get = |c: usize| columns[c].is_valid(at).then(|| columns[c].as_string::<i32>().value(at));
                 let id = format!("id-{row}");
                 let wanted = removal(&id, row);
-                assert_eq!([get(0), get(1), get(2)], [Some(wanted.id), Some(wanted.source), Some(wanted.step)]);
-                assert_eq!([get(3), get(4), get(5)], [Some(wanted.reason), wanted.duplicate_of, wanted.detail]);
+                assert_eq!(
+                    [get(0), get(1), get(2)],
+                    [Some(wanted.id), Some(wanted.source), Some(wanted.step)]
+                );
+                assert_eq!(
+                    [get(3), get(4), get(5)],
+                    [Some(wanted.reason), wanted.duplicate_of, wanted.detail]
+                );
                 assert_eq!(batch.column(2).as_primitive::<Int64Type>().value(at), row as i64);
                 let similarity = batch.column(6).as_primitive::<Float32Type>();
                 assert_eq!(similarity.is_valid(at).then(|| similarity.value(at)), wanted.similarity);

@@ -14,7 +14,8 @@ pub(crate) struct ArrowArray(pub(crate) ArrayRef);
 
 impl ArrowArray {
     fn schema(&self) -> PyResult<FFI_ArrowSchema> {
-        FFI_ArrowSchema::try_from(self.0.data_type()).map_err(|error| to_py(Error::Internal(error.to_string())))
+        FFI_ArrowSchema::try_from(self.0.data_type())
+            .map_err(|error| to_py(Error::Internal(error.to_string())))
     }
 }
 

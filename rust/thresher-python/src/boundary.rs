@@ -49,7 +49,9 @@ pub(crate) fn thread_count(threads: Option<i64>) -> PyResult<usize> {
         None => Ok(available()),
         Some(threads) => {
             usize::try_from(threads).ok().filter(|count| (1..=MAX_THREADS).contains(count)).ok_or_else(|| {
-                to_py(parameter(format!("threads is `{threads}`, but a call uses 1 to {MAX_THREADS} threads")))
+                to_py(parameter(format!(
+                    "threads is `{threads}`, but a call uses 1 to {MAX_THREADS} threads"
+                )))
             })
         }
     }

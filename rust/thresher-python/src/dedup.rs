@@ -45,10 +45,11 @@ impl Columns {
         let name = |evidence: &Evidence| i8::from(evidence.reason == RemovalReason::Near);
         let keys: Int8Array = evidence.iter().map(|e| e.as_ref().map(name)).collect();
         // SAFETY: the keys are 0 and 1, and there are two names.
-        let reason =
-            unsafe { DictionaryArray::new_unchecked(keys, Arc::new(StringArray::from(vec!["exact", "near"]))) };
+        let reason = unsafe {
+            DictionaryArray::new_unchecked(keys, Arc::new(StringArray::from(vec!["exact", "near"])))
+        };
         Self {
-            keep: BooleanArray::from_iter(evidence.iter().map(|e| Some(e.is_none()))),
+            keep: evidence.iter().map(|e| Some(e.is_none())).collect(),
             duplicate_of: evidence.iter().map(|e| e.map(|e| i64::from(e.duplicate_of))).collect(),
             similarity: evidence.iter().map(|e| e.map(|e| e.similarity_f32())).collect(),
             reason,
@@ -60,7 +61,10 @@ impl Columns {
 /// Removes near-duplicates.
 #[pyfunction]
 #[pyo3(signature = (texts, *, threshold, num_hashes, ngram, unit, recall, keep, ranks, exact_only, threads))]
-#[expect(clippy::too_many_arguments, reason = "they are the parameters of the search; in Python each has a name")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "they are the parameters of the search; in Python each has a name"
+)]
 pub(crate) fn dedup(
     texts: &Bound<'_, PyAny>,
     threshold: f64,
@@ -78,7 +82,8 @@ pub(crate) fn dedup(
     let config = core(DedupConfig::with_recall(core(Threshold::try_new(threshold))?, spec, lanes, recall))?;
     let config = DedupConfig { keep: checked_keep(keep)?, exact_only, ..config };
     let ranks = ranks.map(ranks::read).transpose()?.unwrap_or_default();
-    let columns = with_texts(texts, threads, |texts, stop| Ok(Columns::new(&search(texts, &ranks, &config, stop)?)))?;
+    let columns =
+        with_texts(texts, threads, |texts, stop| Ok(Columns::new(&search(texts, &ranks, &config, stop)?)))?;
     Ok(DedupOutcome {
         keep: Py::new(py, ArrowArray(Arc::new(columns.keep)))?,
         duplicate_of: Py::new(py, ArrowArray(Arc::new(columns.duplicate_of)))?,

@@ -19,19 +19,19 @@ const EVERY: Duration = Duration::from_millis(100);
 pub(crate) fn dedup_files(
     py: Python<'_>,
     config_json: &str,
-    progress: Option<Bound<'_, PyAny>>,
+    progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
-    let config: DedupRun =
-        serde_json::from_str(config_json).map_err(|error| to_py(parameter(format!("the configuration: {error}"))))?;
+    let config: DedupRun = serde_json::from_str(config_json)
+        .map_err(|error| to_py(parameter(format!("the configuration: {error}"))))?;
     let watched = Progress::default();
     let started = Instant::now();
-    let mut reported = started;
+    let mut reported: Option<Instant> = None;
     let tick = |py: Python<'_>| -> PyResult<()> {
-        let Some(callback) = &progress else { return Ok(()) };
-        if reported.elapsed() < EVERY {
+        let Some(callback) = progress else { return Ok(()) };
+        if reported.is_some_and(|reported| reported.elapsed() < EVERY) {
             return Ok(());
         }
-        reported = Instant::now();
+        reported = Some(Instant::now());
         callback.call1((moment(py, &watched, started)?,)).map(drop)
     };
     watch(py, &|| watched.cancel(), tick, || {

@@ -27,7 +27,7 @@ pub(crate) enum Imported {
 }
 
 impl Imported {
-    /// Takes over what `object` exports through the Arrow PyCapsule interface; none if it does not export.
+    /// Takes over what `object` exports through the Arrow `PyCapsule` interface; none if it does not export.
     pub(crate) fn take(object: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
         if object.hasattr("__arrow_c_stream__")? {
             let capsule = object.call_method0("__arrow_c_stream__")?;
@@ -51,7 +51,11 @@ impl Imported {
     }
 
     /// The chunks, validated. Not to be called with the GIL held: a stream may compute, on threads that need the GIL.
-    pub(crate) fn chunks(self, allowed: fn(&DataType) -> bool, observer: &dyn Observer) -> Result<Vec<ArrayRef>> {
+    pub(crate) fn chunks(
+        self,
+        allowed: fn(&DataType) -> bool,
+        observer: &dyn Observer,
+    ) -> Result<Vec<ArrayRef>> {
         match self {
             Self::Array(array, schema) => {
                 if array.is_released() || schema.release().is_none() {
@@ -86,9 +90,13 @@ impl Imported {
 
 /// The pointer in a capsule of this name, not null.
 fn pointer<T>(object: &Bound<'_, PyAny>, name: &CStr) -> PyResult<*mut T> {
-    let pointer = object.cast::<PyCapsule>().ok().and_then(|capsule| capsule.pointer_checked(Some(name)).ok());
+    let pointer =
+        object.cast::<PyCapsule>().ok().and_then(|capsule| capsule.pointer_checked(Some(name)).ok());
     pointer.map(|pointer| pointer.cast().as_ptr()).ok_or_else(|| {
-        ColumnError::new_err(format!("the Arrow export is not a capsule with the name `{}`", name.to_string_lossy()))
+        ColumnError::new_err(format!(
+            "the Arrow export is not a capsule with the name `{}`",
+            name.to_string_lossy()
+        ))
     })
 }
 
@@ -100,7 +108,9 @@ fn check_type(data_type: &DataType, allowed: fn(&DataType) -> bool) -> Result<()
             let names: Vec<String> = fields.iter().map(|field| format!("`{}`", field.name())).collect();
             Err(column(format!("a table was given, not a column; choose one of {}", names.join(", "))))
         }
-        other => Err(column(format!("the column is of type `{other}`, which cannot be used here; cast it first"))),
+        other => {
+            Err(column(format!("the column is of type `{other}`, which cannot be used here; cast it first")))
+        }
     }
 }
 

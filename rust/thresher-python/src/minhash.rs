@@ -39,7 +39,9 @@ pub(crate) fn minhash(
     threads: Option<i64>,
 ) -> PyResult<ArrowArray> {
     let (spec, lanes) = (shingle_spec(ngram, unit)?, checked_num_hashes(num_hashes)?);
-    with_texts(texts, threads, |texts, stop| Ok(ArrowArray(Arc::new(sign_all(texts, spec, lanes, stop)?.into_arrow()))))
+    with_texts(texts, threads, |texts, stop| {
+        Ok(ArrowArray(Arc::new(sign_all(texts, spec, lanes, stop)?.into_arrow())))
+    })
 }
 
 /// Threads that this process may use.

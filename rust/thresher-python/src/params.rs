@@ -8,7 +8,8 @@ use crate::errors::{parameter, to_py};
 
 /// A count; a negative one is named as it was given.
 pub(crate) fn count(name: &str, value: i64) -> PyResult<usize> {
-    usize::try_from(value).map_err(|_| to_py(parameter(format!("{name} is `{value}`, but it cannot be negative"))))
+    usize::try_from(value)
+        .map_err(|_| to_py(parameter(format!("{name} is `{value}`, but it cannot be negative"))))
 }
 
 /// How documents are cut.

@@ -2,7 +2,8 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
+    UInt64Type,
 };
 use arrow_array::{Array, ArrowPrimitiveType};
 use arrow_schema::DataType;
@@ -20,13 +21,18 @@ use crate::import::Imported;
 pub(crate) fn read(object: &Bound<'_, PyAny>) -> PyResult<Vec<Rank>> {
     if let Some(imported) = Imported::take(object)? {
         let stop = Stop::default();
-        return watch(object.py(), &|| stop.set(), |_| Ok(()), || {
-            let mut ranks = Vec::new();
-            for chunk in imported.chunks(is_rank, &stop)? {
-                append(chunk.as_ref(), &mut ranks)?;
-            }
-            Ok(ranks)
-        });
+        return watch(
+            object.py(),
+            &|| stop.set(),
+            |_| Ok(()),
+            || {
+                let mut ranks = Vec::new();
+                for chunk in imported.chunks(is_rank, &stop)? {
+                    append(chunk.as_ref(), &mut ranks)?;
+                }
+                Ok(ranks)
+            },
+        );
     }
     let mut ranks = Vec::with_capacity(object.len().unwrap_or(0));
     for item in object.try_iter()? {
@@ -74,7 +80,9 @@ fn append(array: &dyn Array, ranks: &mut Vec<Rank>) -> Result<()> {
         data_type if is_text(data_type) => {
             let mut texts = Vec::with_capacity(array.len());
             append_texts(array, &mut texts).map_err(Error::from)?;
-            ranks.extend(texts.into_iter().map(|text| text.map_or(Rank::Missing, |text| Rank::Text(text.into()))));
+            ranks.extend(
+                texts.into_iter().map(|text| text.map_or(Rank::Missing, |text| Rank::Text(text.into()))),
+            );
         }
         other => return Err(column(format!("ranks are of type `{other}`, but they are numbers or strings"))),
     }

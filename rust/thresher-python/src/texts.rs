@@ -1,7 +1,7 @@
 //! Texts from Python as borrowed strings, whatever they come in.
 //!
-//! Python strings are read in place: CPython hands out their UTF-8, which for ASCII is the string itself (for others it is
-//! made once and stays with the string). Arrow columns are read in place too.
+//! Python strings are read in place: `CPython` hands out their UTF-8, which for ASCII is the string itself (for
+//! others it is made once and stays with the string). Arrow columns are read in place too.
 
 use arrow_array::ArrayRef;
 use pyo3::exceptions::PyUnicodeEncodeError;
@@ -57,9 +57,12 @@ fn strings<'py>(object: &Bound<'py, PyAny>) -> PyResult<Vec<Option<Bound<'py, Py
             continue;
         }
         strings.push(Some(item.cast_into::<PyString>().map_err(|error| {
-            let found = error.into_inner().get_type().name().map_or_else(|_| "?".to_owned(), |name| name.to_string());
+            let found =
+                error.into_inner().get_type().name().map_or_else(|_| "?".to_owned(), |name| name.to_string());
             let index = strings.len();
-            ColumnError::new_err(format!("text `{index}` is of type `{found}`, but a text is a str, or None if missing"))
+            ColumnError::new_err(format!(
+                "text `{index}` is of type `{found}`, but a text is a str, or None if missing"
+            ))
         })?));
     }
     Ok(strings)

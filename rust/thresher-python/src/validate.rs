@@ -9,8 +9,8 @@ use std::sync::Arc;
 use arrow_array::builder::GenericStringBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowDictionaryKeyType, GenericStringType, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
-    UInt32Type, UInt64Type,
+    ArrowDictionaryKeyType, GenericStringType, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, DictionaryArray, GenericStringArray, OffsetSizeTrait, StringViewArray};
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
@@ -53,7 +53,8 @@ fn strings<O: OffsetSizeTrait>(array: &ArrayRef, first_row: usize) -> Result<Arr
     }
     let shifted: ScalarBuffer<O> = offsets.iter().map(|&offset| offset - first).collect();
     let values = values.slice_with_length(first.as_usize(), (last - first).as_usize());
-    let rebuilt = GenericStringArray::<O>::try_new(OffsetBuffer::new(shifted.clone()), values.clone(), nulls.clone());
+    let rebuilt =
+        GenericStringArray::<O>::try_new(OffsetBuffer::new(shifted.clone()), values.clone(), nulls.clone());
     if let Ok(rebuilt) = rebuilt {
         return Ok(Arc::new(rebuilt));
     }
@@ -73,7 +74,8 @@ fn strings<O: OffsetSizeTrait>(array: &ArrayRef, first_row: usize) -> Result<Arr
 fn views(array: &ArrayRef, first_row: usize) -> Result<ArrayRef> {
     let unchecked = array.as_string_view();
     let (views, buffers, nulls) = (unchecked.views(), unchecked.data_buffers(), unchecked.nulls());
-    let rebuild = |views: ScalarBuffer<u128>, nulls| StringViewArray::try_new(views, Arc::clone(buffers), nulls);
+    let rebuild =
+        |views: ScalarBuffer<u128>, nulls| StringViewArray::try_new(views, Arc::clone(buffers), nulls);
     if let Ok(rebuilt) = rebuild(views.clone(), nulls.cloned()) {
         return Ok(Arc::new(rebuilt));
     }
@@ -91,7 +93,9 @@ fn dictionary<K: ArrowDictionaryKeyType>(array: &ArrayRef) -> Result<ArrayRef> {
     let array = array.as_dictionary::<K>();
     let values = validated(array.values().clone(), 0)?;
     let rebuilt = DictionaryArray::<K>::try_new(array.keys().clone(), values);
-    Ok(Arc::new(rebuilt.map_err(|error| column(format!("the dictionary of the column is damaged: {error}")))?))
+    Ok(Arc::new(
+        rebuilt.map_err(|error| column(format!("the dictionary of the column is damaged: {error}")))?,
+    ))
 }
 
 fn not_utf8(row: usize) -> thresher_io::Error {

@@ -279,7 +279,9 @@ fn the_most_similar_kept_document_is_named() {
     let base = words(3, 200);
     let edit = |places: &[usize]| {
         let mut words = base.clone();
-        places.iter().for_each(|&place| words[place] = format!("edit{place}"));
+        for &place in places {
+            words[place] = format!("edit{place}");
+        }
         Some(words.join(" "))
     };
     // The first two differ from each other too much, and the third differs from both, less from the second.

@@ -56,7 +56,7 @@ fn assert_is_naive(spec: ShingleSpec, text: &str, lanes: &[usize]) {
 
 /// Words named by number, so that a set of numbers is a set of 1-word shingles.
 fn document(numbers: impl IntoIterator<Item = u64>) -> String {
-    numbers.into_iter().map(|number| format!("w{number} ")).collect()
+    numbers.into_iter().map(|number| format!("w{number}")).collect::<Vec<_>>().join(" ") + " "
 }
 
 fn text() -> impl Strategy<Value = String> {

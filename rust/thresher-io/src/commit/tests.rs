@@ -116,6 +116,30 @@ fn concurrent_writers_of_one_name_never_mix() {
 }
 
 #[test]
+fn a_name_that_a_sweep_got_first_is_given_up() {
+    let dir = tempdir().unwrap();
+    let (n_made, sweep) = (std::cell::Cell::new(0), std::cell::RefCell::new(None));
+    let make = |temp: &Path| {
+        let file = OpenOptions::new().write(true).create_new(true).open(temp)?;
+        n_made.set(n_made.get() + 1);
+        match n_made.get() {
+            // The sweep holds the lock.
+            1 => {
+                let other = File::open(temp)?;
+                other.lock()?;
+                sweep.replace(Some(other));
+            }
+            // The sweep is through already.
+            2 => fs::remove_file(temp)?,
+            _ => {}
+        }
+        Ok(file)
+    };
+    let (temp, _file) = reserve_temp(dir.path(), make).unwrap();
+    assert!(n_made.get() == 3 && temp.exists());
+}
+
+#[test]
 fn sweeping_while_files_are_written_harms_none() {
     let dir = tempdir().unwrap();
     let is_done = std::sync::atomic::AtomicBool::new(false);
@@ -125,11 +149,11 @@ fn sweeping_while_files_are_written_harms_none() {
                 remove_stale(dir.path()).unwrap();
             }
         });
-        for i in 0..200 {
-            // A sweep can win the race for a name that is not locked yet; `create` must notice and take another.
-            commit_bytes(&dir.path().join(format!("f{}", i % 10)), b"text").unwrap();
-        }
+        // A sweep can win the race for a name that is not locked yet; `create` must notice and take another.
+        let name = |i: usize| dir.path().join(format!("f{}", i % 10));
+        let result = (0..200).try_for_each(|i| commit_bytes(&name(i), b"text").map(drop));
         is_done.store(true, Ordering::Relaxed);
+        result.unwrap();
     });
     assert_eq!(names(dir.path()).len(), 10);
 }

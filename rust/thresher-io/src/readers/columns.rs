@@ -7,8 +7,8 @@
 use std::fmt;
 
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, Decimal128Array, FixedSizeBinaryArray, Float64Array, Int64Array, LargeBinaryArray,
-    LargeStringArray, RecordBatch, StringArray, StringViewArray, UInt64Array,
+    Array, ArrayRef, BinaryArray, Decimal128Array, FixedSizeBinaryArray, Float64Array, Int64Array,
+    LargeBinaryArray, LargeStringArray, RecordBatch, StringArray, StringViewArray, UInt64Array,
     builder::StringBuilder,
     cast::AsArray,
     types::{Decimal32Type, Decimal64Type},
@@ -123,7 +123,8 @@ fn listing(head: &str, names: &[String]) -> String {
 /// Dotted names of every field that is not a struct, in file order, as `FieldPath::parse` takes them.
 fn leaves(schema: &Schema, accept: impl Fn(&DataType) -> bool) -> Vec<String> {
     let mut names = Vec::new();
-    let mut stack: Vec<(String, &Field)> = schema.fields().iter().rev().map(|f| (escaped(f), f.as_ref())).collect();
+    let mut stack: Vec<(String, &Field)> =
+        schema.fields().iter().rev().map(|f| (escaped(f), f.as_ref())).collect();
     while let Some((name, field)) = stack.pop() {
         match field.data_type() {
             DataType::Struct(children) => {
@@ -217,15 +218,13 @@ impl Scalars {
         Ok(match array.data_type() {
             T::Dictionary(_, values) => Self::new(&cast(array, values)?)?,
             kind if is_text(kind) => Self::Text(Strings::new(array)?),
-            kind if kind.is_unsigned_integer() => Self::Unsigned(cast(array, &T::UInt64)?.as_primitive().clone()),
+            kind if kind.is_unsigned_integer() => {
+                Self::Unsigned(cast(array, &T::UInt64)?.as_primitive().clone())
+            }
             kind if kind.is_signed_integer() => Self::Int(cast(array, &T::Int64)?.as_primitive().clone()),
             // A decimal without a fraction is how many databases write a 64-bit key; a float would blur it.
-            T::Decimal32(_, 0) => {
-                Self::Wide(array.as_primitive::<Decimal32Type>().unary::<_, _>(i128::from))
-            }
-            T::Decimal64(_, 0) => {
-                Self::Wide(array.as_primitive::<Decimal64Type>().unary::<_, _>(i128::from))
-            }
+            T::Decimal32(_, 0) => Self::Wide(array.as_primitive::<Decimal32Type>().unary::<_, _>(i128::from)),
+            T::Decimal64(_, 0) => Self::Wide(array.as_primitive::<Decimal64Type>().unary::<_, _>(i128::from)),
             T::Decimal128(_, 0) => Self::Wide(array.as_primitive().clone()),
             kind if kind.is_decimal() || kind.is_floating() => {
                 Self::Float(cast(array, &T::Float64)?.as_primitive().clone())
@@ -253,7 +252,9 @@ impl Scalars {
 /// Dates and times in ISO 8601. A time with a zone is written in UTC, which needs no table of zones.
 fn written_out(array: &ArrayRef) -> Result<StringArray, ArrowError> {
     let array = match array.data_type() {
-        DataType::Timestamp(unit, Some(_)) => cast(array, &DataType::Timestamp(*unit, Some("+00:00".into())))?,
+        DataType::Timestamp(unit, Some(_)) => {
+            cast(array, &DataType::Timestamp(*unit, Some("+00:00".into())))?
+        }
         _ => array.clone(),
     };
     let options = FormatOptions::new().with_display_error(false);
@@ -333,7 +334,11 @@ impl Rows {
             Ok::<_, ArrowError>(Some((Scalars::new(&array)?, around)))
         };
         let (array, around) = leaf(batch, &places.text)?;
-        Ok(Self { text: (Strings::new(&array)?, around), id: scalar(&places.id)?, rank: scalar(&places.rank)? })
+        Ok(Self {
+            text: (Strings::new(&array)?, around),
+            id: scalar(&places.id)?,
+            rank: scalar(&places.rank)?,
+        })
     }
 
     /// The text of a row; nothing if it, or a struct around it, is null.

@@ -270,15 +270,12 @@ impl Selection {
     }
 
     fn selects(&self, relative: &Path) -> bool {
+        // Without a pattern the walk itself leaves hidden parts out.
+        let Some(globs) = &self.globs else { return true };
         let mut parts = relative.components().map(|part| part.as_os_str().as_encoded_bytes());
         let is_hidden = parts.any(|part| part.first() == Some(&b'.'));
-        match &self.globs {
-            None => !is_hidden,
-            Some(globs) => {
-                let matches = globs.matches(relative);
-                matches.iter().any(|&glob| !is_hidden || self.names_hidden.get(glob) == Some(&true))
-            }
-        }
+        let matches = globs.matches(relative);
+        matches.iter().any(|&glob| !is_hidden || self.names_hidden.get(glob) == Some(&true))
     }
 }
 

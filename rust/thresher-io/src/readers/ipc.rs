@@ -60,6 +60,17 @@ struct Prepared {
     columns: Option<Vec<usize>>,
 }
 
+/// The form of a file, beside its schema.
+#[derive(Debug)]
+pub(crate) struct IpcForm<'a> {
+    /// File or stream.
+    pub(crate) kind: IpcKind,
+    /// Codec of the buffers.
+    pub(crate) compression: Option<CompressionType>,
+    /// Key-value pairs of the footer.
+    pub(crate) metadata: &'a [(String, String)],
+}
+
 impl IpcInput {
     /// Opens `path` and finds its record batches. `unit_bytes` is the size that a unit aims at.
     ///
@@ -71,7 +82,13 @@ impl IpcInput {
         let content = index::load(&file, size)
             .map_err(Error::io("read", path))?
             .map(|index| Content { index, decoders: Mutex::default() });
-        Ok(Self { path: path.to_path_buf(), name: name.to_owned(), size, unit_bytes: unit_bytes.max(1), content })
+        Ok(Self {
+            path: path.to_path_buf(),
+            name: name.to_owned(),
+            size,
+            unit_bytes: unit_bytes.max(1),
+            content,
+        })
     }
 
     /// The schema; nothing if the file is damaged beyond reading.
@@ -80,10 +97,10 @@ impl IpcInput {
         self.content.as_ref().ok().map(|c| &c.index.schema)
     }
 
-    /// File or stream, compression of the buffers, and the footer's metadata.
-    pub(crate) fn form(&self) -> Option<(IpcKind, Option<CompressionType>, &[(String, String)])> {
-        let index = &self.content.as_ref().ok()?.index;
-        Some((index.kind, index.compression, &index.metadata))
+    /// What a copy has to be like.
+    pub(crate) fn form(&self) -> Option<IpcForm<'_>> {
+        let Index { kind, compression, metadata, .. } = &self.content.as_ref().ok()?.index;
+        Some(IpcForm { kind: *kind, compression: *compression, metadata })
     }
 
     /// Checks that the columns of a run are there and of a type that can be read.
@@ -104,7 +121,10 @@ impl IpcInput {
         if size == self.size {
             return Ok(file);
         }
-        Err(Error::data(&self.path, format!("the file changed from {} to {size} bytes while it was read", self.size)))
+        Err(Error::data(
+            &self.path,
+            format!("the file changed from {} to {size} bytes while it was read", self.size),
+        ))
     }
 
     /// Decodes a batch: all columns, or those listed. The inner error is damage.
@@ -141,7 +161,8 @@ impl IpcInput {
         batch: &Batch,
         columns: Option<&[usize]>,
     ) -> Result<std::result::Result<Arc<Prepared>, String>> {
-        let fits = |p: &Arc<Prepared>| p.columns.as_deref() == columns && p.dictionaries == batch.dictionaries;
+        let fits =
+            |p: &Arc<Prepared>| p.columns.as_deref() == columns && p.dictionaries == batch.dictionaries;
         let kept = || content.decoders.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = kept().iter().find(|p| fits(p)) {
             return Ok(Ok(found.clone()));
@@ -168,7 +189,11 @@ impl IpcInput {
     }
 
     /// The batch behind a unit, or the damage that its slots share.
-    fn batch_of(&self, unit: &Unit, columns: Option<&[usize]>) -> Result<std::result::Result<RecordBatch, Damage>> {
+    fn batch_of(
+        &self,
+        unit: &Unit,
+        columns: Option<&[usize]>,
+    ) -> Result<std::result::Result<RecordBatch, Damage>> {
         match (&unit.payload, &self.content) {
             (_, Err(damage)) => Ok(Err(damage.clone())),
             (Payload::Batch(Ok(batch)), Ok(_)) => Ok(Ok(match columns {
@@ -243,7 +268,8 @@ impl Input for IpcInput {
                 send(whole)?;
                 continue;
             };
-            let units = usize::try_from(batch.at.bytes().div_ceil(self.unit_bytes)).unwrap_or(rows).clamp(1, rows);
+            let units =
+                usize::try_from(batch.at.bytes().div_ceil(self.unit_bytes)).unwrap_or(rows).clamp(1, rows);
             let start = |unit: usize| (unit as u128 * rows as u128 / units as u128) as usize;
             for unit in 0..units {
                 send(Payload::Batch(Ok(decoded.slice(start(unit), start(unit + 1) - start(unit)))))?;
@@ -270,7 +296,8 @@ impl Input for IpcInput {
             Ok(content) => projected(&self.places(content, fields)?),
             Err((reason, detail)) => {
                 let detail = detail.clone();
-                let bad = BadRecord { slot: 0, offset: 0, reason: *reason, detail, raw: &[], bytes: self.size };
+                let bad =
+                    BadRecord { slot: 0, offset: 0, reason: *reason, detail, raw: &[], bytes: self.size };
                 return if slots.is_empty() { Ok(()) } else { visitor.bad(bad) };
             }
         };
@@ -291,11 +318,18 @@ impl Input for IpcInput {
             return Ok(Piece::Batches(Vec::new()));
         }
         let damaged = |message: String| {
-            Error::data(&self.path, format!("unit {} cannot be copied, a column is damaged: {message}", unit.index))
+            Error::data(
+                &self.path,
+                format!("unit {} cannot be copied, a column is damaged: {message}", unit.index),
+            )
         };
         let batch = self.batch_of(&unit, None)?.map_err(|(_, message)| damaged(message))?;
         if keep.len() != batch.num_rows() {
-            return Err(Error::Internal(format!("{} slots kept of a unit of {}", keep.len(), batch.num_rows())));
+            return Err(Error::Internal(format!(
+                "{} slots kept of a unit of {}",
+                keep.len(),
+                batch.num_rows()
+            )));
         }
         if !keep.contains(&false) {
             return Ok(Piece::Batches(vec![batch]));

@@ -5,8 +5,8 @@
 //! string views into the decompressed pages: the text of a document is never copied on its way to the visitor. Copying
 //! decodes the kept rows of all columns into the types that the file declares.
 //!
-//! Damage stays as small as the decoder allows. A batch that fails makes bad records of its rows alone, and reading goes
-//! on behind it; a string that is not UTF-8 is narrowed down to its row. A file without a footer is one bad record.
+//! Damage stays as small as the decoder allows: a damaged page costs its rows and few more, a string that is not UTF-8 its
+//! row. A file without a footer is one bad record.
 
 mod footer;
 mod pages;
@@ -24,8 +24,8 @@ use parquet::{
     arrow::{
         ProjectionMask,
         arrow_reader::{
-            ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
-            RowSelection, RowSelectionPolicy, RowSelector,
+            ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+            ParquetRecordBatchReaderBuilder, RowSelection, RowSelectionPolicy, RowSelector,
         },
     },
     file::metadata::ParquetMetaData,
@@ -78,7 +78,13 @@ impl ParquetInput {
         let mut file = File::open(path).map_err(Error::io("open", path))?;
         let size = file.metadata().map_err(Error::io("read", path))?.len();
         let content = footer::load(&mut file, path, size)?.and_then(Content::new);
-        Ok(Self { path: path.to_path_buf(), name: name.to_owned(), size, unit_bytes: unit_bytes.max(1), content })
+        Ok(Self {
+            path: path.to_path_buf(),
+            name: name.to_owned(),
+            size,
+            unit_bytes: unit_bytes.max(1),
+            content,
+        })
     }
 
     /// The schema; nothing if the file is damaged beyond reading.
@@ -113,7 +119,10 @@ impl ParquetInput {
         if size == self.size {
             return Ok(file);
         }
-        Err(Error::data(&self.path, format!("the file changed from {} to {size} bytes while it was read", self.size)))
+        Err(Error::data(
+            &self.path,
+            format!("the file changed from {} to {size} bytes while it was read", self.size),
+        ))
     }
 }
 
@@ -248,7 +257,9 @@ impl BatchSource for Source<'_> {
     fn open(&self, slots: &[u32], batch_rows: usize) -> Result<std::result::Result<Self::Batches, String>> {
         let file = self.input.reopen()?;
         let mut wanted = vec![false; self.span.rows];
-        slots.iter().for_each(|&s| wanted[s as usize] = true);
+        for &slot in slots {
+            wanted[slot as usize] = true;
+        }
         let selection = self.span.select(|s| wanted[s]);
         Ok(guarded(|| {
             ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.content.views.clone())
@@ -325,7 +336,7 @@ impl Input for ParquetInput {
         let batch_rows = batch_rows(metadata, span.group, &leaves, READ_BATCH_BYTES);
         let mask = ProjectionMask::leaves(content.views.parquet_schema(), leaves);
         let source = Source { input: self, content, span, mask };
-        rows::visit(&source, &projected(&places), rows::slots(span.rows, wanted), batch_rows, visitor)
+        rows::visit(&source, &projected(&places), &rows::slots(span.rows, wanted), batch_rows, visitor)
     }
 
     fn copy(&self, unit: Unit, keep: &SlotMask, _scratch: &mut Scratch) -> Result<Piece> {
@@ -370,7 +381,9 @@ impl ParquetInput {
         let last = first_row + rows;
         Error::data(
             &self.path,
-            format!("the rows {first_row} to {last} of row group {group} cannot be copied, a column is damaged: {message}"),
+            format!(
+                "the rows {first_row} to {last} of row group {group} cannot be copied, a column is damaged: {message}"
+            ),
         )
     }
 }

@@ -1,7 +1,7 @@
 //! From record batches to records: one loop for every columnar format.
 //!
-//! The loop asks a [`BatchSource`] for the slots it still needs. When a batch fails, its slots become bad records and the
-//! source is opened again behind them, so that damage costs the rows of a batch and not of a unit.
+//! The loop asks a [`BatchSource`] for the slots it still needs. When a batch fails, the source is opened again for parts
+//! of it and for what comes behind, so that damage costs the rows it hits and not the unit.
 
 use arrow_array::RecordBatch;
 use arrow_schema::ArrowError;
@@ -15,6 +15,11 @@ use crate::{
     input::SlotMask,
     record::{BadRecord, Reason, Record, Visitor},
 };
+
+/// A failed batch is cut into this many. Each try costs a page that is decompressed again.
+const RETRIES: usize = 16;
+/// A damaged batch of so few rows is not cut further.
+const LITTLE_LOST: usize = 64;
 
 /// Something that decodes chosen slots of a unit, in order, any number of times.
 pub(crate) trait BatchSource {
@@ -34,53 +39,49 @@ pub(crate) fn slots(rows: usize, wanted: Option<&SlotMask>) -> Vec<u32> {
     (0..rows as u32).filter(is_wanted).collect()
 }
 
-/// Hands `slots` of a unit to `visitor`.
+/// Hands `slots` of a unit to `visitor`, decoding `batch_rows` of them at a time.
+///
+/// A batch that fails is tried again in smaller ones: for damaged data until little more than the damage is lost, for a
+/// string that is not UTF-8 down to its row.
 ///
 /// # Errors
 /// I/O failures and errors of the visitor.
 pub(crate) fn visit(
     source: &impl BatchSource,
     places: &Places,
-    slots: Vec<u32>,
+    slots: &[u32],
     batch_rows: usize,
     visitor: &mut dyn Visitor,
 ) -> Result<()> {
-    let batch_rows = batch_rows.max(1);
-    let mut left = slots.as_slice();
-    // Slots of a batch that held a string that is not UTF-8: they are decoded one by one.
-    let mut single = 0;
+    let mut left = slots;
     while !left.is_empty() {
-        let (stretch, size) = if single > 0 { (&left[..1], 1) } else { (left, batch_rows) };
-        let mut batches = source.open(stretch, size)?;
-        let mut at = 0;
-        while at < stretch.len() {
+        let mut batches = source.open(left, batch_rows)?;
+        while !left.is_empty() {
             let next = match &mut batches {
-                Ok(batches) => guarded(|| decode(batches, places, stretch.len() - at)),
+                Ok(batches) => guarded(|| decode(batches, places, left.len())),
                 Err(message) => Err(std::mem::take(message)),
             };
-            match next {
+            let message = match next {
                 Ok((rows, n)) => {
-                    for (row, &slot) in stretch[at..at + n].iter().enumerate() {
+                    for (row, &slot) in left[..n].iter().enumerate() {
                         emit(&rows, row, slot, visitor)?;
                     }
-                    at += n;
+                    left = &left[n..];
+                    continue;
                 }
-                Err(message) => {
-                    let failed = &stretch[at..stretch.len().min(at + size)];
-                    let not_utf8 = message.to_ascii_lowercase().replace('-', "").contains("utf8");
-                    if not_utf8 && failed.len() > 1 {
-                        single = failed.len() + 1;
-                    } else {
-                        let reason = if not_utf8 { Reason::InvalidUtf8 } else { Reason::Corrupt };
-                        damaged(failed, reason, &message, visitor)?;
-                        at += failed.len();
-                    }
-                    break;
-                }
+                Err(message) => message,
+            };
+            let (failed, rest) = left.split_at(left.len().min(batch_rows));
+            let not_utf8 = message.to_ascii_lowercase().replace('-', "").contains("utf8");
+            if failed.len() > if not_utf8 { 1 } else { LITTLE_LOST } {
+                visit(source, places, failed, (failed.len() / RETRIES).max(1), visitor)?;
+            } else {
+                let reason = if not_utf8 { Reason::InvalidUtf8 } else { Reason::Corrupt };
+                damaged(failed, reason, &message, visitor)?;
             }
+            left = rest;
+            break;
         }
-        left = &left[at..];
-        single = single.saturating_sub(1);
     }
     Ok(())
 }

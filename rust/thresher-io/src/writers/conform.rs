@@ -13,7 +13,11 @@ pub(crate) fn conform(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBa
         return Ok(batch);
     }
     if batch.num_columns() != schema.fields().len() {
-        return Err(format!("{} columns arrived for a file of {}", batch.num_columns(), schema.fields().len()));
+        return Err(format!(
+            "{} columns arrived for a file of {}",
+            batch.num_columns(),
+            schema.fields().len()
+        ));
     }
     // A value that does not fit is an error; it must not turn into null on the way.
     let options = CastOptions { safe: false, ..CastOptions::default() };

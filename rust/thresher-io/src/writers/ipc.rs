@@ -5,9 +5,7 @@
 //!
 //! Batches are compressed one after the other; lz4, the usual codec of this format, keeps up with the readers.
 
-use std::{
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, cast::AsArray, make_array};
 use arrow_ipc::{
@@ -25,7 +23,7 @@ use crate::{
     commit::PendingFile,
     error::{Error, Result},
     input::{Output, Piece, Written},
-    readers::ipc::{IpcInput, IpcKind},
+    readers::ipc::{IpcForm, IpcInput, IpcKind},
 };
 
 /// Content of a record batch.
@@ -50,7 +48,7 @@ impl IpcLayout {
     /// The layout of `input`; nothing if it is damaged beyond reading.
     #[must_use]
     pub fn like(input: &IpcInput) -> Option<Self> {
-        let (kind, compression, metadata) = input.form()?;
+        let IpcForm { kind, compression, metadata } = input.form()?;
         Some(Self { schema: input.schema()?.clone(), kind, compression, metadata: metadata.to_vec() })
     }
 }
@@ -100,7 +98,8 @@ impl IpcOutput {
                 Writer::File(file)
             }
             IpcKind::Stream => Writer::Stream(
-                StreamWriter::try_new_with_options(pending, &layout.schema, options).map_err(|e| failed(e, path))?,
+                StreamWriter::try_new_with_options(pending, &layout.schema, options)
+                    .map_err(|e| failed(e, path))?,
             ),
         };
         let regroup = Regroup::new(BATCH);
@@ -121,7 +120,8 @@ impl IpcOutput {
 fn rebuild(group: &Group, schema: &SchemaRef) -> std::result::Result<RecordBatch, ArrowError> {
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
     for column in 0..schema.fields().len() {
-        let parts: std::result::Result<Vec<ArrayRef>, ArrowError> = group.chunks(column, group.rows).collect();
+        let parts: std::result::Result<Vec<ArrayRef>, ArrowError> =
+            group.chunks(column, group.rows).collect();
         let Some(array) = parts?.pop() else { continue };
         // With a second, empty part `concat` builds a new array where it would pass a single one through.
         let fresh = concat(&[array.as_ref(), array.slice(0, 0).as_ref()])?;

@@ -86,12 +86,12 @@ impl ParquetOutput {
     /// # Errors
     /// The file cannot be created; the schema has a type that Parquet has not.
     pub fn create(path: &Path, layout: ParquetLayout, options: EncodeOptions) -> Result<Self> {
-        let unsupported = |e: ParquetError| {
-            Error::Parameter(format!("output `{}` cannot be Parquet: {e}", path.display()))
-        };
+        let unsupported =
+            |e: ParquetError| Error::Parameter(format!("output `{}` cannot be Parquet: {e}", path.display()));
         let (root, properties) = layout.build().map_err(unsupported)?;
         let pending = PendingFile::create(path)?;
-        let file = SerializedFileWriter::new(pending, root, Arc::new(properties)).map_err(|e| failed(e, path))?;
+        let file =
+            SerializedFileWriter::new(pending, root, Arc::new(properties)).map_err(|e| failed(e, path))?;
         let factory = ArrowRowGroupWriterFactory::new(&file, layout.schema.clone());
         let threads = options.threads.max(1);
         Ok(Self {
@@ -111,10 +111,13 @@ impl ParquetOutput {
     }
 
     fn submit(&mut self, group: Group) -> Result<()> {
-        while self.in_flight.front().is_some_and(Encoding::is_ready) || self.in_flight.len() >= self.most_in_flight {
+        while self.in_flight.front().is_some_and(Encoding::is_ready)
+            || self.in_flight.len() >= self.most_in_flight
+        {
             self.append_oldest()?;
         }
-        let mut writers = self.factory.create_column_writers(self.groups).map_err(|e| failed(e, &self.path))?;
+        let mut writers =
+            self.factory.create_column_writers(self.groups).map_err(|e| failed(e, &self.path))?;
         self.groups += 1;
         let fields = self.layout.schema.fields();
         let mut by_field: Vec<Vec<ArrowColumnWriter>> = Vec::with_capacity(fields.len());
@@ -144,7 +147,8 @@ impl ParquetOutput {
     fn append_oldest(&mut self) -> Result<()> {
         let Some(mut group) = self.in_flight.pop_front() else { return Ok(()) };
         while group.missing > 0 {
-            let (column, chunks) = group.done.recv().map_err(|_| Error::Internal("an encoder died".to_owned()))?;
+            let (column, chunks) =
+                group.done.recv().map_err(|_| Error::Internal("an encoder died".to_owned()))?;
             group.columns[column] = Some(chunks.map_err(|e| failed(e, &self.path))?);
             group.missing -= 1;
         }
@@ -258,7 +262,11 @@ impl Encoders {
 
     fn submit(&self, task: Task) -> Result<()> {
         let sent = self.tasks.as_ref().map(|tasks| tasks.send(task));
-        if matches!(sent, Some(Ok(()))) { Ok(()) } else { Err(Error::Internal("no encoder is left".to_owned())) }
+        if matches!(sent, Some(Ok(()))) {
+            Ok(())
+        } else {
+            Err(Error::Internal("no encoder is left".to_owned()))
+        }
     }
 }
 

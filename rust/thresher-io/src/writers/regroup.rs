@@ -89,7 +89,11 @@ impl Regroup {
 
 impl Group {
     /// The values of one column in chunks of `rows` rows; the last chunk is shorter.
-    pub(crate) fn chunks(&self, column: usize, rows: usize) -> impl Iterator<Item = Result<ArrayRef, ArrowError>> {
+    pub(crate) fn chunks(
+        &self,
+        column: usize,
+        rows: usize,
+    ) -> impl Iterator<Item = Result<ArrayRef, ArrowError>> {
         let rows = rows.max(1);
         let (mut batch, mut at) = (0, 0);
         std::iter::from_fn(move || {
@@ -223,7 +227,8 @@ mod tests {
 
     #[test]
     fn content_is_measured_alike_for_strings_and_views() {
-        let strings: ArrayRef = Arc::new(StringArray::from(vec![Some("ab"), None, Some("a longer one than twelve")]));
+        let strings: ArrayRef =
+            Arc::new(StringArray::from(vec![Some("ab"), None, Some("a longer one than twelve")]));
         let views = arrow_cast::cast(&strings, &DataType::Utf8View).unwrap();
         for rows in [0..3, 1..3, 2..2] {
             assert_eq!(content_bytes(&strings, rows.clone()), content_bytes(&views, rows));

@@ -73,8 +73,11 @@ fn equal([low, high]: [__m256i; 2], byte: u8) -> u64 {
 #[target_feature(enable = "avx2")]
 fn specials(block: &[u8; BLOCK]) -> Specials {
     let halves = load(block);
+    let [low, high] = halves;
     let limit = _mm256_set1_epi8(0x1f);
-    let [low, high] = halves.map(|half| _mm256_cmpeq_epi8(_mm256_min_epu8(half, limit), half));
+    // Not by `map`: a closure with AVX2 is not inlined into a function without.
+    let low = _mm256_cmpeq_epi8(_mm256_min_epu8(low, limit), low);
+    let high = _mm256_cmpeq_epi8(_mm256_min_epu8(high, limit), high);
     Specials { quote: equal(halves, b'"'), backslash: equal(halves, b'\\'), control: bits(low, high) }
 }
 
@@ -88,10 +91,13 @@ fn escaped(block: &[u8; BLOCK], escaped: u64) -> Escaped {
     let (upper, lower) = (_mm256_broadcastsi128_si256(upper), _mm256_broadcastsi128_si256(lower));
     let nibble = _mm256_set1_epi8(0x0f);
     let halves = load(block);
-    let [low, high] = halves.map(|half| {
-        let upper = _mm256_shuffle_epi8(upper, _mm256_and_si256(_mm256_srli_epi16::<4>(half), nibble));
-        let lower = _mm256_shuffle_epi8(lower, _mm256_and_si256(half, nibble));
-        _mm256_cmpeq_epi8(_mm256_and_si256(upper, lower), _mm256_setzero_si256())
-    });
+    let (mut upper_set, mut lower_set) = ([_mm256_setzero_si256(); 2], [_mm256_setzero_si256(); 2]);
+    for (at, half) in halves.into_iter().enumerate() {
+        upper_set[at] = _mm256_shuffle_epi8(upper, _mm256_and_si256(_mm256_srli_epi16::<4>(half), nibble));
+        lower_set[at] = _mm256_shuffle_epi8(lower, _mm256_and_si256(half, nibble));
+    }
+    let zero = _mm256_setzero_si256();
+    let low = _mm256_cmpeq_epi8(_mm256_and_si256(upper_set[0], lower_set[0]), zero);
+    let high = _mm256_cmpeq_epi8(_mm256_and_si256(upper_set[1], lower_set[1]), zero);
     Escaped { bad: bits(low, high) & escaped, unicode: equal(halves, b'u') & escaped }
 }

@@ -1,9 +1,8 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, Decimal128Array, DictionaryArray, Int32Array, RecordBatch, StructArray,
-    TimestampSecondArray,
-    types::Int32Type,
+    ArrayRef, BinaryArray, BooleanArray, Decimal128Array, DictionaryArray, Int32Array, RecordBatch,
+    StructArray, TimestampSecondArray, types::Int32Type,
 };
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, Field, Schema};
@@ -33,8 +32,14 @@ fn column_of_another_type_is_named_with_the_text_columns() {
     assert!(said.ends_with("the text columns are `text`, `view`, `lang`, `meta.text`"), "{said}");
     assert!(message("text", Some("meta")).contains("neither a number nor a string"));
     let numbers = Schema::new(vec![Field::new("n", DataType::Int32, true)]);
-    assert!(resolve(&numbers, &fields("n", None, None)).unwrap_err().ends_with("there is no such column in the file"));
-    assert!(resolve(&Schema::empty(), &fields("n", None, None)).unwrap_err().ends_with("the file has no columns"));
+    assert!(
+        resolve(&numbers, &fields("n", None, None))
+            .unwrap_err()
+            .ends_with("there is no such column in the file")
+    );
+    assert!(
+        resolve(&Schema::empty(), &fields("n", None, None)).unwrap_err().ends_with("the file has no columns")
+    );
 }
 
 #[test]
@@ -47,7 +52,8 @@ fn dots_in_names_are_escaped_in_suggestions_and_paths() {
 
 #[test]
 fn long_lists_of_columns_are_cut_short() {
-    let schema = Schema::new((0..100).map(|i| Field::new(format!("c{i}"), DataType::Utf8, true)).collect::<Vec<_>>());
+    let schema =
+        Schema::new((0..100).map(|i| Field::new(format!("c{i}"), DataType::Utf8, true)).collect::<Vec<_>>());
     let said = resolve(&schema, &fields("elsewhere", None, None)).unwrap_err();
     assert!(said.ends_with("`c19` and 80 more"), "{said}");
 }
@@ -72,7 +78,10 @@ fn ids(array: ArrayRef) -> Vec<Option<String>> {
 #[test]
 fn scalars_keep_their_value() {
     let some = |s: &str| Some(s.to_owned());
-    assert_eq!(ids(Arc::new(UInt64Array::from(vec![Some(u64::MAX), None]))), [some("int 18446744073709551615"), None]);
+    assert_eq!(
+        ids(Arc::new(UInt64Array::from(vec![Some(u64::MAX), None]))),
+        [some("int 18446744073709551615"), None]
+    );
     assert_eq!(ids(Arc::new(arrow_array::Int8Array::from(vec![-128]))), [some("int -128")]);
     assert_eq!(ids(Arc::new(arrow_array::Float32Array::from(vec![0.5]))), [some("float 0.5")]);
     let key = Decimal128Array::from(vec![i128::from(u64::MAX) * 10]).with_precision_and_scale(38, 0).unwrap();
@@ -104,7 +113,8 @@ fn null_struct_hides_the_text_inside() {
     let nulls = NullBuffer::from(vec![true, false, true]);
     let outer: ArrayRef = Arc::new(StructArray::new(vec![field].into(), vec![text], Some(nulls)));
     let number: ArrayRef = Arc::new(Int32Array::from(vec![1, 2, 3]));
-    let batch = RecordBatch::try_from_iter_with_nullable([("n", number, true), ("meta", outer, true)]).unwrap();
+    let batch =
+        RecordBatch::try_from_iter_with_nullable([("n", number, true), ("meta", outer, true)]).unwrap();
     let places = resolve(batch.schema_ref(), &fields("meta.text", None, None)).unwrap();
     assert_eq!(places.text, [1, 0]);
     let rows = Rows::of(&batch, &places).unwrap();

@@ -124,6 +124,20 @@ fn hidden_files_need_a_pattern_that_names_a_hidden_part() {
 }
 
 #[test]
+fn a_star_stays_in_its_folder_and_two_do_not() {
+    let dir = folder(&[("a/b.py", b""), ("a/c/d.py", b""), ("e.py", b"")]);
+    for (glob, want) in [
+        ("a/*.py", &["a/b.py"][..]),
+        ("a/**/*.py", &["a/b.py", "a/c/d.py"]),
+        ("*/*.py", &["a/b.py"]),
+        ("*.py", &["a/b.py", "a/c/d.py", "e.py"]),
+        ("a/**", &["a/b.py", "a/c/d.py"]),
+    ] {
+        assert_eq!(names(&open(&dir, &[glob])), want, "{glob}");
+    }
+}
+
+#[test]
 fn bad_patterns_are_refused_by_name() {
     let dir = tempdir().unwrap();
     for glob in ["", "./", "/etc/*", "../*", "a/../b", "[", "{a", "a[z-"] {
@@ -174,6 +188,14 @@ fn a_file_over_the_limit_is_set_aside_and_one_at_it_is_not() {
     };
     assert_eq!(parts(&seen[1]), (Reason::TooLong, 9, 9));
     assert_eq!(parts(&seen[2]), (Reason::TooLong, 65_536, 200_000));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_that_grows_over_the_limit_is_noticed() {
+    // Files of /proc say that they are empty and are not.
+    let mut buffer = Vec::new();
+    assert_eq!(read_file(Path::new("/proc/self/status"), 8, &mut buffer).unwrap(), 9);
 }
 
 #[test]
@@ -263,6 +285,9 @@ fn copy_names_the_kept_files_and_refuses_changed_ones() {
     fs::write(dir.path().join("c"), "longer").unwrap();
     assert!(copy(&[true, false, true]).is_ok());
     assert!(copy(&[true, true, true]).unwrap_err().to_string().contains("changed during the run"));
+    let same_size = File::options().write(true).open(dir.path().join("a/b")).unwrap();
+    same_size.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    assert!(copy(&[true, false, false]).unwrap_err().to_string().contains("changed during the run"));
     fs::remove_file(dir.path().join("d")).unwrap();
     assert!(matches!(copy(&[false, false, true]), Err(Error::Io { .. })));
 }

@@ -16,8 +16,8 @@ use std::{
 
 use arrow_buffer::Buffer;
 use arrow_ipc::{
-    Block, CompressionType, Message, MessageHeader, MetadataVersion, RecordBatch as BatchHeader, convert::try_fb_to_schema,
-    root_as_footer, root_as_message,
+    Block, CompressionType, Message, MessageHeader, MetadataVersion, RecordBatch as BatchHeader,
+    convert::try_fb_to_schema, root_as_footer, root_as_message,
 };
 use arrow_schema::{Schema, SchemaRef};
 
@@ -93,7 +93,8 @@ impl Place {
 
     fn of(block: &Block, len: u64) -> Option<Self> {
         let offset = u64::try_from(block.offset()).ok()?;
-        let header = u64::try_from(block.metaDataLength()).ok().filter(|h| (8..=LONGEST_HEADER).contains(h))?;
+        let header =
+            u64::try_from(block.metaDataLength()).ok().filter(|h| (8..=LONGEST_HEADER).contains(h))?;
         let body = u64::try_from(block.bodyLength()).ok()?;
         let end = offset.checked_add(header)?.checked_add(body)?;
         (end <= len).then_some(Self { offset, header, body })
@@ -188,7 +189,7 @@ fn from_footer(file: &File, len: u64) -> io::Result<Result<Index, Damage>> {
     };
     for batch in index.batches.iter_mut().filter(|b| b.damage.is_none()) {
         let header = read_at(file, batch.at.offset, batch.at.header)?;
-        match rows_of(&header, batch.at) {
+        match rows_of(&header, batch.at.bytes()) {
             Ok((rows, compression)) => {
                 batch.rows = rows;
                 index.compression = index.compression.or(compression);
@@ -238,11 +239,12 @@ fn read_schema(schema: arrow_ipc::Schema<'_>) -> Result<SchemaRef, String> {
     guarded(|| try_fb_to_schema(schema)).map(|s: Schema| Arc::new(s))
 }
 
-fn rows_of(header: &[u8], at: Place) -> Result<(u32, Option<CompressionType>), Damage> {
+/// Number of rows and codec of a record batch, of which the file has `bytes`.
+fn rows_of(header: &[u8], bytes: u64) -> Result<(u32, Option<CompressionType>), Damage> {
     let batch = parse(header)
         .and_then(|m| m.header_as_record_batch())
         .ok_or_else(|| corrupt("a message that should be a record batch is broken"))?;
-    let rows = u64::try_from(batch.length()).ok().filter(|r| *r <= at.bytes() * ROWS_PER_BYTE);
+    let rows = u64::try_from(batch.length()).ok().filter(|r| *r <= bytes.saturating_mul(ROWS_PER_BYTE));
     let rows = rows.and_then(|r| u32::try_from(r).ok());
     let rows = rows.ok_or_else(|| corrupt(format!("a record batch claims {} rows", batch.length())))?;
     Ok((rows, batch.compression().map(|c| c.codec())))
@@ -281,7 +283,12 @@ fn from_stream(file: &File, len: u64) -> io::Result<Result<Index, Damage>> {
         };
         if let Err(damage) = step {
             let at = Place { offset: pos.min(len), header: 0, body: 0 };
-            index.batches.push(Batch { at, rows: 1, dictionaries: dictionaries.needed(), damage: Some(damage) });
+            index.batches.push(Batch {
+                at,
+                rows: 1,
+                dictionaries: dictionaries.needed(),
+                damage: Some(damage),
+            });
             return Ok(Ok(index));
         }
     }
@@ -293,7 +300,13 @@ fn schema_of(message: Message<'_>) -> Result<SchemaRef, String> {
 
 impl Index {
     /// Takes in a message of a stream. An error ends the stream.
-    fn note(&mut self, at: Place, header: &[u8], dictionaries: &mut Dictionaries, len: u64) -> Result<(), Damage> {
+    fn note(
+        &mut self,
+        at: Place,
+        header: &[u8],
+        dictionaries: &mut Dictionaries,
+        len: u64,
+    ) -> Result<(), Damage> {
         let message = parse(header).ok_or_else(|| corrupt("the header of a message is broken"))?;
         let cut = at.offset + at.bytes() > len;
         let truncated = || (Reason::Truncated, "the stream ends inside a message".to_owned());
@@ -307,7 +320,7 @@ impl Index {
         if message.header_type() != MessageHeader::RecordBatch {
             return Err(corrupt("a message of the stream is neither a record batch nor a dictionary"));
         }
-        let (rows, compression) = rows_of(header, at)?;
+        let (rows, compression) = rows_of(header, at.bytes().min(len - at.offset))?;
         self.compression = self.compression.or(compression);
         let damage = cut.then(truncated);
         self.batches.push(Batch { at, rows, dictionaries: dictionaries.needed(), damage });
@@ -334,7 +347,8 @@ fn next_message(file: &File, pos: u64, len: u64) -> io::Result<Next> {
         },
         Some((size, _)) => (4, i32::from_le_bytes(*size)),
     };
-    let Some(size) = u64::try_from(size.1).ok().map(|n| (size.0, n)).filter(|(_, n)| *n <= LONGEST_HEADER) else {
+    let Some(size) = u64::try_from(size.1).ok().map(|n| (size.0, n)).filter(|(_, n)| *n <= LONGEST_HEADER)
+    else {
         return Ok(Err(corrupt("not an Arrow IPC message")));
     };
     if size.1 == 0 {

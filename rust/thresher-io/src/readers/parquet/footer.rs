@@ -61,15 +61,15 @@ pub(super) fn load(
         Ok(footer)
     })()
     .map_err(read)?;
-    Ok(check_magic(&head, &tail, len).and_then(|()| decode(&footer)))
+    Ok(check_magic(head, tail, len).and_then(|()| decode(&footer)))
 }
 
-fn check_magic(head: &[u8; 4], tail: &[u8; 8], len: u64) -> std::result::Result<(), Damage> {
+fn check_magic(head: [u8; 4], tail: [u8; 8], len: u64) -> std::result::Result<(), Damage> {
     if &tail[4..] == ENCRYPTED {
         return Err((Reason::Corrupt, "the footer is encrypted; decrypt the file first".to_owned()));
     }
     if &tail[4..] != MAGIC {
-        return Err(if head == MAGIC {
+        return Err(if head == *MAGIC {
             (Reason::Truncated, "the file ends without a Parquet footer".to_owned())
         } else {
             (Reason::Corrupt, "not a Parquet file: the magic bytes `PAR1` are missing".to_owned())

@@ -18,7 +18,8 @@ use parquet::{
     basic::Type as PhysicalType,
     file::{
         metadata::{
-            ColumnChunkMetaData, OffsetIndexBuilder, ParquetMetaData, RowGroupMetaData, page_index::PageIndexProvider,
+            ColumnChunkMetaData, OffsetIndexBuilder, ParquetMetaData, RowGroupMetaData,
+            page_index::PageIndexProvider,
         },
         page_index::{column_index::ColumnIndexMetaData, offset_index::OffsetIndexMetaData},
     },
@@ -57,7 +58,13 @@ impl PageMap {
     }
 
     /// The plan of one group; `file` is only read the first time.
-    pub(super) fn plan(&self, metadata: &ParquetMetaData, group: usize, unit_bytes: u64, file: &File) -> &GroupPlan {
+    pub(super) fn plan(
+        &self,
+        metadata: &ParquetMetaData,
+        group: usize,
+        unit_bytes: u64,
+        file: &File,
+    ) -> &GroupPlan {
         self.groups[group].get_or_init(|| plan(metadata.row_group(group), unit_bytes, file))
     }
 }
@@ -96,7 +103,8 @@ fn plan(group: &RowGroupMetaData, unit_bytes: u64, file: &File) -> GroupPlan {
     // The share of a unit that belongs to the heaviest column, but at least an eighth: in a wide table the run reads few
     // of the columns, and a unit has to stay worth its overhead.
     let share = (unit_bytes as f64 * heavy_bytes as f64 / all_bytes.max(1) as f64) as u64;
-    let target = share.max(unit_bytes / 8).max(dictionary_bytes(group.column(heavy)) * DICTIONARIES_PER_UNIT).max(1);
+    let target =
+        share.max(unit_bytes / 8).max(dictionary_bytes(group.column(heavy)) * DICTIONARIES_PER_UNIT).max(1);
     if heavy_bytes <= target && rows <= MAX_ROWS {
         return GroupPlan { starts: even(rows, 1), columns };
     }
@@ -184,7 +192,9 @@ fn scan(mut file: &File, column: &ColumnChunkMetaData, rows: usize) -> io::Resul
         if pos + size as u64 > end {
             return Ok(None);
         }
-        if let (Some(values), Ok(offset), Ok(bytes)) = (header.values, i64::try_from(pos), i32::try_from(size)) {
+        if let (Some(values), Ok(offset), Ok(bytes)) =
+            (header.values, i64::try_from(pos), i32::try_from(size))
+        {
             index.append_offset_and_size(offset, bytes);
             index.append_row_count(values as i64);
             seen += values;

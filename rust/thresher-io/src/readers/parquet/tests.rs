@@ -11,7 +11,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    readers::testing::{self, Seen, fields, for_every_damage, many_types, one_text, read, read_unit, texts, units},
+    readers::testing::{
+        self, Seen, fields, for_every_damage, many_types, one_text, read, read_unit, texts, units,
+    },
     record::Reason,
 };
 
@@ -21,7 +23,9 @@ fn properties() -> WriterPropertiesBuilder {
 
 fn encode(batches: &[RecordBatch], properties: WriterPropertiesBuilder) -> Vec<u8> {
     let mut writer = ArrowWriter::try_new(Vec::new(), batches[0].schema(), Some(properties.build())).unwrap();
-    batches.iter().for_each(|b| writer.write(b).unwrap());
+    for batch in batches {
+        writer.write(batch).unwrap();
+    }
     writer.into_inner().unwrap()
 }
 
@@ -154,16 +158,20 @@ fn text_that_is_not_utf8_costs_its_row_only() {
 #[test]
 fn damaged_page_costs_its_rows_and_copying_says_so() {
     let docs: Vec<String> = (0..4000).map(|i| format!("{i} {}", "word ".repeat(100))).collect();
-    let mut bytes = encode(&[one_text(&docs)], properties().set_dictionary_enabled(false));
-    let metadata = open(&bytes, 1 << 20).1.metadata().unwrap().clone();
-    let column = metadata.row_group(0).column(0);
-    let middle = column.data_page_offset() as usize + column.compressed_size() as usize / 2;
-    bytes[middle..middle + 64].fill(0x55);
+    let settings = properties().set_dictionary_enabled(false).set_data_page_size_limit(64 << 10);
+    let mut bytes = encode(&[one_text(&docs)], settings);
+    let (_dir, input) = open(&bytes, 1);
+    units(&input);
+    let pages = input.metadata().unwrap().page_index().unwrap().page_locations(0, 0).unwrap().clone();
+    let page = &pages[pages.len() / 2];
+    let end = (page.offset + i64::from(page.compressed_page_size)) as usize;
+    bytes[end - 100..end].fill(0x55);
     let (_dir, input) = open(&bytes, 1 << 30);
     let seen = read(&input, &fields("text", None, None)).unwrap().concat();
     assert_eq!(seen.len(), 4000);
     let good = seen.iter().filter(|s| s.text().is_some()).count();
-    assert!((1000..4000).contains(&good), "{good} of 4000 rows are left");
+    // The page has 130 rows.
+    assert!((3600..4000).contains(&good), "{good} of 4000 rows are left");
     for (i, record) in seen.iter().enumerate() {
         assert_eq!(record.slot() as usize, i);
         assert!(record.text().is_none_or(|t| t == docs[i]));
@@ -188,7 +196,9 @@ fn what_is_no_parquet_file_is_one_bad_record() {
         assert_eq!(read(&input, &all).unwrap(), [[Seen::Bad { slot: 0, reason }]]);
         let unit = units(&input).remove(0);
         assert!(read_unit(&input, &unit, &all, Some(&[false])).unwrap().is_empty());
-        assert!(matches!(input.copy(unit, &[false], &mut Scratch::default()), Ok(Piece::Batches(b)) if b.is_empty()));
+        assert!(
+            matches!(input.copy(unit, &[false], &mut Scratch::default()), Ok(Piece::Batches(b)) if b.is_empty())
+        );
     }
 }
 
@@ -258,7 +268,7 @@ proptest! {
         let others = ["id", "meta.n", "big", "time"];
         let chosen = fields(paths[text], Some(others[id]), Some(others[rank]));
         let batch = many_types(9);
-        let (_dir, input) = open(&encode(&[batch.clone()], properties()), 1 << 20);
+        let (_dir, input) = open(&encode(std::slice::from_ref(&batch), properties()), 1 << 20);
         let seen = read(&input, &chosen).unwrap().concat();
         let places = columns::resolve(batch.schema_ref(), &chosen).unwrap();
         let rows = columns::Rows::of(&batch, &places).unwrap();

@@ -228,8 +228,12 @@ mod tests {
     fn page_header_gives_sizes_and_values() {
         let mut bytes = PAGE.to_vec();
         bytes.extend([0, 9, 9, 9]);
-        let expected =
-            PageHeader { header_bytes: PAGE.len() + 1, compressed_bytes: 120, plain_bytes: 300, values: Some(7) };
+        let expected = PageHeader {
+            header_bytes: PAGE.len() + 1,
+            compressed_bytes: 120,
+            plain_bytes: 300,
+            values: Some(7),
+        };
         assert_eq!(page_header(&bytes), Some(expected));
     }
 
@@ -249,8 +253,8 @@ mod tests {
 
     #[test]
     fn nested_structs_do_not_exhaust_the_stack() {
-        assert!(!footer_is_sane(&[0x1c; 1 << 20]));
-        assert!(!footer_is_sane(&[0x19; 1 << 20]));
+        assert!(!footer_is_sane(&vec![0x1c; 1 << 20]));
+        assert!(!footer_is_sane(&vec![0x19; 1 << 20]));
     }
 
     #[test]

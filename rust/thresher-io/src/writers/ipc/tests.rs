@@ -5,9 +5,7 @@ use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_select::filter::filter_record_batch;
 
 use super::*;
-use crate::{
-    readers::testing::{copy, joined, many_types, one_text, units},
-};
+use crate::readers::testing::{copy, joined, many_types, one_text, units};
 
 fn read(path: &Path, kind: IpcKind) -> (SchemaRef, RecordBatch) {
     let file = File::open(path).unwrap();
@@ -50,7 +48,8 @@ fn kept_rows_keep_every_type_form_and_metadata() {
             let input = IpcInput::open(&before, "in.arrow", 700).unwrap();
             let like = IpcLayout::like(&input).unwrap();
             assert_eq!((like.kind, like.compression, &like.metadata), (kind, compression, &layout.metadata));
-            let written = copy(&input, Box::new(IpcOutput::create(&after, like).unwrap()), |row| row % 5 != 0).unwrap();
+            let written =
+                copy(&input, Box::new(IpcOutput::create(&after, like).unwrap()), |row| row % 5 != 0).unwrap();
             let mask: arrow_array::BooleanArray = (0..200).map(|i| Some(i % 5 != 0 && i % 3 != 1)).collect();
             let expected = filter_record_batch(&batch, &mask).unwrap();
             assert_eq!(written.rows, expected.num_rows() as u64);

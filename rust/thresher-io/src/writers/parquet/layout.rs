@@ -11,7 +11,7 @@ use parquet::{
     basic::{BrotliLevel, Compression, Encoding, GzipLevel, ZstdLevel},
     errors::ParquetError,
     file::{
-        metadata::{ColumnChunkMetaData, KeyValue, ParquetMetaData},
+        metadata::{ColumnChunkMetaData, KeyValue, ParquetMetaData, RowGroupMetaData},
         properties::{EnabledStatistics, WriterProperties},
     },
     schema::types::{ColumnPath, SchemaDescriptor, TypePtr},
@@ -54,7 +54,8 @@ impl ParquetLayout {
     pub fn like(footer: &ParquetMetaData, schema: SchemaRef) -> Self {
         let file = footer.file_metadata();
         let sample = footer.row_groups().iter().find(|g| g.num_rows() > 0);
-        let columns = sample.into_iter().flat_map(|g| g.columns()).map(ColumnLayout::like).collect();
+        let columns =
+            sample.into_iter().flat_map(RowGroupMetaData::columns).map(ColumnLayout::like).collect();
         Self {
             schema,
             like: Some(file.schema_descr_ptr()),
@@ -70,15 +71,15 @@ impl ParquetLayout {
             Some(like) if same_storage(like, &derived) => like.root_schema_ptr(),
             _ => derived.root_schema_ptr(),
         };
-        let mut builder = WriterProperties::builder()
-            .set_compression(zstd())
-            .set_key_value_metadata(self.metadata.clone());
+        let mut builder =
+            WriterProperties::builder().set_compression(zstd()).set_key_value_metadata(self.metadata.clone());
         for column in &self.columns {
             builder = builder
                 .set_column_compression(column.path.clone(), column.compression)
                 .set_column_dictionary_enabled(column.path.clone(), column.dictionary);
             if column.long {
-                builder = builder.set_column_statistics_enabled(column.path.clone(), EnabledStatistics::Chunk);
+                builder =
+                    builder.set_column_statistics_enabled(column.path.clone(), EnabledStatistics::Chunk);
             }
         }
         let mut properties = builder.build();
@@ -127,14 +128,12 @@ fn zstd() -> Compression {
 
 fn same_codec(codec: Compression) -> Compression {
     match codec {
-        // Files do not record levels.
-        Compression::ZSTD(_) => zstd(),
+        // Files do not record levels. LZO is not written by anything any more.
+        Compression::ZSTD(_) | Compression::LZO => zstd(),
         Compression::GZIP(_) => Compression::GZIP(GzipLevel::default()),
         Compression::BROTLI(_) => Compression::BROTLI(BrotliLevel::default()),
         // The framing of `LZ4` was never agreed upon; the format replaced it by `LZ4_RAW`.
         Compression::LZ4 => Compression::LZ4_RAW,
-        // Nothing writes it any more.
-        Compression::LZO => zstd(),
         codec => codec,
     }
 }
