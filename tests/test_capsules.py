@@ -200,7 +200,7 @@ def test_many_slices_of_one_buffer_cost_one_pass_over_it() -> None:
 @pytest.mark.timeout(600)
 def test_a_string_column_beyond_two_gigabytes_is_read_slice_by_slice() -> None:
     chunk = pa.array(["x" * 1_000_000] * 1050)
-    column = pa.chunked_array([chunk, chunk, pa.array(["y z"])])
+    column = pa.chunked_array([chunk, chunk, chunk, pa.array(["y z"])])
     assert column.nbytes > 2**31
     assert th.dedup(column[1:]).summary.kept == 2
     large = pa.array(["x" * 1_000_000] * 2200 + ["y z"], pa.large_string())

@@ -10,7 +10,7 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use thresher_core::cluster::Cluster;
 use thresher_core::lsh::group;
 use thresher_core::params::jaccard;
-use thresher_core::resolve::{Resolution, resolve};
+use thresher_core::resolve::{Resolution, Resolver};
 use thresher_core::{
     Banding, DedupConfig, NumHashes, Precedence, ShingleSpec, Shingler, Threshold, Unobserved, dedup,
     sign_all,
@@ -114,11 +114,12 @@ fn resolution(criterion: &mut Criterion) {
     let docs: Vec<u32> = (0..texts.len() as u32).collect();
     let buckets = [docs.as_slice()];
     let run = || -> Resolution {
-        resolve(Cluster::new(&docs, &buckets), Precedence::First, Threshold::default(), |doc, out| {
+        let cluster = Cluster::new(&docs, &buckets);
+        let shingles_of = |doc: u32, out: &mut Vec<u64>| {
             out.extend_from_slice(&shingles[doc as usize]);
             Ok::<_, Infallible>(())
-        })
-        .unwrap()
+        };
+        Resolver::default().resolve(cluster, Precedence::First, Threshold::default(), shingles_of).unwrap()
     };
     let sets: Vec<BTreeSet<u64>> =
         shingles.iter().map(|shingles| shingles.iter().copied().collect()).collect();
@@ -127,7 +128,7 @@ fn resolution(criterion: &mut Criterion) {
     assert_eq!(found, brute_force(&sets, Threshold::default().get()));
     let mut group = criterion.benchmark_group("resolve");
     group.throughput(Throughput::Elements(shingles.iter().map(|shingles| shingles.len() as u64).sum()));
-    group.bench_function("200 revisions of a page, by shingle", |bencher| bencher.iter(run));
+    group.bench_function("200 revisions of a page, by shingle", |bencher| bencher.iter(&mut run));
     group.finish();
 }
 

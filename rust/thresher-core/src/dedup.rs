@@ -20,7 +20,7 @@ use crate::observe::{Observer, check};
 use crate::outcome::{Outcome, Summary, Timings};
 use crate::params::{Banding, Keep, NumHashes, ShingleSpec, Threshold};
 use crate::precedence::{Precedence, Rank};
-use crate::resolve::{Resolution, resolve};
+use crate::resolve::{Resolution, Resolver};
 use crate::shingle::Shingler;
 
 /// Members of a large cluster whose shingles are computed side by side.
@@ -170,12 +170,12 @@ fn verify(
     work.into_par_iter()
         .with_max_len(1)
         .map_init(
-            || Shingler::new(config.shingles),
-            |shingler, (bytes, cluster)| {
+            || (Shingler::new(config.shingles), Resolver::default()),
+            |(shingler, resolver), (bytes, cluster)| {
                 check(observer)?;
                 let text_of = |doc: u32| texts[doc as usize].unwrap_or_default();
                 let resolution = if bytes < LARGE_CLUSTER {
-                    resolve(cluster, precedence, config.threshold, |doc, out| {
+                    resolver.resolve(cluster, precedence, config.threshold, |doc, out| {
                         shingler.shingles_into(text_of(doc), out);
                         Ok(())
                     })
@@ -201,7 +201,7 @@ fn resolve_large<'a>(
     order.sort_unstable_by(|&a, &b| -> Ordering { precedence.compare(a, b) });
     let mut blocks = order.chunks(BLOCK_DOCS);
     let mut ready = Vec::new().into_iter();
-    resolve(cluster, precedence, config.threshold, |doc, out| {
+    Resolver::default().resolve(cluster, precedence, config.threshold, |doc, out| {
         if ready.len() == 0 {
             check(observer)?;
             let block: Vec<(u32, Vec<u64>)> = blocks

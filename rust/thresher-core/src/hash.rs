@@ -12,6 +12,8 @@ use xxhash_rust::xxh3::xxh3_128;
 /// The version of the hash scheme, written beside every stored signature.
 pub const SCHEME_VERSION: u32 = 1;
 
+pub use crate::text::UNICODE_VERSION;
+
 /// Offset of the first lane of every product; 2^64 divided by the golden ratio.
 pub(crate) const K0: u64 = 0x9E37_79B9_7F4A_7C15;
 /// Offset of the second lane. Its lowest byte, 0x03, and that of `K0`, 0x15, are in no word, so no text zeroes a factor.

@@ -14,11 +14,13 @@
 //! Time O(t + k) for t shingles when t is well above k ln k, at most k/8 vector steps a shingle below. The shingle
 //! behind a lane has 64 bits: 32 chose among lanes, 32 stay, so the million shingles of a book do not collide.
 
+use std::marker::PhantomData;
+
 use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::hash::splitmix64;
-use crate::kernels::{InstructionSet, Vector, multiversion};
+use crate::kernels::{InstructionSet, PermutedLane, Vector, multiversion};
 use crate::observe::{Observer, check};
 use crate::params::{NumHashes, ShingleSpec};
 use crate::shingle::{Buffers, ShingleSink};
@@ -49,6 +51,9 @@ struct Sketch {
     /// The low halves of the first shingles, for the lanes that stay empty.
     values: Box<[u32]>,
     num_shingles: usize,
+    /// Room for all lanes and one more; the first `num_empty` are those that stayed empty.
+    empty: Box<[PermutedLane]>,
+    num_empty: usize,
 }
 
 /// The first permutation, with everything that it touches at hand.
@@ -73,32 +78,24 @@ impl ShingleSink for Lanes<'_> {
     }
 }
 
-/// Fills the empty lanes of a document that was too long for `Sketch::values`, a chunk at a time.
-struct Refill<'a> {
-    lanes: &'a mut [(u32, u32, u32)],
+/// Fills the empty lanes of a document that was too long for `Sketch::values`, so many shingles at a time.
+struct Refill<'a, V> {
+    lanes: &'a mut [PermutedLane],
     values: &'a mut [u32],
     used: usize,
-    fold: fn(&mut [(u32, u32, u32)], &[u32]),
+    set: PhantomData<V>,
 }
 
-impl ShingleSink for Refill<'_> {
+impl<V: Vector> ShingleSink for Refill<'_, V> {
     #[inline(always)]
     fn take(&mut self, shingle: u64) {
         self.values[self.used] = shingle as u32;
         self.used += 1;
         if self.used == self.values.len() {
-            (self.fold)(self.lanes, self.values);
+            // SAFETY: this is inlined into a function that was compiled for the instruction set of `V`.
+            unsafe { V::lower(self.lanes, self.values) };
             self.used = 0;
         }
-    }
-}
-
-/// Lowers each `(factor, offset, least)` to its least value over `values`.
-#[inline(always)]
-fn fold_with<V: Vector>(lanes: &mut [(u32, u32, u32)], values: &[u32]) {
-    for (factor, offset, least) in lanes {
-        // SAFETY: the caller was compiled for the instruction set of `V`.
-        *least = (*least).min(unsafe { V::min_affine(values, *factor, *offset) });
     }
 }
 
@@ -108,31 +105,35 @@ fn sign_with<V: Vector>(buffers: &mut Buffers, sketch: &mut Sketch, text: &str) 
     let mut first = Lanes { lanes: &mut sketch.lanes, values: &mut sketch.values, num_shingles: 0 };
     buffers.shingles::<V, _>(text, &mut first);
     sketch.num_shingles = first.num_shingles;
-    if sketch.num_shingles <= sketch.values.len() {
-        let values = &sketch.values[..sketch.num_shingles];
-        for (lane, &(factor, offset)) in sketch.lanes.iter_mut().zip(&sketch.permutations) {
-            if *lane == EMPTY {
-                // SAFETY: the caller was compiled for the instruction set of `V`.
-                *lane = unsafe { V::min_affine(values, factor, offset) };
-            }
-        }
-    } else if sketch.lanes.contains(&EMPTY) {
-        refill::<V>(buffers, sketch, text);
+    sketch.list_empty();
+    let empty = &mut sketch.empty[..sketch.num_empty];
+    if empty.is_empty() || sketch.num_shingles == 0 {
+        return;
+    }
+    let rest = if sketch.num_shingles <= sketch.values.len() {
+        sketch.num_shingles
+    } else {
+        // A long document that left lanes empty repeats itself a great deal; it is read once more.
+        let mut refill = Refill::<V> { lanes: empty, values: &mut sketch.values, used: 0, set: PhantomData };
+        buffers.shingles::<V, _>(text, &mut refill);
+        refill.used
+    };
+    // SAFETY: the caller was compiled for the instruction set of `V`.
+    unsafe { V::lower(empty, &sketch.values[..rest]) };
+    for lane in empty {
+        sketch.lanes[lane.index as usize] = lane.least;
     }
 }
 
-/// A long document that left lanes empty repeats itself a great deal; it is read once more.
-#[inline(always)]
-fn refill<V: Vector>(buffers: &mut Buffers, sketch: &mut Sketch, text: &str) {
-    let empty: Vec<usize> = (0..sketch.lanes.len()).filter(|&i| sketch.lanes[i] == EMPTY).collect();
-    let mut lanes: Vec<(u32, u32, u32)> =
-        empty.iter().map(|&i| (sketch.permutations[i].0, sketch.permutations[i].1, EMPTY)).collect();
-    let mut sink = Refill { lanes: &mut lanes, values: &mut sketch.values, used: 0, fold: fold_with::<V> };
-    buffers.shingles::<V, _>(text, &mut sink);
-    let used = sink.used;
-    fold_with::<V>(&mut lanes, &sketch.values[..used]);
-    for (&i, lane) in empty.iter().zip(&lanes) {
-        sketch.lanes[i] = lane.2;
+impl Sketch {
+    /// Lists the lanes that no shingle fell into, without a branch a lane.
+    #[inline(always)]
+    fn list_empty(&mut self) {
+        self.num_empty = 0;
+        for (index, (&lane, &(a, b))) in self.lanes.iter().zip(&self.permutations).enumerate() {
+            self.empty[self.num_empty] = PermutedLane { index: index as u32, a, b, least: EMPTY };
+            self.num_empty += usize::from(lane == EMPTY);
+        }
     }
 }
 
@@ -167,6 +168,8 @@ impl Signer {
             // A document this long leaves a lane empty once in 100,000 unless it repeats itself.
             values: vec![0; 16 * k.max(16)].into_boxed_slice(),
             num_shingles: 0,
+            empty: vec![PermutedLane { index: 0, a: 0, b: 0, least: EMPTY }; k + 1].into_boxed_slice(),
+            num_empty: 0,
         };
         Self { set, sketch, buffers: Buffers::new(spec) }
     }

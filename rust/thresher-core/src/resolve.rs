@@ -13,8 +13,6 @@
 //! A true near-duplicate shares several buckets, so it is found among the small ones; the number of documents
 //! whose list was cut is reported.
 
-use std::collections::HashMap;
-
 use crate::cluster::Cluster;
 use crate::params::{Threshold, jaccard};
 use crate::precedence::Precedence;
@@ -44,66 +42,106 @@ pub struct Resolution {
     pub capped: u64,
 }
 
-/// Resolves one cluster. `shingles_of` appends the shingles of a document, in any order, repetitions
-/// allowed; it is called once a document, in keep order.
-///
-/// # Errors
-/// The first error of `shingles_of`.
-pub fn resolve<E>(
-    cluster: Cluster<'_>,
-    precedence: Precedence<'_>,
-    threshold: Threshold,
-    mut shingles_of: impl FnMut(u32, &mut Vec<u64>) -> Result<(), E>,
-) -> Result<Resolution, E> {
-    let mut order: Vec<u32> = (0..cluster.docs.len() as u32).collect();
-    order.sort_unstable_by(|&a, &b| precedence.compare(cluster.docs[a as usize], cluster.docs[b as usize]));
-    let mut candidates = Candidates::new(cluster);
-    let mut numbering = Numbering::default();
-    let mut resolution = Resolution::default();
-    let mut kept_sets: HashMap<u32, Box<[u32]>> = HashMap::new();
-    let (mut shingles, mut set) = (Vec::new(), Vec::new());
-    for &member in &order {
-        shingles.clear();
-        shingles_of(cluster.docs[member as usize], &mut shingles)?;
-        numbering.mark(&shingles, member, &mut set);
-        let (kept, capped) = candidates.kept_beside(member);
-        resolution.capped += u64::from(capped);
-        let mut best: Option<(f64, u32)> = None;
-        for &other in kept {
-            let other_set = &kept_sets[&other];
-            let (small, large) = (set.len().min(other_set.len()), set.len().max(other_set.len()));
-            if !threshold.reached(small, small, large) {
-                continue;
-            }
-            resolution.checks += 1;
-            let shared = numbering.count_marked(other_set, member);
-            if threshold.reached(shared, set.len(), other_set.len()) {
-                let similarity = jaccard(shared, set.len(), other_set.len());
-                let earlier = |best: u32| {
-                    let (a, b) = (cluster.docs[other as usize], cluster.docs[best as usize]);
-                    precedence.compare(a, b).is_lt()
-                };
-                if best.is_none_or(|(most, doc)| similarity > most || (similarity == most && earlier(doc))) {
-                    best = Some((similarity, other));
+/// Resolves clusters. Holds the buffers of one thread.
+#[derive(Debug, Default)]
+pub struct Resolver {
+    order: Vec<u32>,
+    numbering: Numbering,
+    candidates: Candidates,
+    shingles: Vec<u64>,
+    set: Vec<u32>,
+    kept_sets: KeptSets,
+}
+
+impl Resolver {
+    /// Resolves one cluster. `shingles_of` appends the shingles of a document, in any order, repetitions
+    /// allowed; it is called once a document, in keep order.
+    ///
+    /// # Errors
+    /// The first error of `shingles_of`.
+    pub fn resolve<E>(
+        &mut self,
+        cluster: Cluster<'_>,
+        precedence: Precedence<'_>,
+        threshold: Threshold,
+        mut shingles_of: impl FnMut(u32, &mut Vec<u64>) -> Result<(), E>,
+    ) -> Result<Resolution, E> {
+        let Self { order, numbering, candidates, shingles, set, kept_sets } = self;
+        let before = |a: u32, b: u32| precedence.compare(cluster.docs[a as usize], cluster.docs[b as usize]);
+        order.clear();
+        order.extend(0..cluster.docs.len() as u32);
+        order.sort_unstable_by(|&a, &b| before(a, b));
+        candidates.begin(cluster);
+        numbering.begin();
+        kept_sets.begin(cluster.docs.len());
+        let mut resolution = Resolution::default();
+        for &member in &*order {
+            shingles.clear();
+            shingles_of(cluster.docs[member as usize], shingles)?;
+            numbering.mark(shingles, member, set);
+            let (kept, capped) = candidates.kept_beside(member);
+            resolution.capped += u64::from(capped);
+            let mut best: Option<(f64, u32)> = None;
+            for &other in kept {
+                let other_set = kept_sets.get(other);
+                let (small, large) = (set.len().min(other_set.len()), set.len().max(other_set.len()));
+                if !threshold.reached(small, small, large) {
+                    continue;
+                }
+                resolution.checks += 1;
+                let shared = numbering.count_marked(other_set, member);
+                if threshold.reached(shared, set.len(), other_set.len()) {
+                    let similarity = jaccard(shared, set.len(), other_set.len());
+                    let earlier = |best: u32| before(other, best).is_lt();
+                    if best.is_none_or(|(most, doc)| similarity > most || (similarity == most && earlier(doc))) {
+                        best = Some((similarity, other));
+                    }
                 }
             }
+            if let Some((similarity, other)) = best {
+                let (doc, duplicate_of) = (cluster.docs[member as usize], cluster.docs[other as usize]);
+                resolution.removals.push(Removal { doc, duplicate_of, similarity });
+            } else {
+                kept_sets.keep(member, set);
+                candidates.keep(member);
+            }
         }
-        if let Some((similarity, other)) = best {
-            let (doc, duplicate_of) = (cluster.docs[member as usize], cluster.docs[other as usize]);
-            resolution.removals.push(Removal { doc, duplicate_of, similarity });
-        } else {
-            kept_sets.insert(member, set.as_slice().into());
-            candidates.keep(member);
-        }
+        Ok(resolution)
     }
-    Ok(resolution)
+}
+
+/// The sets of the kept documents of a cluster, one after the other.
+#[derive(Debug, Default)]
+struct KeptSets {
+    /// Where the set of each document is, if it is kept.
+    places: Vec<(usize, usize)>,
+    numbers: Vec<u32>,
+}
+
+impl KeptSets {
+    fn begin(&mut self, n_docs: usize) {
+        self.places.clear();
+        self.places.resize(n_docs, (0, 0));
+        self.numbers.clear();
+    }
+
+    fn keep(&mut self, doc: u32, set: &[u32]) {
+        let start = self.numbers.len();
+        self.numbers.extend_from_slice(set);
+        self.places[doc as usize] = (start, self.numbers.len());
+    }
+
+    fn get(&self, doc: u32) -> &[u32] {
+        let (start, end) = self.places[doc as usize];
+        &self.numbers[start..end]
+    }
 }
 
 /// Small numbers for the distinct shingles of a cluster, and the last document that had each.
 ///
 /// Near-duplicates repeat each other's shingles in the same order, so the number that followed the last one before
 /// is tried first; the hash table is asked where texts part.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Numbering {
     /// The shingle of each number.
     keys: Vec<u64>,
@@ -116,6 +154,14 @@ struct Numbering {
 }
 
 impl Numbering {
+    /// Forgets the cluster before; memory stays, but the table starts small, so that no cluster pays for another's.
+    fn begin(&mut self) {
+        self.keys.clear();
+        self.next.clear();
+        self.marks.clear();
+        self.table.clear();
+    }
+
     /// Marks the shingles of `doc` and puts the numbers of the distinct ones into `set`.
     fn mark(&mut self, shingles: &[u64], doc: u32, set: &mut Vec<u32>) {
         set.clear();
@@ -186,6 +232,7 @@ impl Numbering {
 }
 
 /// The kept documents that share a bucket with a given one. Documents are positions in the cluster.
+#[derive(Debug, Default)]
 struct Candidates {
     /// The buckets of each document, in compressed rows.
     bucket_ends: Vec<usize>,
@@ -198,29 +245,35 @@ struct Candidates {
 }
 
 impl Candidates {
-    fn new(cluster: Cluster<'_>) -> Self {
+    /// Takes the buckets of a cluster. Equal ones count once, and their order does not depend on how they were found.
+    fn begin(&mut self, cluster: Cluster<'_>) {
+        let mut distinct: Vec<&[u32]> = cluster.buckets().to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let position = |doc: u32| cluster.docs.binary_search(&doc).unwrap_or_default();
         let n_docs = cluster.docs.len();
-        let positions: HashMap<u32, u32> = cluster.docs.iter().copied().zip(0..).collect();
-        let mut local: Vec<Vec<u32>> =
-            cluster.buckets().iter().map(|bucket| bucket.iter().map(|doc| positions[doc]).collect()).collect();
-        // The order of the buckets must not depend on how they were found.
-        local.sort_unstable();
-        let mut bucket_ends = vec![0usize; n_docs + 1];
-        for &doc in local.iter().flatten() {
-            bucket_ends[doc as usize + 1] += 1;
+        self.bucket_ends.clear();
+        self.bucket_ends.resize(n_docs + 1, 0);
+        for &doc in distinct.iter().copied().flatten() {
+            self.bucket_ends[position(doc) + 1] += 1;
         }
         for doc in 0..n_docs {
-            bucket_ends[doc + 1] += bucket_ends[doc];
+            self.bucket_ends[doc + 1] += self.bucket_ends[doc];
         }
-        let mut buckets = vec![0; bucket_ends[n_docs]];
-        for (bucket, docs) in local.iter().enumerate() {
-            for &doc in docs {
-                let place = &mut bucket_ends[doc as usize];
-                buckets[*place] = bucket as u32;
+        self.buckets.clear();
+        self.buckets.resize(self.bucket_ends[n_docs], 0);
+        for (bucket, docs) in distinct.iter().enumerate() {
+            for &doc in *docs {
+                let place = &mut self.bucket_ends[position(doc)];
+                self.buckets[*place] = bucket as u32;
                 *place += 1;
             }
         }
-        Self { bucket_ends, buckets, kept: vec![Vec::new(); local.len()], listed_for: vec![0; n_docs], list: Vec::new() }
+        self.kept.truncate(distinct.len());
+        self.kept.iter_mut().for_each(Vec::clear);
+        self.kept.resize(distinct.len(), Vec::new());
+        self.listed_for.clear();
+        self.listed_for.resize(n_docs, 0);
     }
 
     fn buckets_of(&self, doc: u32) -> std::ops::Range<usize> {
@@ -250,8 +303,8 @@ impl Candidates {
     }
 
     fn keep(&mut self, doc: u32) {
-        for bucket in &self.buckets[self.buckets_of(doc)] {
-            self.kept[*bucket as usize].push(doc);
+        for &bucket in &self.buckets[self.buckets_of(doc)] {
+            self.kept[bucket as usize].push(doc);
         }
     }
 }
@@ -291,11 +344,18 @@ mod tests {
         let docs: Vec<u32> = (0..sets.len() as u32).collect();
         let buckets: Vec<&[u32]> = buckets.iter().map(Vec::as_slice).collect();
         let threshold = Threshold::try_new(threshold).unwrap();
-        resolve(Cluster::new(&docs, &buckets), Precedence::First, threshold, |doc, out| {
-            out.extend_from_slice(&sets[doc as usize]);
-            Ok::<_, Infallible>(())
-        })
-        .unwrap()
+        let mut last = Resolution::default();
+        // A resolver that has worked on another cluster before.
+        let mut resolver = Resolver::default();
+        for _ in 0..2 {
+            let shingles_of = |doc: u32, out: &mut Vec<u64>| {
+                out.extend_from_slice(&sets[doc as usize]);
+                Ok::<_, Infallible>(())
+            };
+            let cluster = Cluster::new(&docs, &buckets);
+            last = resolver.resolve(cluster, Precedence::First, threshold, shingles_of).unwrap();
+        }
+        last
     }
 
     proptest! {

@@ -26,7 +26,8 @@ impl ArrowArray {
         PyCapsule::new_with_value(py, self.schema()?, c"arrow_schema")
     }
 
-    /// Capsules with the type and the data; a wish for another type is left to the consumer, as the protocol allows.
+    /// Capsules with the type and the data; a wish for another type is left to the consumer, as the protocol
+    /// allows.
     #[pyo3(signature = (requested_schema=None))]
     fn __arrow_c_array__<'py>(
         &self,

@@ -1,8 +1,9 @@
 //! The one way from Python into the core: off the GIL, on threads of its own, interruptible.
 //!
-//! Work runs on a thread pool that lives as long as the call, so there is no state that a fork could break and
-//! no setting that one call could leave to the next. The calling thread sleeps without the GIL and wakes every
-//! 50 ms: Python runs signal handlers on the main thread only, so Ctrl-C would otherwise wait for the end of the work.
+//! Work runs on a thread pool that lives as long as the call, so there is no state that a fork could break
+//! and no setting that one call could leave to the next. The calling thread sleeps without the GIL and wakes
+//! every 50 ms: Python runs signal handlers on the main thread only, so Ctrl-C would otherwise wait for the
+//! end of the work.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -74,8 +75,9 @@ pub(crate) fn compute<T: Send>(
     watch(py, &|| stop.set(), |_| Ok(()), pooled)
 }
 
-/// Runs `work` on one thread of its own without the GIL. Every 50 ms the calling thread looks for signals and then calls
-/// `tick` with the GIL held; if either raises, `cancel` is called and the exception raised once `work` has ended.
+/// Runs `work` on one thread of its own without the GIL. Every 50 ms the calling thread looks for signals and
+/// then calls `tick` with the GIL held; if either raises, `cancel` is called and the exception raised once
+/// `work` has ended.
 pub(crate) fn watch<T: Send>(
     py: Python<'_>,
     cancel: &dyn Fn(),

@@ -1,8 +1,9 @@
 //! Foreign Arrow memory as arrays that are safe to read.
 //!
-//! The C interfaces hand over pointers and a promise. Lengths of buffers cannot be checked; everything else that a later read
-//! relies on is: offsets ascend inside their buffer, text is UTF-8, keys of a dictionary are in range.
-//! Only the slice at hand is looked at, so a column in a thousand slices of one buffer costs one pass over it.
+//! The C interfaces hand over pointers and a promise. Lengths of buffers cannot be checked; everything else
+//! that a later read relies on is: offsets ascend inside their buffer, text is UTF-8, keys of a dictionary
+//! are in range. Only the slice at hand is looked at, so a column in a thousand slices of one buffer costs
+//! one pass over it.
 
 use std::ffi::CStr;
 
@@ -32,8 +33,9 @@ impl Imported {
         if object.hasattr("__arrow_c_stream__")? {
             let capsule = object.call_method0("__arrow_c_stream__")?;
             let stream = pointer::<FFI_ArrowArrayStream>(&capsule, c"arrow_array_stream")?;
-            // SAFETY: the name says what the pointer points at, the capsule keeps it alive, and we hold the GIL, so nobody else
-            // moves it out. It is marked as released, so the capsule's destructor leaves it alone.
+            // SAFETY: the name says what the pointer points at, the capsule keeps it alive, and we hold the
+            // GIL, so nobody else moves it out. It is marked as released, so the capsule's destructor leaves
+            // it alone.
             return Ok(Some(Self::Stream(unsafe { FFI_ArrowArrayStream::from_raw(stream) })));
         }
         if !object.hasattr("__arrow_c_array__")? {
@@ -50,7 +52,8 @@ impl Imported {
         Ok(Some(Self::Array(array, schema)))
     }
 
-    /// The chunks, validated. Not to be called with the GIL held: a stream may compute, on threads that need the GIL.
+    /// The chunks, validated. Not to be called with the GIL held: a stream may compute, on threads that need
+    /// the GIL.
     pub(crate) fn chunks(
         self,
         allowed: fn(&DataType) -> bool,

@@ -1,7 +1,7 @@
 //! Texts from Python as borrowed strings, whatever they come in.
 //!
-//! Python strings are read in place: `CPython` hands out their UTF-8, which for ASCII is the string itself (for
-//! others it is made once and stays with the string). Arrow columns are read in place too.
+//! Python strings are read in place: `CPython` hands out their UTF-8, which for ASCII is the string itself
+//! (for others it is made once and stays with the string). Arrow columns are read in place too.
 
 use arrow_array::ArrayRef;
 use pyo3::exceptions::PyUnicodeEncodeError;

@@ -1,7 +1,7 @@
 //! Makes imported arrays safe to read: offsets, UTF-8, views and dictionary keys are checked here, once.
 //!
-//! `ArrayData::validate_full` would do, but it checks the whole buffer behind a slice, which makes a column of many small slices
-//! quadratic. Bytes behind a null may be anything; a column is not refused for them.
+//! `ArrayData::validate_full` would do, but it checks the whole buffer behind a slice, which makes a column
+//! of many small slices quadratic. Bytes behind a null may be anything; a column is not refused for them.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -19,7 +19,8 @@ use thresher_io::Result;
 
 use crate::errors::column;
 
-/// `array` with every promise checked that a read of its text relies on; `first_row` is its place in the column.
+/// `array` with every promise checked that a read of its text relies on; `first_row` is its place in the
+/// column.
 pub(crate) fn validated(array: ArrayRef, first_row: usize) -> Result<ArrayRef> {
     match array.data_type() {
         DataType::Utf8 => strings::<i32>(&array, first_row),

@@ -42,6 +42,16 @@ pub(crate) struct Classes {
     pub(crate) non_ascii: u64,
 }
 
+/// A lane that is filled by a permutation of its own: `a * x + b` modulo 2^32, with `a` odd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PermutedLane {
+    pub(crate) index: u32,
+    pub(crate) a: u32,
+    pub(crate) b: u32,
+    /// The least value so far.
+    pub(crate) least: u32,
+}
+
 /// The operations that exist once per instruction set.
 pub(crate) trait Vector {
     /// Classifies 64 bytes and writes them to `to` with ASCII letters in lower case. Other bytes that are no
@@ -58,11 +68,11 @@ pub(crate) trait Vector {
     /// processor has the instruction set.
     unsafe fn expand(mask: u64, base: u16, to: *mut u16);
 
-    /// The least of `a * x + b` (mod 2^32) over `values`; `u32::MAX` if there are none.
+    /// Lowers the lane of each permutation `(a, b)` to the least of `a * x + b` (mod 2^32) over `values`.
     ///
     /// # Safety
     /// The processor has the instruction set.
-    unsafe fn min_affine(values: &[u32], a: u32, b: u32) -> u32;
+    unsafe fn lower(lanes: &mut [PermutedLane], values: &[u32]);
 }
 
 /// An instruction set that this processor has.

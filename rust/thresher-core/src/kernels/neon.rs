@@ -5,7 +5,7 @@ use std::arch::aarch64::{
     vld1q_u32, vminq_u32, vminvq_u32, vmlaq_u32, vorrq_u8, vst1q_u8, vsubq_u8,
 };
 
-use super::{Classes, Scalar, Vector};
+use super::{Classes, PermutedLane, Scalar, Vector};
 
 /// The vector unit of every 64-bit ARM processor.
 pub(crate) struct Neon;
@@ -47,18 +47,20 @@ impl Vector for Neon {
     }
 
     #[inline(always)]
-    unsafe fn min_affine(values: &[u32], a: u32, b: u32) -> u32 {
+    unsafe fn lower(lanes: &mut [PermutedLane], values: &[u32]) {
         let (fours, rest) = values.as_chunks::<4>();
-        // SAFETY: NEON is part of the baseline; every load is of the four numbers of one chunk.
-        let least = unsafe {
-            let (factor, offset) = (vdupq_n_u32(a), vdupq_n_u32(b));
-            let mut least = vdupq_n_u32(u32::MAX);
-            for four in fours {
-                least = vminq_u32(least, vmlaq_u32(offset, vld1q_u32(four.as_ptr()), factor));
-            }
-            vminvq_u32(least)
-        };
+        for lane in &mut *lanes {
+            // SAFETY: NEON is part of the baseline; every load is of the four numbers of one chunk.
+            lane.least = unsafe {
+                let (factor, offset) = (vdupq_n_u32(lane.a), vdupq_n_u32(lane.b));
+                let mut least = vdupq_n_u32(lane.least);
+                for four in fours {
+                    least = vminq_u32(least, vmlaq_u32(offset, vld1q_u32(four.as_ptr()), factor));
+                }
+                vminvq_u32(least)
+            };
+        }
         // SAFETY: plain Rust.
-        least.min(unsafe { Scalar::min_affine(rest, a, b) })
+        unsafe { Scalar::lower(lanes, rest) };
     }
 }

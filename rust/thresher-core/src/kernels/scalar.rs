@@ -1,6 +1,6 @@
 //! The portable twin: plain Rust, the definition that all others are held against.
 
-use super::{BLOCK, Classes, Vector};
+use super::{BLOCK, Classes, PermutedLane, Vector};
 
 /// Plain Rust, one byte or number at a time.
 pub(crate) struct Scalar;
@@ -33,7 +33,10 @@ impl Vector for Scalar {
     }
 
     #[inline(always)]
-    unsafe fn min_affine(values: &[u32], a: u32, b: u32) -> u32 {
-        values.iter().map(|x| x.wrapping_mul(a).wrapping_add(b)).min().unwrap_or(u32::MAX)
+    unsafe fn lower(lanes: &mut [PermutedLane], values: &[u32]) {
+        for lane in lanes {
+            let permuted = values.iter().map(|x| x.wrapping_mul(lane.a).wrapping_add(lane.b));
+            lane.least = permuted.fold(lane.least, u32::min);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{BLOCK, Classes, InstructionSet, Vector};
+use super::{BLOCK, Classes, InstructionSet, PermutedLane, Vector};
 
 #[inline(always)]
 fn classify_with<V: Vector>(from: &[u8; BLOCK], to: &mut [u8; BLOCK]) -> Classes {
@@ -11,9 +11,9 @@ fn classify_with<V: Vector>(from: &[u8; BLOCK], to: &mut [u8; BLOCK]) -> Classes
 }
 
 #[inline(always)]
-fn min_affine_with<V: Vector>(values: &[u32], a: u32, b: u32) -> u32 {
+fn lower_with<V: Vector>(lanes: &mut [PermutedLane], values: &[u32]) {
     // SAFETY: `multiversion!` enables the instruction set.
-    unsafe { V::min_affine(values, a, b) }
+    unsafe { V::lower(lanes, values) }
 }
 
 #[inline(always)]
@@ -29,7 +29,7 @@ multiversion! {
     fn classify(from: &[u8; BLOCK], to: &mut [u8; BLOCK]) -> Classes = self::classify_with;
 }
 multiversion! {
-    fn min_affine(values: &[u32], a: u32, b: u32) -> u32 = self::min_affine_with;
+    fn lower(lanes: &mut [PermutedLane], values: &[u32]) = self::lower_with;
 }
 
 /// What a reader of `classify` may look at: word bits and word bytes of ASCII, and the non-ASCII bits.
@@ -73,9 +73,19 @@ proptest! {
     }
 
     #[test]
-    fn twins_find_the_same_minimum(values in prop::collection::vec(any::<u32>(), 0..100), a: u32, b: u32) {
+    fn twins_find_the_same_minima(
+        values in prop::collection::vec(any::<u32>(), 0..100),
+        permutations in prop::collection::vec(any::<[u32; 3]>(), 0..150),
+    ) {
+        let lanes: Vec<PermutedLane> =
+            permutations.iter().map(|&[a, b, least]| PermutedLane { index: 0, a, b, least }).collect();
+        let lowered = |set| {
+            let mut lanes = lanes.clone();
+            lower(set, &mut lanes, &values);
+            lanes
+        };
         for set in InstructionSet::available() {
-            prop_assert_eq!(min_affine(set, &values, a, b), min_affine(InstructionSet::Scalar, &values, a, b));
+            prop_assert_eq!(lowered(set), lowered(InstructionSet::Scalar));
         }
     }
 }

@@ -7,3 +7,6 @@
 
 pub(crate) mod scan;
 pub(crate) mod tables;
+
+/// The version of Unicode that the word classes of the hash scheme follow.
+pub const UNICODE_VERSION: (u8, u8, u8) = tables::UNICODE_VERSION;

@@ -108,7 +108,7 @@ fn receive_in_order<T>(
             receive(input, result)?;
             next += 1;
             // The cutter may be done and gone.
-            drop(give_ticket.try_send(()));
+            let _ = give_ticket.try_send(());
         }
     }
     drop(give_ticket);

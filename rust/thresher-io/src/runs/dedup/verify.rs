@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use thresher_core::cluster::Clusters;
 use thresher_core::hash::content_hash;
-use thresher_core::resolve::{Resolution, resolve};
+use thresher_core::resolve::{Resolution, Resolver};
 use thresher_core::{Observer, Precedence, Shingler};
 
 use super::Run;
@@ -47,7 +47,7 @@ impl<'a> Open<'a> {
     }
 
     /// Takes the shingles of a document, and resolves its cluster if it was the last one.
-    fn add(&self, doc: u32, shingles: Vec<u64>) {
+    fn add(&self, resolver: &mut Resolver, doc: u32, shingles: Vec<u64>) {
         let index = self.cluster_of[doc as usize] as usize;
         self.sets[index].lock().unwrap_or_else(PoisonError::into_inner).push((doc, shingles));
         if self.missing[index].fetch_sub(1, Ordering::AcqRel) != 1 {
@@ -57,7 +57,7 @@ impl<'a> Open<'a> {
         sets.sort_unstable_by_key(|set| set.0);
         let cluster = self.clusters.get(index);
         let threshold = self.run.checked.search.threshold;
-        let resolution = resolve(cluster, self.precedence, threshold, |doc, out| {
+        let resolution = resolver.resolve(cluster, self.precedence, threshold, |doc, out| {
             if let Ok(place) = sets.binary_search_by_key(&doc, |set| set.0) {
                 *out = std::mem::take(&mut sets[place].1);
             }
@@ -73,6 +73,7 @@ struct VerifyVisitor<'a> {
     corpus: &'a Corpus,
     place: &'a UnitPlace,
     shingler: &'a mut Shingler,
+    resolver: &'a mut Resolver,
     docs: u64,
     bytes: u64,
 }
@@ -85,7 +86,7 @@ impl Visitor for VerifyVisitor<'_> {
         }
         let mut shingles = Vec::with_capacity(record.text.len() / 5);
         self.shingler.shingles_into(record.text, &mut shingles);
-        self.open.add(doc, shingles);
+        self.open.add(self.resolver, doc, shingles);
         self.docs += 1;
         self.bytes += record.bytes;
         Ok(())
@@ -119,12 +120,12 @@ pub(crate) fn verify(
         &run.plan.sources,
         run.config.threads,
         run.progress,
-        || (Shingler::new(run.checked.search.shingles), Scratch::default()),
-        |(shingler, scratch), input, unit| {
+        || (Shingler::new(run.checked.search.shingles), Resolver::default(), Scratch::default()),
+        |(shingler, resolver, scratch), input, unit| {
             let place = run.place(corpus, &first_unit, input, unit.index)?;
             let wanted = place.mask(|doc| open.cluster_of[doc as usize] != NONE);
             if wanted.contains(&true) {
-                let mut visitor = VerifyVisitor { open: &open, corpus, place, shingler, docs: 0, bytes: 0 };
+                let mut visitor = VerifyVisitor { open: &open, corpus, place, shingler, resolver, docs: 0, bytes: 0 };
                 let fields = run.text_only();
                 run.plan.sources[input].input().read(&unit, &fields, Some(&wanted), scratch, &mut visitor)?;
                 run.progress.advance(visitor.docs, visitor.bytes);

@@ -94,7 +94,7 @@ fn no_files_make_an_empty_folder() {
 #[test]
 fn names_that_lead_out_are_refused() {
     let (dir, files) = given(&["evil"]);
-    for name in ["../evil", "a/../../evil", "/tmp/evil", "..", "", "./evil", "a/./../evil"] {
+    for name in ["../evil", "a/../../evil", "/dev/null/evil", "..", "", "./evil", "a/./../evil"] {
         let pair = (PathBuf::from(name), files[0].1.clone());
         let error = write(&dir.path().join("out"), &[pair]).unwrap_err();
         assert!(matches!(error, Error::Data { .. }), "{name}: {error}");
