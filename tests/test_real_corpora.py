@@ -1,8 +1,8 @@
-"""Real text with exact truth, where the checkout has it beside it (../shared/data); the search keeps its promises there.
+"""Real text with exact truth, where the checkout has it beside it (../shared/data).
 
-Truth is every pair of documents with an exact Jaccard similarity of at least 0.5 over word 5-grams. Its words are runs of
-letters and digits; ours hold marks too and split scripts without blanks, which moves a similarity a little: so recall
-counts from 0.02 above the threshold, and similarities may differ by 0.02.
+Truth is every pair of documents with an exact Jaccard similarity of at least 0.5 over word 5-grams. Its words
+are runs of letters and digits; ours hold marks too and split scripts without blanks, which moves a similarity
+a little: so recall counts from 0.02 above the threshold, and similarities may differ by 0.02.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ fn resolution(criterion: &mut Criterion) {
         .collect();
     let docs: Vec<u32> = (0..texts.len() as u32).collect();
     let buckets = [docs.as_slice()];
-    let run = || -> Resolution {
+    let mut run = || -> Resolution {
         let cluster = Cluster::new(&docs, &buckets);
         let shingles_of = |doc: u32, out: &mut Vec<u64>| {
             out.extend_from_slice(&shingles[doc as usize]);

@@ -49,7 +49,6 @@ pub(crate) const SOLO: u8 = 3;
 
 /// The class of `code_point`; surrogates, unassigned and impossible code points are separators.
 #[inline(always)]
-#[expect(clippy::inline_always, reason = \"two loads inside the loop over characters\")]
 pub(crate) fn class(code_point: u32) -> u8 {
     match INDEX.get((code_point >> 7) as usize) {
         // A `u8` cannot pass 256 blocks, nor seven bits 128 classes: no further bounds check is left.

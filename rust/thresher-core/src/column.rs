@@ -6,7 +6,8 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowDictionaryKeyType, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowDictionaryKeyType, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
+    UInt64Type,
 };
 use arrow_array::{Array, DictionaryArray};
 use arrow_buffer::ArrowNativeType;
@@ -73,7 +74,8 @@ mod tests {
     use super::*;
 
     fn arrays() -> Vec<ArrayRef> {
-        let texts = vec![Some("zero"), None, Some(""), Some("a text that is longer than twelve bytes"), Some("ünï")];
+        let texts =
+            vec![Some("zero"), None, Some(""), Some("a text that is longer than twelve bytes"), Some("ünï")];
         let values = Arc::new(StringArray::from(vec![texts[3], texts[2], texts[4], texts[0]]));
         let keys = arrow_array::Int8Array::from(vec![Some(3), None, Some(1), Some(0), Some(2)]);
         vec![
@@ -96,7 +98,8 @@ mod tests {
                     let slice = array.slice(start, end - start);
                     let mut texts = Vec::new();
                     append_texts(slice.as_ref(), &mut texts).unwrap();
-                    let expected: Vec<Option<&str>> = whole[start..end].iter().map(Option::as_deref).collect();
+                    let expected: Vec<Option<&str>> =
+                        whole[start..end].iter().map(Option::as_deref).collect();
                     assert_eq!(texts, expected, "{} {start}..{end}", array.data_type());
                 }
             }

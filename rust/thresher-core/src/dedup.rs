@@ -6,6 +6,7 @@
 //! the clusters being resolved.
 
 use std::cmp::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering as AtomicOrdering};
 use std::time::Instant;
 
 use rayon::prelude::*;
@@ -50,7 +51,12 @@ impl DedupConfig {
     ///
     /// # Errors
     /// `Error::Parameter` if `recall` is outside (0, 1).
-    pub fn with_recall(threshold: Threshold, shingles: ShingleSpec, num_hashes: NumHashes, recall: f64) -> Result<Self> {
+    pub fn with_recall(
+        threshold: Threshold,
+        shingles: ShingleSpec,
+        num_hashes: NumHashes,
+        recall: f64,
+    ) -> Result<Self> {
         let banding = Banding::choose(threshold, num_hashes, recall)?;
         Ok(Self { threshold, shingles, num_hashes, banding, keep: Keep::default(), exact_only: false })
     }
@@ -87,8 +93,11 @@ pub fn dedup(
     let precedence = Precedence::new(config.keep, &lengths, ranks);
 
     let clock = Instant::now();
-    let hashes: Vec<Option<u128>> =
-        texts.par_iter().with_min_len(64).map(|text| text.map(|text| content_hash(text.as_bytes()))).collect();
+    let hashes: Vec<Option<u128>> = texts
+        .par_iter()
+        .with_min_len(64)
+        .map(|text| text.map(|text| content_hash(text.as_bytes())))
+        .collect();
     check(observer)?;
     let classes = Classes::new(hashes.into_iter(), precedence);
     timings.exact_s = clock.elapsed().as_secs_f64();
@@ -101,7 +110,8 @@ pub fn dedup(
         timings.sign_s = clock.elapsed().as_secs_f64();
 
         let clock = Instant::now();
-        let buckets: Vec<Buckets> = table.partitions().par_iter().map(|keys| group(keys, table.docs())).collect();
+        let buckets: Vec<Buckets> =
+            table.partitions().par_iter().map(|keys| group(keys, table.docs())).collect();
         let clusters = Clusters::new(texts.len(), &buckets);
         candidates = clusters.docs().len() as u64;
         timings.group_s = clock.elapsed().as_secs_f64();
@@ -120,7 +130,12 @@ pub fn dedup(
 }
 
 /// Signs the first document of each class and bands the signatures.
-fn sign(texts: &[Option<&str>], docs: &[u32], config: &DedupConfig, observer: &dyn Observer) -> Result<BandTable> {
+fn sign(
+    texts: &[Option<&str>],
+    docs: &[u32],
+    config: &DedupConfig,
+    observer: &dyn Observer,
+) -> Result<BandTable> {
     let bands = config.banding.bands();
     let unique: Vec<Option<&str>> = docs.iter().map(|&doc| texts[doc as usize]).collect();
     let parts: Vec<(Vec<u32>, Vec<u64>)> = tasks(&unique)
@@ -167,26 +182,38 @@ fn verify(
         .map(|cluster| (cluster.docs.iter().map(|&doc| bytes_of(doc)).sum(), cluster))
         .collect();
     work.par_sort_by_key(|&(bytes, cluster)| (std::cmp::Reverse(bytes), cluster.docs[0]));
-    work.into_par_iter()
+    let resolve_one =
+        |shingler: &mut Shingler, resolver: &mut Resolver, bytes: usize, cluster: Cluster<'_>| {
+            check(observer)?;
+            let text_of = |doc: u32| texts[doc as usize].unwrap_or_default();
+            let resolution = if bytes < LARGE_CLUSTER {
+                resolver.resolve(cluster, precedence, config.threshold, |doc, out| {
+                    shingler.shingles_into(text_of(doc), out);
+                    Ok(())
+                })
+            } else {
+                resolve_large(cluster, precedence, config, &text_of, observer)
+            };
+            observer.advance(cluster.docs.len() as u64, bytes as u64);
+            resolution
+        };
+    // A loop a thread over a shared counter: clusters are too many for a state each and too uneven for ranges.
+    let next = AtomicUsize::new(0);
+    let parts: Vec<Vec<(u32, Resolution)>> = (0..rayon::current_num_threads())
+        .into_par_iter()
         .with_max_len(1)
-        .map_init(
-            || (Shingler::new(config.shingles), Resolver::default()),
-            |(shingler, resolver), (bytes, cluster)| {
-                check(observer)?;
-                let text_of = |doc: u32| texts[doc as usize].unwrap_or_default();
-                let resolution = if bytes < LARGE_CLUSTER {
-                    resolver.resolve(cluster, precedence, config.threshold, |doc, out| {
-                        shingler.shingles_into(text_of(doc), out);
-                        Ok(())
-                    })
-                } else {
-                    resolve_large(cluster, precedence, config, &text_of, observer)
-                };
-                observer.advance(cluster.docs.len() as u64, bytes as u64);
-                resolution
-            },
-        )
-        .collect()
+        .map(|_| {
+            let (mut shingler, mut resolver) = (Shingler::new(config.shingles), Resolver::default());
+            let mut done = Vec::new();
+            while let Some(&(bytes, cluster)) = work.get(next.fetch_add(1, AtomicOrdering::Relaxed)) {
+                done.push((cluster.docs[0], resolve_one(&mut shingler, &mut resolver, bytes, cluster)?));
+            }
+            Ok(done)
+        })
+        .collect::<Result<_>>()?;
+    let mut resolutions: Vec<(u32, Resolution)> = parts.into_iter().flatten().collect();
+    resolutions.sort_unstable_by_key(|&(doc, _)| doc);
+    Ok(resolutions.into_iter().map(|(_, resolution)| resolution).collect())
 }
 
 /// Resolves a cluster whose shingles are worth computing on several threads, a block of documents at a time.

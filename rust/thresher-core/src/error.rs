@@ -14,7 +14,9 @@ pub enum Error {
     #[error("{0}")]
     Column(String),
     /// A signature or another stored value has a different hash scheme.
-    #[error("hash scheme {found} cannot be used here: this version computes scheme {expected}; sign the texts again")]
+    #[error(
+        "hash scheme {found} cannot be used here: this version computes scheme {expected}; sign the texts again"
+    )]
     Scheme {
         /// The version this build computes.
         expected: u32,

@@ -225,7 +225,9 @@ mod tests {
             by_key.entry(key).or_default().push(doc);
         }
         let mut buckets: Vec<Vec<u32>> = by_key.into_values().filter(|bucket| bucket.len() > 1).collect();
-        buckets.iter_mut().for_each(|bucket| bucket.sort_unstable());
+        for bucket in &mut buckets {
+            bucket.sort_unstable();
+        }
         buckets.sort();
         buckets
     }

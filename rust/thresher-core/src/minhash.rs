@@ -57,13 +57,13 @@ struct Sketch {
 }
 
 /// The first permutation, with everything that it touches at hand.
-struct Lanes<'a> {
+struct OnePermutation<'a> {
     lanes: &'a mut [u32],
     values: &'a mut [u32],
     num_shingles: usize,
 }
 
-impl ShingleSink for Lanes<'_> {
+impl ShingleSink for OnePermutation<'_> {
     #[inline(always)]
     fn take(&mut self, shingle: u64) {
         let value = shingle as u32;
@@ -102,7 +102,7 @@ impl<V: Vector> ShingleSink for Refill<'_, V> {
 #[inline(always)]
 fn sign_with<V: Vector>(buffers: &mut Buffers, sketch: &mut Sketch, text: &str) {
     sketch.lanes.fill(EMPTY);
-    let mut first = Lanes { lanes: &mut sketch.lanes, values: &mut sketch.values, num_shingles: 0 };
+    let mut first = OnePermutation { lanes: &mut sketch.lanes, values: &mut sketch.values, num_shingles: 0 };
     buffers.shingles::<V, _>(text, &mut first);
     sketch.num_shingles = first.num_shingles;
     sketch.list_empty();

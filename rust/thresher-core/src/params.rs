@@ -74,7 +74,10 @@ impl NumHashes {
         if (1..=Self::MAX).contains(&num_hashes) {
             return Ok(Self(num_hashes));
         }
-        Err(Error::Parameter(format!("num_hashes is `{num_hashes}`, but a signature has 1 to {} lanes", Self::MAX)))
+        Err(Error::Parameter(format!(
+            "num_hashes is `{num_hashes}`, but a signature has 1 to {} lanes",
+            Self::MAX
+        )))
     }
 
     /// The number.
@@ -103,7 +106,9 @@ impl Threshold {
         if threshold > 0.0 && threshold <= 1.0 {
             return Ok(Self(threshold));
         }
-        Err(Error::Parameter(format!("threshold is `{threshold}`, but a Jaccard similarity to ask for lies in (0, 1]")))
+        Err(Error::Parameter(format!(
+            "threshold is `{threshold}`, but a Jaccard similarity to ask for lies in (0, 1]"
+        )))
     }
 
     /// The number.
@@ -150,7 +155,7 @@ impl Banding {
     /// # Errors
     /// `Error::Parameter` if there are none of either, or more rows in all than the signature has lanes.
     pub fn try_new(bands: usize, rows: usize, num_hashes: NumHashes) -> Result<Self> {
-        let lanes = bands.checked_mul(rows).unwrap_or(usize::MAX);
+        let lanes = bands.saturating_mul(rows);
         if lanes >= 1 && lanes <= num_hashes.get() {
             return Ok(Self { bands, rows });
         }
@@ -172,7 +177,8 @@ impl Banding {
             )));
         }
         let with_rows = |rows| Self { bands: num_hashes.get() / rows, rows };
-        let best = (1..=num_hashes.get()).rev().map(with_rows).find(|b| b.recall_at(threshold.get()) >= recall);
+        let best =
+            (1..=num_hashes.get()).rev().map(with_rows).find(|b| b.recall_at(threshold.get()) >= recall);
         Ok(best.unwrap_or_else(|| with_rows(1)))
     }
 

@@ -92,8 +92,10 @@ impl Resolver {
                 let shared = numbering.count_marked(other_set, member);
                 if threshold.reached(shared, set.len(), other_set.len()) {
                     let similarity = jaccard(shared, set.len(), other_set.len());
-                    let earlier = |best: u32| before(other, best).is_lt();
-                    if best.is_none_or(|(most, doc)| similarity > most || (similarity == most && earlier(doc))) {
+                    let better = |(most, doc): (f64, u32)| {
+                        similarity.total_cmp(&most).then_with(|| before(doc, other)).is_gt()
+                    };
+                    if best.is_none_or(better) {
                         best = Some((similarity, other));
                     }
                 }
@@ -327,7 +329,8 @@ mod tests {
             for other in kept.iter().copied().filter(beside) {
                 let (a, b) = (&sets[doc as usize], &sets[other as usize]);
                 let union = a.union(b).count();
-                let similarity = if union == 0 { 0.0 } else { a.intersection(b).count() as f64 / union as f64 };
+                let similarity =
+                    if union == 0 { 0.0 } else { a.intersection(b).count() as f64 / union as f64 };
                 if similarity >= threshold && best.is_none_or(|(_, most)| similarity > most) {
                     best = Some((other, similarity));
                 }
@@ -387,7 +390,8 @@ mod tests {
     #[test]
     fn one_giant_bucket_of_unlike_documents_costs_a_bounded_number_of_checks() {
         let n_docs = 3000u64;
-        let sets: Vec<Vec<u64>> = (0..n_docs).map(|i| [1, 2, 3, 1000 + 2 * i, 1001 + 2 * i].to_vec()).collect();
+        let sets: Vec<Vec<u64>> =
+            (0..n_docs).map(|i| [1, 2, 3, 1000 + 2 * i, 1001 + 2 * i].to_vec()).collect();
         let resolution = run(&sets, &[(0..n_docs as u32).collect()], 0.8);
         assert_eq!(resolution.removals, []);
         assert!(resolution.checks <= n_docs * MAX_CHECKS as u64);

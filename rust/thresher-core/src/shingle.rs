@@ -131,7 +131,8 @@ impl Buffers {
             let incomplete = (self.ngram - 1).saturating_sub(total).min(count);
             let leave = self.leave;
             let mut roll = |old: u64, new: u64| {
-                polynomial = polynomial.wrapping_mul(K2).wrapping_add(new.wrapping_sub(old.wrapping_mul(leave)));
+                polynomial =
+                    polynomial.wrapping_mul(K2).wrapping_add(new.wrapping_sub(old.wrapping_mul(leave)));
                 polynomial
             };
             for (&old, &new) in old[..incomplete].iter().zip(new) {

@@ -11,6 +11,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
+use thresher_core::Tally;
+
 use crate::commit::{Committed, PendingFile};
 use crate::error::{Error, Result};
 use crate::record::{BadRecord, Reason};
@@ -18,15 +20,6 @@ use crate::record::{BadRecord, Reason};
 /// What is kept of a record; enough to see what it is, and a gigabyte-long line does not fill the disk twice.
 pub(crate) const RAW_LIMIT_BYTES: usize = 1 << 20;
 const FILE_NAME: &str = "records.jsonl";
-
-/// How much was set aside for one reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Tally {
-    /// Number of records.
-    pub documents: u64,
-    /// Their bytes, as the books count them.
-    pub bytes: u64,
-}
 
 /// Collects bad records of a run.
 pub struct Quarantine {
@@ -65,8 +58,7 @@ impl Quarantine {
     /// `Error::Io` if the file cannot be made or written.
     pub fn add(&mut self, source: &str, row: u64, bad: &BadRecord<'_>) -> Result<()> {
         let tally = self.tallies.entry(bad.reason).or_default();
-        tally.documents += 1;
-        tally.bytes += bad.bytes;
+        tally.add(bad.bytes);
         let (raw, raw_truncated) = shorten(bad.raw);
         let text = simdutf8::basic::from_utf8(raw).ok();
         let entry = Entry {
@@ -181,10 +173,8 @@ mod tests {
             quarantine.add("s", 0, &bad(Reason::TooLong, raw)).unwrap();
         }
         quarantine.add("s", 0, &bad(Reason::NullText, b"b")).unwrap();
-        let want = [
-            (Reason::NullText, Tally { documents: 1, bytes: 2 }),
-            (Reason::TooLong, Tally { documents: 3, bytes: 6 }),
-        ];
+        let want =
+            [(Reason::NullText, Tally { docs: 1, bytes: 2 }), (Reason::TooLong, Tally { docs: 3, bytes: 6 })];
         assert_eq!(quarantine.tallies(), &BTreeMap::from(want));
     }
 

@@ -1,5 +1,7 @@
 //! The whole run over files: what damaged inputs do to it, and what it does to good ones.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
@@ -163,7 +165,9 @@ fn hostile_lines_are_set_aside_with_their_place_and_the_good_ones_stay() {
     ];
     let mut content = b"\xef\xbb\xbf".to_vec();
     content.extend(good);
-    bad.iter().for_each(|line| content.extend(*line));
+    for line in bad {
+        content.extend(line);
+    }
     fs::write(&input, &content).unwrap();
     let output = folder.path().join("out");
     let report = dedup(&[&input], &output);
@@ -186,10 +190,14 @@ fn keep_policies_look_at_fields_and_ids_name_documents() {
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("in.jsonl");
     let text = (0..50).map(|i| format!("word{i}")).collect::<Vec<_>>().join(" ");
-    let line = |id: u32, score: &str| format!("{{\"id\": {id}, \"m\": {{\"score\": {score}}}, \"text\": \"{text}\"}}\n");
+    let line = |id: u32, score: &str| {
+        format!("{{\"id\": {id}, \"m\": {{\"score\": {score}}}, \"text\": \"{text}\"}}\n")
+    };
     let content = [line(10, "1.5"), line(11, "3"), line(12, "null"), line(13, "2")].concat();
     fs::write(&input, content).unwrap();
-    for (keep, kept) in [("max:m.score", line(11, "3")), ("min:m.score", line(10, "1.5")), ("first", line(10, "1.5"))] {
+    for (keep, kept) in
+        [("max:m.score", line(11, "3")), ("min:m.score", line(10, "1.5")), ("first", line(10, "1.5"))]
+    {
         let output = folder.path().join("out.jsonl");
         let config = DedupRun { keep: keep.into(), id: Some("id".into()), ..config(&[&input], &output) };
         let report = run(&config, &Progress::default()).unwrap();

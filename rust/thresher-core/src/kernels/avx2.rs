@@ -1,9 +1,10 @@
 //! AVX2: 32 bytes or eight numbers at a time.
 
 use std::arch::x86_64::{
-    __m256i, _mm_add_epi16, _mm_cvtepu8_epi16, _mm_cvtsi64_si128, _mm_set1_epi16, _mm_storeu_si128, _mm256_add_epi8, _mm256_add_epi32, _mm256_cmpgt_epi8, _mm256_loadu_si256,
-    _mm256_min_epu32, _mm256_movemask_epi8, _mm256_mullo_epi32, _mm256_or_si256, _mm256_set1_epi8,
-    _mm256_set1_epi32, _mm256_storeu_si256,
+    __m256i, _mm_add_epi16, _mm_cvtepu8_epi16, _mm_cvtsi64_si128, _mm_set1_epi16, _mm_storeu_si128,
+    _mm256_add_epi8, _mm256_add_epi32, _mm256_cmpgt_epi8, _mm256_loadu_si256, _mm256_min_epu32,
+    _mm256_movemask_epi8, _mm256_mullo_epi32, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi32,
+    _mm256_storeu_si256,
 };
 
 use super::{Classes, PermutedLane, Vector};

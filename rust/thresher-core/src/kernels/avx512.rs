@@ -1,8 +1,9 @@
 //! AVX-512: 64 bytes or sixteen numbers at a time, masks straight from the comparisons.
 
 use std::arch::x86_64::{
-    __m512i, _mm512_add_epi32, _mm512_cmplt_epu8_mask, _mm512_loadu_si512, _mm512_min_epu32, _mm512_movepi8_mask,
-    _mm512_mullo_epi32, _mm512_or_si512, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_storeu_si512, _mm512_sub_epi8,
+    __m512i, _mm512_add_epi32, _mm512_cmplt_epu8_mask, _mm512_loadu_si512, _mm512_min_epu32,
+    _mm512_movepi8_mask, _mm512_mullo_epi32, _mm512_or_si512, _mm512_set1_epi8, _mm512_set1_epi32,
+    _mm512_storeu_si512, _mm512_sub_epi8,
 };
 
 use super::avx2::expand_by_table;

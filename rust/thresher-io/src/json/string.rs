@@ -6,11 +6,6 @@
 //! Two kernels stand behind one signature, AVX2 and a portable one that uses 64-bit words as vectors. They share
 //! every line but the making of the masks.
 
-#![expect(
-    clippy::inline_always,
-    reason = "inside a function with AVX2 the loop must be compiled with AVX2 too"
-)]
-
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 mod portable;

@@ -80,7 +80,10 @@ impl Plan {
         for (source, was) in self.sources.iter().zip(&self.fingerprints) {
             let path = source.input().path();
             if was.is_some() && fingerprint(path) != *was {
-                return Err(Error::data(path, "the file changed while it was read; run again on files at rest"));
+                return Err(Error::data(
+                    path,
+                    "the file changed while it was read; run again on files at rest",
+                ));
             }
         }
         Ok(())
@@ -130,7 +133,8 @@ fn find(path: &Path, documents: bool, sources: &mut Vec<Found>) -> Result<()> {
     }
     let paths = glob::glob(&pattern)
         .map_err(|error| Error::Parameter(format!("input pattern `{pattern}` cannot be read: {error}")))?;
-    let mut found: Vec<PathBuf> = paths.filter_map(std::result::Result::ok).filter(|path| path.is_file()).collect();
+    let mut found: Vec<PathBuf> =
+        paths.filter_map(std::result::Result::ok).filter(|path| path.is_file()).collect();
     if found.is_empty() {
         return Err(Error::Parameter(format!("input pattern `{pattern}` matches no file")));
     }
@@ -156,9 +160,12 @@ fn data_file(path: &Path) -> Result<Found> {
 /// The data files of a folder, sorted, if it holds nothing else that is visible.
 fn data_files(folder: &Path) -> Result<Option<Vec<Found>>> {
     let mut files = Vec::new();
-    for entry in walkdir::WalkDir::new(folder).min_depth(1).sort_by_file_name().into_iter().filter_entry(|entry| {
-        !entry.file_name().to_string_lossy().starts_with('.')
-    }) {
+    for entry in walkdir::WalkDir::new(folder)
+        .min_depth(1)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_entry(|entry| !entry.file_name().to_string_lossy().starts_with('.'))
+    {
         let entry = entry.map_err(|error| Error::io("list", folder)(error.into()))?;
         if entry.file_type().is_dir() {
             continue;
@@ -173,8 +180,10 @@ fn data_files(folder: &Path) -> Result<Option<Vec<Found>>> {
 
 /// Names below the common folder of all sources, with `/`. One that another has already gets its number in front.
 fn names(sources: &[Found]) -> Vec<String> {
-    let absolute: Vec<PathBuf> =
-        sources.iter().map(|source| std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone())).collect();
+    let absolute: Vec<PathBuf> = sources
+        .iter()
+        .map(|source| std::path::absolute(&source.path).unwrap_or_else(|_| source.path.clone()))
+        .collect();
     let mut common: Option<&Path> = absolute.first().and_then(|path| path.parent());
     for path in &absolute {
         while let Some(folder) = common.filter(|folder| !path.starts_with(folder)) {
@@ -200,7 +209,11 @@ fn spool_stdin(config: &DedupRun) -> Result<tempfile::NamedTempFile> {
     let folder = config.tmp.as_ref().map_or_else(std::env::temp_dir, PathBuf::from);
     let builder = |suffix: &str| {
         let mut builder = tempfile::Builder::new();
-        builder.prefix("thresher-stdin-").suffix(suffix).tempfile_in(&folder).map_err(Error::io("create a file in", &folder))
+        builder
+            .prefix("thresher-stdin-")
+            .suffix(suffix)
+            .tempfile_in(&folder)
+            .map_err(Error::io("create a file in", &folder))
     };
     let mut stdin = std::io::stdin().lock();
     let mut head = [0; 4];

@@ -77,15 +77,27 @@ impl Source {
     }
 
     /// A writer of the same format and layout at `path`. Lines take the compression that the name asks for.
-    pub(crate) fn create_output(&self, path: &Path, codec: Option<Codec>, threads: usize) -> Result<Box<dyn Output>> {
+    pub(crate) fn create_output(
+        &self,
+        path: &Path,
+        codec: Option<Codec>,
+        threads: usize,
+    ) -> Result<Box<dyn Output>> {
         // Of a file that cannot be read nothing can be kept, and an empty file of no schema is no Parquet file.
-        let unreadable = || Error::data(self.input().path(), "the file has no readable schema, so no output can be made");
+        let unreadable =
+            || Error::data(self.input().path(), "the file has no readable schema, so no output can be made");
         Ok(match self {
             Self::Lines(_, own) => Box::new(LinesOutput::create(path, codec.unwrap_or(*own), threads)?),
             Self::Parquet(input) => {
-                let (Some(footer), Some(schema)) = (input.metadata(), input.schema()) else { return Err(unreadable()) };
+                let (Some(footer), Some(schema)) = (input.metadata(), input.schema()) else {
+                    return Err(unreadable());
+                };
                 let layout = ParquetLayout::like(footer, schema.clone());
-                Box::new(ParquetOutput::create(path, layout, EncodeOptions { threads, memory: ENCODER_MEMORY })?)
+                Box::new(ParquetOutput::create(
+                    path,
+                    layout,
+                    EncodeOptions { threads, memory: ENCODER_MEMORY },
+                )?)
             }
             Self::Ipc(input) => {
                 let layout = IpcLayout::like(input).ok_or_else(unreadable)?;

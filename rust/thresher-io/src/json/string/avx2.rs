@@ -49,7 +49,6 @@ fn unescape(bytes: &[u8], start: usize, out: &mut Vec<u8>, at: usize) -> Parsed<
 
 #[inline]
 #[target_feature(enable = "avx2")]
-#[expect(clippy::cast_ptr_alignment, reason = "the loads take any alignment")]
 fn load(block: &[u8; BLOCK]) -> [__m256i; 2] {
     let at = block.as_ptr().cast::<__m256i>();
     // SAFETY: the block has 64 bytes, and the load needs no alignment.

@@ -1,7 +1,5 @@
 //! Masks by 64-bit words, on any processor.
 
-#![expect(clippy::inline_always, reason = "the masks must be made inside the loop that uses them")]
-
 use super::{BLOCK, ESCAPES, Escaped, Specials};
 
 const LOW: u64 = 0x0101_0101_0101_0101;

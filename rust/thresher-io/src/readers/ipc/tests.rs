@@ -164,7 +164,7 @@ fn buffer_that_claims_petabytes_is_refused_before_it_is_reserved() {
     let plain: usize = docs.iter().map(String::len).sum();
     for codec in &CODECS[1..] {
         let mut bytes = encode(&[one_text(&docs)], IpcKind::File, *codec);
-        let at = bytes.windows(8).position(|w| w == (plain as i64).to_le_bytes()).unwrap();
+        let at = bytes.windows(8).rposition(|w| w == (plain as i64).to_le_bytes()).unwrap();
         bytes[at..at + 8].copy_from_slice(&(1_i64 << 50).to_le_bytes());
         let (_dir, input) = open(&bytes, 1 << 20);
         let seen = read(&input, &fields("text", None, None)).unwrap().concat();

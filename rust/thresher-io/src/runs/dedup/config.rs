@@ -58,7 +58,11 @@ impl DedupRun {
         let unit = match self.unit.as_str() {
             "word" => ShingleUnit::Word,
             "char" => ShingleUnit::Char,
-            other => return Err(Error::Parameter(format!("unit is `{other}`, but a shingle is made of `word` or `char`"))),
+            other => {
+                return Err(Error::Parameter(format!(
+                    "unit is `{other}`, but a shingle is made of `word` or `char`"
+                )));
+            }
         };
         if self.inputs.is_empty() {
             return Err(Error::Parameter("no input is given; name at least one file or folder".into()));

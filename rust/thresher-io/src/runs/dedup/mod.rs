@@ -58,7 +58,9 @@ impl Run<'_> {
 
     /// Index of the first unit of each input.
     fn first_units(&self, corpus: &Corpus) -> Vec<usize> {
-        (0..self.plan.sources.len()).map(|input| corpus.units.partition_point(|unit| unit.input < input)).collect()
+        (0..self.plan.sources.len())
+            .map(|input| corpus.units.partition_point(|unit| unit.input < input))
+            .collect()
     }
 
     /// Where a unit's records are in the corpus.
@@ -121,9 +123,16 @@ pub fn run(config: &DedupRun, progress: &Progress) -> Result<Report> {
     let written = clock.time("write", || write::write(&run, &corpus, &outcome, &ids, &destination))?;
     let quarantined = quarantine.tallies().clone();
     quarantine.finish()?;
-    let found = report::Found { candidates: clusters.docs().len() as u64, resolutions: &resolutions };
     clock.total(started);
-    let report = Report::new(&run, &corpus, &outcome, &ids, &found, written, &quarantined, clock.seconds)?;
+    let found = report::Found {
+        outcome: &outcome,
+        ids: &ids,
+        candidates: clusters.docs().len() as u64,
+        resolutions: &resolutions,
+        outputs: written,
+        quarantined: &quarantined,
+    };
+    let report = Report::new(&run, &corpus, found, clock.seconds)?;
     destination.finish(&report)?;
     Ok(report)
 }

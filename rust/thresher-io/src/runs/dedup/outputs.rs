@@ -120,7 +120,8 @@ impl Destination {
 
     /// Writes the report, the last file of a run, and lets go of the output.
     pub(crate) fn finish(&self, report: &Report) -> Result<()> {
-        let mut json = serde_json::to_vec_pretty(report).map_err(|error| Error::Internal(error.to_string()))?;
+        let mut json =
+            serde_json::to_vec_pretty(report).map_err(|error| Error::Internal(error.to_string()))?;
         json.push(b'\n');
         match &self.kind {
             Kind::Folder(folder) => {

@@ -7,7 +7,6 @@ use thresher_core::hash::SCHEME_VERSION;
 use thresher_core::resolve::Resolution;
 use thresher_core::{Outcome, RemovalReason, Tally};
 
-
 use super::Run;
 use super::config::DedupRun;
 use super::sign::Corpus;
@@ -112,7 +111,8 @@ pub struct Accounting {
 impl Accounting {
     /// Checks the books.
     fn check(&self) -> Result<()> {
-        let parts = || std::iter::once(&self.kept).chain(self.removed.values()).chain(self.quarantined.values());
+        let parts =
+            || std::iter::once(&self.kept).chain(self.removed.values()).chain(self.quarantined.values());
         let docs: u64 = parts().map(|count| count.docs).sum();
         let bytes: u64 = parts().map(|count| count.bytes).sum::<u64>() + self.blank_bytes;
         if docs == self.read.docs && bytes == self.read.bytes {
@@ -133,10 +133,14 @@ pub struct ClusterReport {
     pub examples: Vec<String>,
 }
 
-/// What the search found on the way.
+/// What the passes found and wrote.
 pub(crate) struct Found<'a> {
+    pub(crate) outcome: &'a Outcome,
+    pub(crate) ids: &'a Ids,
     pub(crate) candidates: u64,
     pub(crate) resolutions: &'a [Resolution],
+    pub(crate) outputs: Vec<Written>,
+    pub(crate) quarantined: &'a BTreeMap<Reason, Tally>,
 }
 
 impl From<Tally> for Count {
@@ -149,18 +153,17 @@ impl Report {
     pub(crate) fn new(
         run: &Run<'_>,
         corpus: &Corpus,
-        outcome: &Outcome,
-        ids: &Ids,
-        found: &Found<'_>,
-        outputs: Vec<Written>,
-        quarantined: &BTreeMap<Reason, crate::quarantine::Tally>,
+        found: Found<'_>,
         timings: Vec<(&'static str, f64)>,
     ) -> Result<Self> {
-        let accounting = account(corpus, outcome, quarantined)?;
+        let Found { outcome, ids, outputs, .. } = found;
+        let accounting = account(corpus, outcome, found.quarantined)?;
         let written: u64 = outputs.iter().map(|output| output.rows).sum();
         if written != accounting.kept.docs {
             let kept = accounting.kept.docs;
-            return Err(Error::Internal(format!("{written} rows were written, but {kept} documents are kept")));
+            return Err(Error::Internal(format!(
+                "{written} rows were written, but {kept} documents are kept"
+            )));
         }
         let search = &run.checked.search;
         let (clusters, largest_clusters) = largest(run, corpus, outcome, ids);
@@ -189,7 +192,7 @@ impl Report {
     }
 }
 
-fn account(corpus: &Corpus, outcome: &Outcome, quarantined: &BTreeMap<Reason, crate::quarantine::Tally>) -> Result<Accounting> {
+fn account(corpus: &Corpus, outcome: &Outcome, quarantined: &BTreeMap<Reason, Tally>) -> Result<Accounting> {
     let (mut kept, mut exact, mut near) = (Tally::default(), Tally::default(), Tally::default());
     for (evidence, &bytes) in outcome.evidence.iter().zip(&corpus.record_bytes) {
         let tally = match evidence.map(|evidence| evidence.reason) {
@@ -200,9 +203,12 @@ fn account(corpus: &Corpus, outcome: &Outcome, quarantined: &BTreeMap<Reason, cr
         tally.add(u64::from(bytes));
     }
     let quarantined: BTreeMap<&'static str, Count> =
-        quarantined.iter().map(|(reason, tally)| (reason.name(), Count { docs: tally.documents, bytes: tally.bytes })).collect();
+        quarantined.iter().map(|(reason, tally)| (reason.name(), Count::from(*tally))).collect();
     let accounting = Accounting {
-        read: Count { docs: corpus.units.iter().map(|unit| u64::from(unit.num_slots)).sum(), bytes: corpus.read_bytes },
+        read: Count {
+            docs: corpus.units.iter().map(|unit| u64::from(unit.num_slots)).sum(),
+            bytes: corpus.read_bytes,
+        },
         kept: kept.into(),
         removed: [("exact", exact.into()), ("near", near.into())].into(),
         quarantined,
@@ -213,7 +219,8 @@ fn account(corpus: &Corpus, outcome: &Outcome, quarantined: &BTreeMap<Reason, cr
 }
 
 fn input_report(run: &Run<'_>, corpus: &Corpus, input: usize) -> InputReport {
-    let rows = corpus.units.iter().filter(|unit| unit.input == input).map(|unit| u64::from(unit.num_slots)).sum();
+    let rows =
+        corpus.units.iter().filter(|unit| unit.input == input).map(|unit| u64::from(unit.num_slots)).sum();
     let source = &run.plan.sources[input];
     InputReport {
         path: source.input().path().display().to_string(),
@@ -236,7 +243,8 @@ fn largest(run: &Run<'_>, corpus: &Corpus, outcome: &Outcome, ids: &Ids) -> (u64
     let name = |doc| name_of(run, corpus, ids, doc);
     let report = |(size, doc): (u64, u32)| {
         let members = outcome.evidence.iter().enumerate();
-        let of_this = members.filter(|(_, evidence)| evidence.is_some_and(|evidence| evidence.duplicate_of == doc));
+        let of_this =
+            members.filter(|(_, evidence)| evidence.is_some_and(|evidence| evidence.duplicate_of == doc));
         let examples = of_this.take(EXAMPLES).map(|(member, _)| name(member as u32)).collect();
         ClusterReport { id: name(doc), size, examples }
     };

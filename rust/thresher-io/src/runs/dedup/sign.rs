@@ -144,15 +144,16 @@ impl Visitor for SignVisitor<'_> {
         match self.search.keep {
             Keep::First => {}
             Keep::Longest | Keep::Shortest => unit.corpus.lengths.push(record.text.len() as u64),
-            Keep::Max | Keep::Min => unit.corpus.ranks.push(rank_of(record.rank)),
+            Keep::Max | Keep::Min => unit.corpus.ranks.push(rank_of(record.rank.as_ref())),
         }
-        if !self.search.exact_only && self.seen.insert(hash) {
-            if let Some(signature) = self.signer.sign(record.text) {
-                let start = unit.keys.len();
-                unit.keys.resize(start + self.search.banding.bands(), 0);
-                self.search.banding.keys_into(signature, &mut unit.keys[start..]);
-                unit.signed.push(place);
-            }
+        if !self.search.exact_only
+            && self.seen.insert(hash)
+            && let Some(signature) = self.signer.sign(record.text)
+        {
+            let start = unit.keys.len();
+            unit.keys.resize(start + self.search.banding.bands(), 0);
+            self.search.banding.keys_into(signature, &mut unit.keys[start..]);
+            unit.signed.push(place);
         }
         Ok(())
     }
@@ -177,12 +178,12 @@ impl Visitor for SignVisitor<'_> {
     }
 }
 
-fn rank_of(scalar: Option<Scalar<'_>>) -> Rank {
+fn rank_of(scalar: Option<&Scalar<'_>>) -> Rank {
     match scalar {
         None => Rank::Missing,
-        Some(Scalar::Int(x)) => Rank::Int(x),
-        Some(Scalar::Float(x)) => Rank::Float(x),
-        Some(Scalar::Text(text)) => Rank::Text(text.into()),
+        Some(&Scalar::Int(x)) => Rank::Int(x),
+        Some(&Scalar::Float(x)) => Rank::Float(x),
+        Some(&Scalar::Text(text)) => Rank::Text(text.into()),
     }
 }
 
@@ -242,7 +243,9 @@ pub(crate) fn sign(run: &Run<'_>, quarantine: &mut Quarantine) -> Result<Corpus>
             let first_doc = corpus.hashes.len();
             let limit = u32::MAX as usize - unit.corpus.hashes.len();
             if first_doc >= limit {
-                return Err(Error::Parameter("a run takes up to 4,294,967,295 documents; split the inputs".into()));
+                return Err(Error::Parameter(
+                    "a run takes up to 4,294,967,295 documents; split the inputs".into(),
+                ));
             }
             let first_doc = first_doc as u32;
             unit.signed.iter_mut().for_each(|doc| *doc += first_doc);

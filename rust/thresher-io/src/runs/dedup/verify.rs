@@ -21,12 +21,15 @@ use crate::runs::pipeline::for_each_unit;
 /// No cluster.
 const NONE: u32 = u32::MAX;
 
+/// The shingles of the documents of one cluster that were read so far.
+type Sets = Vec<(u32, Vec<u64>)>;
+
 /// Clusters on their way to resolution.
 struct Open<'a> {
     clusters: &'a Clusters<'a>,
     /// The cluster of each document, and where its shingles go.
     cluster_of: Vec<u32>,
-    sets: Vec<Mutex<Vec<(u32, Vec<u64>)>>>,
+    sets: Vec<Mutex<Sets>>,
     missing: Vec<AtomicU32>,
     resolutions: Mutex<Vec<(usize, Resolution)>>,
     precedence: Precedence<'a>,
@@ -39,7 +42,9 @@ impl<'a> Open<'a> {
         let mut missing = Vec::with_capacity(clusters.len());
         for index in 0..clusters.len() {
             let docs = clusters.get(index).docs;
-            docs.iter().for_each(|&doc| cluster_of[doc as usize] = index as u32);
+            for &doc in docs {
+                cluster_of[doc as usize] = index as u32;
+            }
             missing.push(AtomicU32::new(docs.len() as u32));
         }
         let sets = (0..clusters.len()).map(|_| Mutex::default()).collect();
@@ -99,7 +104,10 @@ impl Visitor for VerifyVisitor<'_> {
 
 /// The error for an input that is no longer what pass 1 read.
 pub(crate) fn changed(run: &Run<'_>, place: &UnitPlace) -> Error {
-    Error::data(run.plan.sources[place.input].input().path(), "the file changed while it was read; run again on files at rest")
+    Error::data(
+        run.plan.sources[place.input].input().path(),
+        "the file changed while it was read; run again on files at rest",
+    )
 }
 
 /// Resolves all clusters; the resolutions come in order of their smallest document.
@@ -125,7 +133,8 @@ pub(crate) fn verify(
             let place = run.place(corpus, &first_unit, input, unit.index)?;
             let wanted = place.mask(|doc| open.cluster_of[doc as usize] != NONE);
             if wanted.contains(&true) {
-                let mut visitor = VerifyVisitor { open: &open, corpus, place, shingler, resolver, docs: 0, bytes: 0 };
+                let mut visitor =
+                    VerifyVisitor { open: &open, corpus, place, shingler, resolver, docs: 0, bytes: 0 };
                 let fields = run.text_only();
                 run.plan.sources[input].input().read(&unit, &fields, Some(&wanted), scratch, &mut visitor)?;
                 run.progress.advance(visitor.docs, visitor.bytes);
@@ -137,7 +146,9 @@ pub(crate) fn verify(
     )?;
     let mut resolutions = open.resolutions.into_inner().unwrap_or_else(PoisonError::into_inner);
     if units_read.into_inner() != corpus.units.len() || resolutions.len() != clusters.len() {
-        return Err(Error::Parameter("an input changed while it was read; run again on files at rest".into()));
+        return Err(Error::Parameter(
+            "an input changed while it was read; run again on files at rest".into(),
+        ));
     }
     resolutions.sort_unstable_by_key(|&(index, _)| index);
     Ok(resolutions.into_iter().map(|(_, resolution)| resolution).collect())

@@ -84,7 +84,7 @@ fn advance_to(
         let source = &run.plan.sources[next];
         if !to.is_single() || open.is_none() {
             if let Some((_, output)) = open.take() {
-                finished.extend(output.map(|output| output.finish()).transpose()?);
+                finished.extend(output.map(Output::finish).transpose()?);
             }
             // A columnar file that cannot be read has no schema to write; its one bad record is in quarantine.
             let output = source.is_readable().then(|| to.output(source, run.config.threads)).transpose()?;
@@ -121,7 +121,13 @@ pub(crate) fn read_ids(run: &Run<'_>, corpus: &Corpus, outcome: &Outcome) -> Res
             let wanted = place.mask(|doc| asked[doc as usize]);
             if wanted.contains(&true) {
                 let mut visitor = IdVisitor { run, place, ids: Vec::new() };
-                run.plan.sources[input].input().read(&unit, &run.checked.fields, Some(&wanted), scratch, &mut visitor)?;
+                run.plan.sources[input].input().read(
+                    &unit,
+                    &run.checked.fields,
+                    Some(&wanted),
+                    scratch,
+                    &mut visitor,
+                )?;
                 ids.lock().unwrap_or_else(PoisonError::into_inner).extend(visitor.ids);
             }
             Ok(())
