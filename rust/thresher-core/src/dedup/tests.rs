@@ -385,3 +385,15 @@ fn a_wish_to_stop_is_granted_at_every_question() {
         }
     }
 }
+
+#[test]
+fn a_large_cluster_asks_for_each_block_of_its_documents() {
+    let texts: Vec<Option<String>> =
+        (0..300).map(|i| Some(words(9_999, 1_500).join(" ") + &word(i))).collect();
+    let texts = borrowed(&texts);
+    let observer = Stopper { patience: u64::MAX, asked: AtomicU64::new(0) };
+    let outcome = dedup(&texts, &[], &config(0.8), &observer).unwrap();
+    assert_eq!(outcome.summary.near.docs, 299);
+    let questions = 1 + tasks(&texts).len() + 1 + texts.len().div_ceil(BLOCK_DOCS);
+    assert_eq!(observer.asked.into_inner(), questions as u64);
+}

@@ -265,12 +265,18 @@ fn one_word_of_200_kilobytes_has_the_hash_of_its_bytes() {
 
 #[test]
 fn the_densest_bounds_and_items_fit_the_buffers() {
-    // One byte a bound is the most there is: a letter, then a character that closes its word and is one itself.
-    for unit in
-        ["a ", "aก", "éก", "ก", "漢", "ก ", "a\u{A0}", "\u{A0}", "İ ", "Ⱥก", "a", "漢\u{A0}", "\u{10400}ก"]
-    {
-        for lead in (0..66).chain(4_090..4_098) {
+    // A bound a byte is the most there is: letters between separators, or before a character that is a word itself.
+    let units =
+        ["a ", "aก", "éก", "ก", "漢", "ก ", "a\u{A0}", "\u{A0}", "İ ", "Ⱥก", "a", "漢\u{A0}", "\u{10400}ก"];
+    for unit in units {
+        for lead in [0, 1, 2, 3, 62, 63, 64, 65, 4_093, 4_094, 4_095, 4_096] {
             assert_alike(&after(lead, &unit.repeat(4_500 / unit.len())), &*FEW);
+        }
+        // As dense a start, so that a chunk is full of bounds wherever its last block or character begins.
+        for lead in 0..70 {
+            let dense: String = "a\u{A0}".chars().cycle().take(lead).collect();
+            assert_alike(&(dense.clone() + &unit.repeat(4_500 / unit.len())), &*FEW);
+            assert_alike(&(dense + &"a ".repeat(2_000) + &unit.repeat(100)), &FEW[..1]);
         }
         assert_alike(&unit.repeat(9_000), &*MANY);
     }
