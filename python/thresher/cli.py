@@ -86,7 +86,7 @@ def cli() -> None:
     "--glob", multiple=True, metavar="PATTERN", help="Files of a folder that are documents; repeatable."
 )
 @click.option("--threads", type=int, help="Threads to use; default: as many as the process may use.")
-@click.option("--tmp", metavar="DIR", help="Folder for temporary files; default: beside the output.")
+@click.option("--tmp", metavar="DIR", help="Folder for a copy of standard input.")
 @click.option("--strict", is_flag=True, help="Stop at the first bad record.")
 @click.option("--max-record-bytes", type=int, default=MAX_RECORD_BYTES, show_default=True)
 @click.option(

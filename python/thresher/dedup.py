@@ -160,10 +160,9 @@ def dedup_files(
         unit: `word`, or `char` for shingles of characters.
         recall: Probability that a pair exactly at the threshold is found, between 0 and 1.
         exact_only: Only equal texts are duplicates.
-        glob: Patterns of the files of an input folder that are documents. Default: known text and code
-            suffixes.
+        glob: Patterns of the files of an input folder that are documents. Default: all files.
         threads: Threads to use. Default: as many as the process may use.
-        tmp: Folder for temporary files. Default: beside the output.
+        tmp: Folder for the copy of standard input. Default: that of the system.
         strict: Whether the first bad record stops the run, with `DataError`.
         max_record_bytes: Longest record in bytes; a longer one goes to quarantine.
         progress: Called about ten times a second with a `Progress`; an exception from it stops the run.
