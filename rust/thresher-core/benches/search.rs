@@ -3,14 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot start should stop")]
 
 use std::collections::BTreeSet;
-use std::convert::Infallible;
 use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use thresher_core::cluster::Cluster;
 use thresher_core::lsh::group;
 use thresher_core::params::jaccard;
-use thresher_core::resolve::{Resolution, Resolver};
+use thresher_core::resolve::{Resolution, Resolver, Texts};
 use thresher_core::{
     Banding, DedupConfig, NumHashes, Precedence, ShingleSpec, Shingler, Threshold, Unobserved, dedup,
     sign_all,
@@ -100,35 +99,36 @@ fn brute_force(sets: &[BTreeSet<u64>], threshold: f64) -> Vec<(u32, u32)> {
     removed
 }
 
+struct Strings<'a>(&'a [String]);
+
+impl Texts for Strings<'_> {
+    fn text(&self, doc: u32) -> &str {
+        &self.0[doc as usize]
+    }
+}
+
 fn resolution(criterion: &mut Criterion) {
     let texts = revisions(200, 2_000);
     let mut shingler = Shingler::new(ShingleSpec::default());
-    let shingles: Vec<Vec<u64>> = texts
-        .iter()
-        .map(|text| {
-            let mut shingles = Vec::new();
-            shingler.shingles_into(text, &mut shingles);
-            shingles
-        })
-        .collect();
-    let docs: Vec<u32> = (0..texts.len() as u32).collect();
-    let buckets = [docs.as_slice()];
-    let mut run = || -> Resolution {
-        let cluster = Cluster::new(&docs, &buckets);
-        let shingles_of = |doc: u32, out: &mut Vec<u64>| {
-            out.extend_from_slice(&shingles[doc as usize]);
-            Ok::<_, Infallible>(())
-        };
-        Resolver::default().resolve(cluster, Precedence::First, Threshold::default(), shingles_of).unwrap()
+    let mut set_of = |text: &String| {
+        let mut shingles = Vec::new();
+        shingler.shingles_into(text, &mut shingles);
+        shingles.into_iter().collect()
     };
-    let sets: Vec<BTreeSet<u64>> =
-        shingles.iter().map(|shingles| shingles.iter().copied().collect()).collect();
+    let sets: Vec<BTreeSet<u64>> = texts.iter().map(&mut set_of).collect();
+    let docs: Vec<u32> = (0..texts.len() as u32).collect();
+    let bucket_ends = [docs.len()];
+    let mut resolver = Resolver::new(ShingleSpec::default(), Threshold::default());
+    let mut run = || -> Resolution {
+        let cluster = Cluster::new(&docs, &docs, &bucket_ends);
+        resolver.resolve(cluster, Precedence::First, &Strings(&texts), &Unobserved).unwrap()
+    };
     let found: Vec<(u32, u32)> =
         run().removals.iter().map(|removal| (removal.doc, removal.duplicate_of)).collect();
     assert_eq!(found, brute_force(&sets, Threshold::default().get()));
     let mut group = criterion.benchmark_group("resolve");
-    group.throughput(Throughput::Elements(shingles.iter().map(|shingles| shingles.len() as u64).sum()));
-    group.bench_function("200 revisions of a page, by shingle", |bencher| bencher.iter(&mut run));
+    group.throughput(Throughput::Bytes(texts.iter().map(|text| text.len() as u64).sum()));
+    group.bench_function("200 revisions of a page", |bencher| bencher.iter(&mut run));
     group.finish();
 }
 

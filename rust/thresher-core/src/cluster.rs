@@ -41,65 +41,131 @@ impl UnionFind {
 pub struct Cluster<'a> {
     /// Its documents in ascending order.
     pub docs: &'a [u32],
-    buckets: &'a [&'a [u32]],
+    /// Members of its buckets, as positions in `docs`.
+    members: &'a [u32],
+    /// Where each bucket ends in `members`, plus `base`.
+    bucket_ends: &'a [usize],
+    base: usize,
 }
 
 impl<'a> Cluster<'a> {
-    /// A cluster of `docs` (ascending) connected by `buckets`, whose members are all in `docs`.
+    /// A cluster of `docs` (ascending); `members` are positions in it, bucket by bucket, and `bucket_ends` says where
+    /// each bucket ends.
     #[must_use]
-    pub fn new(docs: &'a [u32], buckets: &'a [&'a [u32]]) -> Self {
-        Self { docs, buckets }
+    pub fn new(docs: &'a [u32], members: &'a [u32], bucket_ends: &'a [usize]) -> Self {
+        Self { docs, members, bucket_ends, base: 0 }
     }
 
-    /// Its buckets.
-    #[must_use]
-    pub fn buckets(&self) -> &'a [&'a [u32]] {
-        self.buckets
+    /// Its buckets, each as ascending positions in `docs`.
+    pub fn buckets(self) -> impl Iterator<Item = &'a [u32]> {
+        let mut start = 0;
+        self.bucket_ends.iter().map(move |&end| {
+            let bucket = &self.members[start..end - self.base];
+            start = end - self.base;
+            bucket
+        })
     }
 }
 
 /// All clusters of a corpus.
-#[derive(Debug)]
-pub struct Clusters<'a> {
+#[derive(Debug, Default)]
+pub struct Clusters {
     docs: Vec<u32>,
-    doc_ends: Vec<usize>,
-    buckets: Vec<&'a [u32]>,
+    /// Members of the buckets of all clusters, as positions in their cluster.
+    members: Vec<u32>,
+    /// Where each bucket ends in `members`.
     bucket_ends: Vec<usize>,
+    /// Where each cluster ends in `docs`, `bucket_ends` and `members`.
+    ends: Vec<Ends>,
 }
 
-impl<'a> Clusters<'a> {
+#[derive(Clone, Copy, Debug, Default)]
+struct Ends {
+    docs: usize,
+    buckets: usize,
+    members: usize,
+}
+
+/// The cluster of a document without one.
+const NONE: u32 = u32::MAX;
+
+impl Clusters {
     /// The clusters of the documents below `n_docs` that the buckets of all `partitions` connect.
     #[must_use]
-    pub fn new(n_docs: usize, partitions: &'a [Buckets]) -> Self {
+    pub fn new(n_docs: usize, partitions: &[Buckets]) -> Self {
+        let buckets = || partitions.iter().flat_map(Buckets::iter);
         let mut sets = UnionFind::new(n_docs);
         let mut connected = vec![false; n_docs];
-        for bucket in partitions.iter().flat_map(Buckets::iter) {
-            for &doc in bucket {
+        for bucket in buckets() {
+            connected[bucket[0] as usize] = true;
+            for &doc in &bucket[1..] {
                 sets.union(bucket[0], doc);
                 connected[doc as usize] = true;
             }
         }
-        let roots: Vec<u32> = (0..n_docs as u32).map(|doc| sets.root(doc)).collect();
-        let members = || (0..n_docs as u32).filter(|&doc| connected[doc as usize]);
-        let numbers = number_roots(&roots, &connected);
-        let number_of = |doc: u32| numbers[roots[doc as usize] as usize] as usize;
-        let num_clusters = members().filter(|&doc| roots[doc as usize] == doc).count();
-        let (docs, doc_ends) = distribute(num_clusters, members, number_of);
-        let all = || partitions.iter().flat_map(Buckets::iter);
-        let (buckets, bucket_ends) = distribute(num_clusters, all, |bucket: &[u32]| number_of(bucket[0]));
-        Self { docs, doc_ends, buckets, bucket_ends }
+        // A root is the smallest of its cluster, so it is met, and numbered, before all others.
+        let mut cluster_of = vec![NONE; n_docs];
+        let mut at: Vec<Ends> = Vec::new();
+        for doc in (0..n_docs as u32).filter(|&doc| connected[doc as usize]) {
+            let root = sets.root(doc);
+            if root == doc {
+                cluster_of[doc as usize] = at.len() as u32;
+                at.push(Ends::default());
+            }
+            let cluster = cluster_of[root as usize];
+            cluster_of[doc as usize] = cluster;
+            at[cluster as usize].docs += 1;
+        }
+        for bucket in buckets() {
+            let counts = &mut at[cluster_of[bucket[0] as usize] as usize];
+            counts.buckets += 1;
+            counts.members += bucket.len();
+        }
+        // Counts become starts, and each start moves to the end of its cluster while that is filled.
+        let mut total = Ends::default();
+        for counts in &mut at {
+            let next = Ends {
+                docs: total.docs + counts.docs,
+                buckets: total.buckets + counts.buckets,
+                members: total.members + counts.members,
+            };
+            *counts = std::mem::replace(&mut total, next);
+        }
+        let mut docs = vec![0; total.docs];
+        let mut positions = vec![0u32; n_docs];
+        let starts: Vec<usize> = at.iter().map(|start| start.docs).collect();
+        for doc in (0..n_docs).filter(|&doc| cluster_of[doc] != NONE) {
+            let cluster = cluster_of[doc] as usize;
+            let place = &mut at[cluster].docs;
+            positions[doc] = (*place - starts[cluster]) as u32;
+            docs[*place] = doc as u32;
+            *place += 1;
+        }
+        let mut members = vec![0; total.members];
+        let mut bucket_ends = vec![0; total.buckets];
+        for bucket in buckets() {
+            let place = &mut at[cluster_of[bucket[0] as usize] as usize];
+            let start = place.members;
+            place.members += bucket.len();
+            for (member, &doc) in members[start..place.members].iter_mut().zip(bucket) {
+                *member = positions[doc as usize];
+            }
+            bucket_ends[place.buckets] = place.members;
+            place.buckets += 1;
+        }
+        Self { docs, members, bucket_ends, ends: at }
     }
 
     /// Number of clusters.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.doc_ends.len()
+        self.ends.len()
     }
 
     /// Whether there is no cluster.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.doc_ends.is_empty()
+        self.ends.is_empty()
     }
 
     /// Documents in clusters of two or more.
@@ -111,46 +177,15 @@ impl<'a> Clusters<'a> {
     /// One cluster; they are numbered by their smallest document.
     #[must_use]
     pub fn get(&self, index: usize) -> Cluster<'_> {
-        let range = |ends: &[usize]| (if index == 0 { 0 } else { ends[index - 1] })..ends[index];
-        Cluster { docs: &self.docs[range(&self.doc_ends)], buckets: &self.buckets[range(&self.bucket_ends)] }
-    }
-}
-
-/// Numbers the roots of connected documents in ascending order.
-fn number_roots(roots: &[u32], connected: &[bool]) -> Vec<u32> {
-    let mut numbers = vec![0; roots.len()];
-    let mut next = 0;
-    for (doc, &root) in roots.iter().enumerate() {
-        if connected[doc] && root as usize == doc {
-            numbers[doc] = next;
-            next += 1;
+        let start = if index == 0 { Ends::default() } else { self.ends[index - 1] };
+        let end = self.ends[index];
+        Cluster {
+            docs: &self.docs[start.docs..end.docs],
+            members: &self.members[start.members..end.members],
+            bucket_ends: &self.bucket_ends[start.buckets..end.buckets],
+            base: start.members,
         }
     }
-    numbers
-}
-
-/// Counting sort of `items` by cluster: the items, and where each cluster ends.
-fn distribute<T: Copy, I: Iterator<Item = T>>(
-    num_clusters: usize,
-    items: impl Fn() -> I,
-    cluster_of: impl Fn(T) -> usize,
-) -> (Vec<T>, Vec<usize>) {
-    let mut places = vec![0usize; num_clusters + 1];
-    for item in items() {
-        places[cluster_of(item) + 1] += 1;
-    }
-    for cluster in 1..places.len() {
-        places[cluster] += places[cluster - 1];
-    }
-    let Some(any) = items().next() else { return (Vec::new(), vec![0; num_clusters]) };
-    let mut sorted = vec![any; places[num_clusters]];
-    for item in items() {
-        let place = &mut places[cluster_of(item)];
-        sorted[*place] = item;
-        *place += 1;
-    }
-    places.pop();
-    (sorted, places)
 }
 
 #[cfg(test)]
@@ -167,7 +202,7 @@ mod tests {
         assert_eq!(clusters.len(), 2);
         assert_eq!(clusters.get(0).docs, [2, 4]);
         assert_eq!(clusters.get(1).docs, [3, 5]);
-        assert_eq!(clusters.get(1).buckets(), [&[3, 5]]);
+        assert_eq!(clusters.get(1).buckets().collect::<Vec<_>>(), [[0, 1]]);
     }
 
     proptest! {
@@ -186,7 +221,11 @@ mod tests {
                 let docs = clusters.get(index).docs;
                 let expected: Vec<u32> = (0..30).filter(|&doc| label[doc as usize] == docs[0]).collect();
                 prop_assert_eq!(docs, expected);
-                prop_assert!(clusters.get(index).buckets().iter().all(|b| b.iter().all(|doc| docs.contains(doc))));
+                let of = |bucket: &[u32]| bucket.iter().map(|&at| docs[at as usize]).collect::<Vec<_>>();
+                let buckets: Vec<Vec<u32>> = clusters.get(index).buckets().map(of).collect();
+                let expected: Vec<&[u32]> =
+                    partitions.iter().flat_map(Buckets::iter).filter(|b| docs.contains(&b[0])).collect();
+                prop_assert_eq!(buckets, expected);
             }
             let members: usize = (0..clusters.len()).map(|i| clusters.get(i).docs.len()).sum();
             let touched: std::collections::HashSet<u32> = edges.iter().filter(|(a, b)| a != b).flat_map(|&(a, b)| [a, b]).collect();

@@ -1,19 +1,19 @@
 //! The whole search over texts in memory: exact duplicates, signatures, buckets, clusters, exact resolution.
 //!
-//! Exact duplicates leave first, by a 128-bit hash: of equal texts only one (a *class*) is signed, so a corpus of
-//! copies costs one hash each. All steps run on the current rayon pool; none of their results depends on the number of
-//! threads. Memory beside the texts: 32 bytes a document, 8 bytes a band and class, and the shingles of
-//! the clusters being resolved.
+//! A text is looked at once: hashed whole by 128 bits and, if no equal one was met before, signed while it is
+//! in cache, so a corpus of copies costs one hash each. All steps run on the current rayon pool; none of their results
+//! depends on the number of threads. Memory beside the texts: 32 bytes a document, 8 bytes a band and distinct
+//! text, and the shingles of the clusters being resolved.
 
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 use std::sync::atomic::{AtomicUsize, Ordering as AtomicOrdering};
 use std::time::Instant;
 
 use rayon::prelude::*;
 
-use crate::cluster::{Cluster, Clusters};
+use crate::cluster::Clusters;
 use crate::error::{Error, Result};
-use crate::exact::Classes;
+use crate::exact::{Classes, SeenTexts};
 use crate::hash::content_hash;
 use crate::lsh::{BandTable, Buckets, group};
 use crate::minhash::{Signer, tasks};
@@ -21,13 +21,8 @@ use crate::observe::{Observer, check};
 use crate::outcome::{Outcome, Summary, Timings};
 use crate::params::{Banding, Keep, NumHashes, ShingleSpec, Threshold};
 use crate::precedence::{Precedence, Rank};
-use crate::resolve::{Resolution, Resolver};
-use crate::shingle::Shingler;
-
-/// Members of a large cluster whose shingles are computed side by side.
-const BLOCK_DOCS: usize = 64;
-/// Bytes of text from which on a cluster counts as large.
-const LARGE_CLUSTER: usize = 1 << 20;
+use crate::prefetch::prefetch;
+use crate::resolve::{Resolution, Resolver, Texts};
 
 /// What to search for, and how. The default is a threshold of 0.8 over 5-word shingles and 128 lanes.
 #[derive(Clone, Copy, Debug)]
@@ -93,26 +88,27 @@ pub fn dedup(
     let precedence = Precedence::new(config.keep, &lengths, ranks);
 
     let clock = Instant::now();
-    let hashes: Vec<Option<u128>> = texts
-        .par_iter()
-        .with_min_len(64)
-        .map(|text| text.map(|text| content_hash(text.as_bytes())))
-        .collect();
-    check(observer)?;
-    let classes = Classes::new(hashes.into_iter(), precedence);
+    let (hashes, mut table) = sign(texts, config, observer)?;
+    timings.sign_s = clock.elapsed().as_secs_f64();
+
+    let clock = Instant::now();
+    let classes = Classes::new(hashes.iter().copied(), precedence);
+    drop(hashes);
     timings.exact_s = clock.elapsed().as_secs_f64();
+    check(observer)?;
 
     let mut resolutions = Vec::new();
     let mut candidates = 0;
     if !config.exact_only {
         let clock = Instant::now();
-        let table = sign(texts, classes.docs(), config, observer)?;
-        timings.sign_s = clock.elapsed().as_secs_f64();
-
-        let clock = Instant::now();
+        let standing = classes.standing(texts.len());
+        table.relabel(|doc| standing[doc as usize]);
         let buckets: Vec<Buckets> =
             table.partitions().par_iter().map(|keys| group(keys, table.docs())).collect();
+        drop(table);
+        check(observer)?;
         let clusters = Clusters::new(texts.len(), &buckets);
+        drop(buckets);
         candidates = clusters.docs().len() as u64;
         timings.group_s = clock.elapsed().as_secs_f64();
 
@@ -129,129 +125,105 @@ pub fn dedup(
     Ok(outcome)
 }
 
-/// Signs the first document of each class and bands the signatures.
-fn sign(
-    texts: &[Option<&str>],
-    docs: &[u32],
-    config: &DedupConfig,
-    observer: &dyn Observer,
-) -> Result<BandTable> {
+/// A cluster is large if it has more than one in so many parts of a thread's share of the bytes.
+const LARGE_PARTS: usize = 64;
+/// Documents of the next cluster that are asked for ahead, and bytes of each.
+const PREFETCHED_DOCS: usize = 16;
+const PREFETCHED_BYTES: usize = 256;
+
+/// The content hash of each document, and the band keys of one document of each distinct text.
+type Signed = (Vec<Option<u128>>, BandTable);
+
+/// Hashes every text whole and, of equal ones, signs and bands the one that comes first.
+fn sign(texts: &[Option<&str>], config: &DedupConfig, observer: &dyn Observer) -> Result<Signed> {
     let bands = config.banding.bands();
-    let unique: Vec<Option<&str>> = docs.iter().map(|&doc| texts[doc as usize]).collect();
-    let parts: Vec<(Vec<u32>, Vec<u64>)> = tasks(&unique)
+    let seen = SeenTexts::default();
+    let parts: Vec<Signed> = tasks(texts)
         .into_par_iter()
         .map_init(
-            || Signer::new(config.shingles, config.num_hashes),
-            |signer, task| {
+            || (Signer::new(config.shingles, config.num_hashes), vec![0; bands]),
+            |(signer, keys), task| {
                 check(observer)?;
-                let mut rows = (Vec::with_capacity(task.len()), vec![0; task.len() * bands]);
-                let mut bytes = 0;
-                for index in task {
-                    let Some(text) = unique[index] else { continue };
-                    bytes += text.len() as u64;
+                let hash_of = |text: &Option<&str>| text.map(|text| content_hash(text.as_bytes()));
+                let hashes: Vec<Option<u128>> = texts[task.clone()].iter().map(hash_of).collect();
+                let mut table = BandTable::with_capacity(bands, task.len());
+                for (doc, hash) in task.clone().zip(&hashes) {
+                    let (Some(text), Some(hash)) = (texts[doc], hash) else { continue };
+                    if config.exact_only || !seen.insert(*hash) {
+                        continue;
+                    }
                     if let Some(signature) = signer.sign(text) {
-                        let row = rows.0.len() * bands;
-                        config.banding.keys_into(signature, &mut rows.1[row..row + bands]);
-                        rows.0.push(docs[index]);
+                        config.banding.keys_into(signature, keys);
+                        table.push(doc as u32, keys);
                     }
                 }
-                rows.1.truncate(rows.0.len() * bands);
-                observer.advance(rows.0.len() as u64, bytes);
-                Ok(rows)
+                observer.advance(task.len() as u64, texts[task].iter().flatten().map(|t| t.len() as u64).sum());
+                Ok((hashes, table))
             },
         )
         .collect::<Result<_>>()?;
-    let mut table = BandTable::new(bands);
-    for (docs, keys) in &parts {
-        table.append(docs, keys);
-    }
-    Ok(table)
+    let (hashes, tables): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+    Ok((hashes.concat(), BandTable::concat(bands, &tables)))
 }
 
-/// Resolves all clusters, the largest first so that no thread is left with one at the end.
+/// Resolves all clusters.
 fn verify(
     texts: &[Option<&str>],
-    clusters: &Clusters<'_>,
+    clusters: &Clusters,
     precedence: Precedence<'_>,
     config: &DedupConfig,
     observer: &dyn Observer,
 ) -> Result<Vec<Resolution>> {
-    let bytes_of = |doc: u32| texts[doc as usize].map_or(0, str::len);
-    let mut work: Vec<(usize, Cluster<'_>)> = (0..clusters.len())
-        .map(|index| clusters.get(index))
-        .map(|cluster| (cluster.docs.iter().map(|&doc| bytes_of(doc)).sum(), cluster))
-        .collect();
-    work.par_sort_by_key(|&(bytes, cluster)| (std::cmp::Reverse(bytes), cluster.docs[0]));
-    let resolve_one =
-        |shingler: &mut Shingler, resolver: &mut Resolver, bytes: usize, cluster: Cluster<'_>| {
-            check(observer)?;
-            let text_of = |doc: u32| texts[doc as usize].unwrap_or_default();
-            let resolution = if bytes < LARGE_CLUSTER {
-                resolver.resolve(cluster, precedence, config.threshold, |doc, out| {
-                    shingler.shingles_into(text_of(doc), out);
-                    Ok(())
-                })
-            } else {
-                resolve_large(cluster, precedence, config, &text_of, observer)
-            };
-            observer.advance(cluster.docs.len() as u64, bytes as u64);
-            resolution
-        };
+    let work = order_of_work(clusters, |doc| texts[doc as usize].map_or(0, str::len));
     // A loop a thread over a shared counter: clusters are too many for a state each and too uneven for ranges.
     let next = AtomicUsize::new(0);
-    let parts: Vec<Vec<(u32, Resolution)>> = (0..rayon::current_num_threads())
+    let take = || work.get(next.fetch_add(1, AtomicOrdering::Relaxed));
+    let parts: Vec<Vec<(usize, Resolution)>> = (0..rayon::current_num_threads())
         .into_par_iter()
         .with_max_len(1)
         .map(|_| {
-            let (mut shingler, mut resolver) = (Shingler::new(config.shingles), Resolver::default());
+            let mut resolver = Resolver::new(config.shingles, config.threshold);
             let mut done = Vec::new();
-            while let Some(&(bytes, cluster)) = work.get(next.fetch_add(1, AtomicOrdering::Relaxed)) {
-                done.push((cluster.docs[0], resolve_one(&mut shingler, &mut resolver, bytes, cluster)?));
+            let mut taken = take();
+            while let Some(&(index, bytes)) = taken {
+                taken = take();
+                if let Some(&(index, _)) = taken {
+                    for &doc in clusters.get(index).docs.iter().take(PREFETCHED_DOCS) {
+                        prefetch(texts[doc as usize].unwrap_or_default().as_bytes(), PREFETCHED_BYTES);
+                    }
+                }
+                let cluster = clusters.get(index);
+                done.push((index, resolver.resolve(cluster, precedence, &Borrowed(texts), observer)?));
+                observer.advance(cluster.docs.len() as u64, bytes as u64);
             }
             Ok(done)
         })
         .collect::<Result<_>>()?;
-    let mut resolutions: Vec<(u32, Resolution)> = parts.into_iter().flatten().collect();
-    resolutions.sort_unstable_by_key(|&(doc, _)| doc);
+    let mut resolutions: Vec<(usize, Resolution)> = parts.into_iter().flatten().collect();
+    resolutions.par_sort_unstable_by_key(|&(index, _)| index);
     Ok(resolutions.into_iter().map(|(_, resolution)| resolution).collect())
 }
 
-/// Resolves a cluster whose shingles are worth computing on several threads, a block of documents at a time.
-fn resolve_large<'a>(
-    cluster: Cluster<'_>,
-    precedence: Precedence<'_>,
-    config: &DedupConfig,
-    text_of: &(dyn Fn(u32) -> &'a str + Sync),
-    observer: &dyn Observer,
-) -> Result<Resolution> {
-    let mut order: Vec<u32> = cluster.docs.to_vec();
-    order.sort_unstable_by(|&a, &b| -> Ordering { precedence.compare(a, b) });
-    let mut blocks = order.chunks(BLOCK_DOCS);
-    let mut ready = Vec::new().into_iter();
-    Resolver::default().resolve(cluster, precedence, config.threshold, |doc, out| {
-        if ready.len() == 0 {
-            check(observer)?;
-            let block: Vec<(u32, Vec<u64>)> = blocks
-                .next()
-                .unwrap_or_default()
-                .par_iter()
-                .map_init(
-                    || Shingler::new(config.shingles),
-                    |shingler, &doc| {
-                        let mut shingles = Vec::with_capacity(text_of(doc).len() / 4);
-                        shingler.shingles_into(text_of(doc), &mut shingles);
-                        (doc, shingles)
-                    },
-                )
-                .collect();
-            ready = block.into_iter();
-        }
-        if let Some((next, shingles)) = ready.next() {
-            debug_assert_eq!(next, doc);
-            *out = shingles;
-        }
-        Ok(())
-    })
+/// Each cluster with the bytes of its documents. Large ones come first, so that no thread is left with one at the end,
+/// the others in order, for the sake of the caches.
+fn order_of_work(clusters: &Clusters, bytes_of: impl Fn(u32) -> usize + Sync) -> Vec<(usize, usize)> {
+    let mut work: Vec<(usize, usize)> = (0..clusters.len())
+        .into_par_iter()
+        .map(|index| (index, clusters.get(index).docs.iter().map(|&doc| bytes_of(doc)).sum()))
+        .collect();
+    let total: usize = work.iter().map(|&(_, bytes)| bytes).sum();
+    let large = total / (LARGE_PARTS * rayon::current_num_threads());
+    work.sort_by_key(|&(_, bytes)| Reverse(if bytes > large { bytes } else { 0 }));
+    work
+}
+
+/// The caller's texts.
+struct Borrowed<'a>(&'a [Option<&'a str>]);
+
+impl Texts for Borrowed<'_> {
+    fn text(&self, doc: u32) -> &str {
+        self.0[doc as usize].unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

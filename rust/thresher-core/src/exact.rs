@@ -2,14 +2,20 @@
 //!
 //! Two of 10^9 different texts share a hash with probability 10^-21, so the hash stands for the text.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::{Mutex, PoisonError};
+
+use hashbrown::HashTable;
 
 use crate::precedence::Precedence;
 
+/// Locks among which the hashes of seen texts are spread.
+const SHARDS: usize = 64;
+
 /// Takes the hash as it comes: it is one already.
 #[derive(Default)]
-pub struct ContentHasher(u64);
+struct ContentHasher(u64);
 
 impl Hasher for ContentHasher {
     fn finish(&self) -> u64 {
@@ -27,8 +33,25 @@ impl Hasher for ContentHasher {
     }
 }
 
-/// A map by content hash.
-pub type ContentMap<V> = HashMap<u128, V, BuildHasherDefault<ContentHasher>>;
+/// The content hashes seen so far, by any thread.
+#[derive(Debug)]
+pub struct SeenTexts(Box<[Shard]>);
+
+type Shard = Mutex<HashSet<u128, BuildHasherDefault<ContentHasher>>>;
+
+impl Default for SeenTexts {
+    fn default() -> Self {
+        Self((0..SHARDS).map(|_| Mutex::default()).collect())
+    }
+}
+
+impl SeenTexts {
+    /// Whether the hash comes for the first time. Which of several equal texts comes first is up to the threads.
+    pub fn insert(&self, hash: u128) -> bool {
+        let shard = &self.0[(hash >> 64) as usize % SHARDS];
+        shard.lock().unwrap_or_else(PoisonError::into_inner).insert(hash)
+    }
+}
 
 /// Documents grouped by equal text.
 #[derive(Debug)]
@@ -43,16 +66,22 @@ impl Classes {
     /// Groups documents by hash; one without a hash (a null text) is in no class.
     #[must_use]
     pub fn new(hashes: impl ExactSizeIterator<Item = Option<u128>>, precedence: Precedence<'_>) -> Self {
-        let mut class_of: ContentMap<u32> = ContentMap::default();
-        class_of.reserve(hashes.len());
-        let mut docs: Vec<u32> = Vec::new();
+        // Numbers of classes, found by their hashes: a table of 5 bytes an entry stays in cache for long.
+        let mut classes: HashTable<u32> = HashTable::with_capacity(hashes.len());
+        let mut hash_of: Vec<u128> = Vec::with_capacity(hashes.len());
+        let mut docs: Vec<u32> = Vec::with_capacity(hashes.len());
         let mut members: Vec<(u32, u32)> = Vec::new();
         for (doc, hash) in hashes.enumerate() {
             let Some(hash) = hash else { continue };
             let doc = doc as u32;
-            let class = *class_of.entry(hash).or_insert(docs.len() as u32);
+            let is_equal = |&class: &u32| hash_of[class as usize] == hash;
+            let entry = classes.entry(hash as u64, is_equal, |&class| hash_of[class as usize] as u64);
+            let class = *entry.or_insert(docs.len() as u32).get();
             match docs.get_mut(class as usize) {
-                None => docs.push(doc),
+                None => {
+                    docs.push(doc);
+                    hash_of.push(hash);
+                }
                 Some(standing) => {
                     let mut copy = doc;
                     if precedence.compare(doc, *standing).is_lt() {

@@ -21,6 +21,7 @@ pub mod observe;
 pub mod outcome;
 pub mod params;
 pub mod precedence;
+pub mod prefetch;
 pub mod resolve;
 pub mod shingle;
 pub mod signatures;

@@ -8,6 +8,8 @@
 //! Indyk and Motwani 1998; the band form is that of *Mining of Massive Datasets*, ch. 3. Memory 12 bytes a
 //! record, twice that while a partition is grouped.
 
+use rayon::prelude::*;
+
 use crate::hash::{K0, K1, mum};
 use crate::params::Banding;
 
@@ -46,17 +48,41 @@ impl BandTable {
         Self { columns: vec![Vec::new(); bands], docs: Vec::new() }
     }
 
-    /// Appends rows: `keys` is row-major, one row for each of `docs`. A document may have one row in all.
-    ///
-    /// # Panics
-    /// In debug builds, if the lengths do not fit.
-    pub fn append(&mut self, docs: &[u32], keys: &[u64]) {
-        let bands = self.columns.len();
-        debug_assert_eq!(docs.len() * bands, keys.len());
-        self.docs.extend_from_slice(docs);
-        for (band, column) in self.columns.iter_mut().enumerate() {
-            column.extend(keys[band.min(keys.len())..].iter().step_by(bands));
+    /// An empty table with room for so many documents.
+    #[must_use]
+    pub fn with_capacity(bands: usize, docs: usize) -> Self {
+        let columns = (0..bands).map(|_| Vec::with_capacity(docs)).collect();
+        Self { columns, docs: Vec::with_capacity(docs) }
+    }
+
+    /// Appends the row of one document, a key for each band. A document may have one row in all.
+    pub fn push(&mut self, doc: u32, keys: &[u64]) {
+        debug_assert_eq!(keys.len(), self.columns.len());
+        self.docs.push(doc);
+        for (column, &key) in self.columns.iter_mut().zip(keys) {
+            column.push(key);
         }
+    }
+
+    /// Appends the rows of a table whose documents count from `first_doc`.
+    pub fn append(&mut self, other: &Self, first_doc: u32) {
+        debug_assert_eq!(other.columns.len(), self.columns.len());
+        self.docs.extend(other.docs.iter().map(|&doc| first_doc + doc));
+        for (column, keys) in self.columns.iter_mut().zip(&other.columns) {
+            column.extend_from_slice(keys);
+        }
+    }
+
+    /// The rows of all `parts`, one after the other, on the threads of the current rayon pool.
+    #[must_use]
+    pub fn concat(bands: usize, parts: &[Self]) -> Self {
+        let column = |band: usize| {
+            let mut column = Vec::with_capacity(parts.iter().map(Self::len).sum());
+            parts.iter().for_each(|part| column.extend_from_slice(&part.columns[band]));
+            column
+        };
+        let columns = (0..bands).into_par_iter().map(column).collect();
+        Self { columns, docs: parts.iter().flat_map(|part| &part.docs).copied().collect() }
     }
 
     /// Renames the documents.

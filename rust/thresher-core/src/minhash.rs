@@ -48,78 +48,101 @@ struct Sketch {
     lanes: Box<[u32]>,
     /// Factor (odd) and offset of each lane's own permutation.
     permutations: Box<[(u32, u32)]>,
-    /// The low halves of the first shingles, for the lanes that stay empty.
-    values: Box<[u32]>,
-    num_shingles: usize,
+    kept: KeptShingles,
     /// Room for all lanes and one more; the first `num_empty` are those that stayed empty.
     empty: Box<[PermutedLane]>,
     num_empty: usize,
 }
 
+/// The shingles of the current document, as long as they are few.
+#[derive(Debug)]
+struct KeptShingles {
+    shingles: Vec<u64>,
+    limit: usize,
+    /// Whether there were more than `limit`; only some are here then.
+    dropped: bool,
+}
+
+impl KeptShingles {
+    /// Whether the document has no shingle at all.
+    #[inline(always)]
+    fn is_none(&self) -> bool {
+        self.shingles.is_empty() && !self.dropped
+    }
+}
+
 /// The first permutation, with everything that it touches at hand.
 struct OnePermutation<'a> {
     lanes: &'a mut [u32],
-    values: &'a mut [u32],
-    num_shingles: usize,
+    kept: &'a mut KeptShingles,
 }
 
 impl ShingleSink for OnePermutation<'_> {
     #[inline(always)]
-    fn take(&mut self, shingle: u64) {
-        let value = shingle as u32;
-        let slot = ((shingle >> 32) * self.lanes.len() as u64) >> 32;
-        // SAFETY: `shingle >> 32` is below 2^32, so the slot is below the number of lanes.
-        let lane = unsafe { self.lanes.get_unchecked_mut(slot as usize) };
-        *lane = value.min(*lane);
-        if let Some(place) = self.values.get_mut(self.num_shingles) {
-            *place = value;
+    fn reserve(&mut self, more: usize) {
+        if self.kept.shingles.len() + more > self.kept.limit {
+            self.kept.shingles.clear();
+            self.kept.dropped = true;
         }
-        self.num_shingles += 1;
+        self.kept.shingles.reserve(more);
+    }
+
+    #[inline(always)]
+    unsafe fn take(&mut self, shingle: u64) {
+        let slot = ((shingle >> 32) * self.lanes.len() as u64) >> 32;
+        // SAFETY: `shingle >> 32` is below 2^32, so the slot is below the number of lanes; `reserve` made room.
+        unsafe {
+            let lane = self.lanes.get_unchecked_mut(slot as usize);
+            *lane = (shingle as u32).min(*lane);
+            self.kept.shingles.take(shingle);
+        }
     }
 }
 
-/// Fills the empty lanes of a document that was too long for `Sketch::values`, so many shingles at a time.
+/// Fills the empty lanes of a document that has too many shingles to keep, some at a time.
 struct Refill<'a, V> {
     lanes: &'a mut [PermutedLane],
-    values: &'a mut [u32],
-    used: usize,
+    kept: &'a mut KeptShingles,
     set: PhantomData<V>,
 }
 
 impl<V: Vector> ShingleSink for Refill<'_, V> {
     #[inline(always)]
-    fn take(&mut self, shingle: u64) {
-        self.values[self.used] = shingle as u32;
-        self.used += 1;
-        if self.used == self.values.len() {
+    fn reserve(&mut self, more: usize) {
+        if self.kept.shingles.len() + more > self.kept.limit {
             // SAFETY: this is inlined into a function that was compiled for the instruction set of `V`.
-            unsafe { V::lower(self.lanes, self.values) };
-            self.used = 0;
+            unsafe { V::lower(self.lanes, &self.kept.shingles) };
+            self.kept.shingles.clear();
         }
+        self.kept.shingles.reserve(more);
+    }
+
+    #[inline(always)]
+    unsafe fn take(&mut self, shingle: u64) {
+        // SAFETY: as the caller says.
+        unsafe { self.kept.shingles.take(shingle) };
     }
 }
 
 #[inline(always)]
 fn sign_with<V: Vector>(buffers: &mut Buffers, sketch: &mut Sketch, text: &str) {
     sketch.lanes.fill(EMPTY);
-    let mut first = OnePermutation { lanes: &mut sketch.lanes, values: &mut sketch.values, num_shingles: 0 };
-    buffers.shingles::<V, _>(text, &mut first);
-    sketch.num_shingles = first.num_shingles;
+    sketch.kept.shingles.clear();
+    sketch.kept.dropped = false;
+    buffers.shingles::<V, _>(text, &mut OnePermutation { lanes: &mut sketch.lanes, kept: &mut sketch.kept });
     sketch.list_empty();
     let empty = &mut sketch.empty[..sketch.num_empty];
-    if empty.is_empty() || sketch.num_shingles == 0 {
+    if empty.is_empty() || sketch.kept.is_none() {
         return;
     }
-    let rest = if sketch.num_shingles <= sketch.values.len() {
-        sketch.num_shingles
-    } else {
+    if sketch.kept.dropped {
         // A long document that left lanes empty repeats itself a great deal; it is read once more.
-        let mut refill = Refill::<V> { lanes: empty, values: &mut sketch.values, used: 0, set: PhantomData };
+        sketch.kept.shingles.clear();
+        let mut refill = Refill::<V> { lanes: empty, kept: &mut sketch.kept, set: PhantomData };
         buffers.shingles::<V, _>(text, &mut refill);
-        refill.used
-    };
+    }
     // SAFETY: the caller was compiled for the instruction set of `V`.
-    unsafe { V::lower(empty, &sketch.values[..rest]) };
+    unsafe { V::lower(empty, &sketch.kept.shingles) };
     for lane in empty {
         sketch.lanes[lane.index as usize] = lane.least;
     }
@@ -166,8 +189,7 @@ impl Signer {
             lanes: vec![EMPTY; k].into_boxed_slice(),
             permutations: (0..k).map(permutation).collect(),
             // A document this long leaves a lane empty once in 100,000 unless it repeats itself.
-            values: vec![0; 16 * k.max(16)].into_boxed_slice(),
-            num_shingles: 0,
+            kept: KeptShingles { shingles: Vec::new(), limit: 16 * k.max(16), dropped: false },
             empty: vec![PermutedLane { index: 0, a: 0, b: 0, least: EMPTY }; k + 1].into_boxed_slice(),
             num_empty: 0,
         };
@@ -184,7 +206,7 @@ impl Signer {
     /// ```
     pub fn sign(&mut self, text: &str) -> Option<&[u32]> {
         sign(self.set, &mut self.buffers, &mut self.sketch, text);
-        (self.sketch.num_shingles > 0).then_some(&self.sketch.lanes)
+        (!self.sketch.kept.is_none()).then_some(&self.sketch.lanes)
     }
 }
 

@@ -52,10 +52,10 @@ impl Tally {
 /// Wall-clock seconds of each step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Timings {
-    /// Hashing whole texts and grouping equal ones.
-    pub exact_s: f64,
-    /// Words, shingles, signatures, bands.
+    /// Hashing whole texts; words, shingles, signatures, bands.
     pub sign_s: f64,
+    /// Grouping equal texts.
+    pub exact_s: f64,
     /// Buckets and clusters.
     pub group_s: f64,
     /// Exact resolution.

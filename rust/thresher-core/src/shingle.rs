@@ -15,8 +15,14 @@ use crate::text::scan::{CHUNK, Scanner};
 
 /// Takes the shingles of a document, in text order, repetitions included.
 pub(crate) trait ShingleSink {
+    /// Makes room: at most `more` shingles come before the next call.
+    fn reserve(&mut self, more: usize);
+
     /// One shingle.
-    fn take(&mut self, shingle: u64);
+    ///
+    /// # Safety
+    /// `reserve` was called for it.
+    unsafe fn take(&mut self, shingle: u64);
 }
 
 /// Cuts documents into shingles. Holds the buffers of one thread.
@@ -114,9 +120,9 @@ impl Buffers {
         count
     }
 
-    /// Hands every shingle of `text` to `sink`.
+    /// Hands every shingle of `text` to `sink`; gives the number of words (or characters).
     #[inline(always)]
-    pub(crate) fn shingles<V: Vector, S: ShingleSink>(&mut self, text: &str, sink: &mut S) {
+    pub(crate) fn shingles<V: Vector, S: ShingleSink>(&mut self, text: &str, sink: &mut S) -> usize {
         self.scanner.reset();
         self.items[..self.ngram].fill(0);
         let mut gap = CharGap::default();
@@ -127,20 +133,7 @@ impl Buffers {
                 ShingleUnit::Word => self.hash_words(),
                 ShingleUnit::Char => self.hash_chars(&mut gap),
             };
-            let (old, new) = (&self.items[..count], &self.items[self.ngram..self.ngram + count]);
-            let incomplete = (self.ngram - 1).saturating_sub(total).min(count);
-            let leave = self.leave;
-            let mut roll = |old: u64, new: u64| {
-                polynomial =
-                    polynomial.wrapping_mul(K2).wrapping_add(new.wrapping_sub(old.wrapping_mul(leave)));
-                polynomial
-            };
-            for (&old, &new) in old[..incomplete].iter().zip(new) {
-                roll(old, new);
-            }
-            for (&old, &new) in old[incomplete..].iter().zip(&new[incomplete..]) {
-                sink.take(finish_shingle(roll(old, new)));
-            }
+            polynomial = self.roll(polynomial, count, (self.ngram - 1).saturating_sub(total), sink);
             total += count;
             self.items.copy_within(count..count + self.ngram, 0);
             match self.unit {
@@ -149,9 +142,59 @@ impl Buffers {
             }
         }
         if total > 0 && total < self.ngram {
-            sink.take(finish_shingle(polynomial));
+            sink.reserve(1);
+            // SAFETY: once.
+            unsafe { sink.take(finish_shingle(polynomial)) };
         }
+        total
     }
+
+    /// Hands the shingles that end in each of the first `count` items, but for `incomplete` ones, to `sink`.
+    #[inline(always)]
+    fn roll<S: ShingleSink>(&self, mut polynomial: u64, count: usize, incomplete: usize, sink: &mut S) -> u64 {
+        let (old, new) = (&self.items[..count], &self.items[self.ngram..self.ngram + count]);
+        let incomplete = incomplete.min(count);
+        let leave = self.leave;
+        sink.reserve(count);
+        let mut roll = |old: u64, new: u64| {
+            polynomial =
+                polynomial.wrapping_mul(K2).wrapping_add(new.wrapping_sub(old.wrapping_mul(leave)));
+            polynomial
+        };
+        for (&old, &new) in old[..incomplete].iter().zip(new) {
+            roll(old, new);
+        }
+        for (&old, &new) in old[incomplete..].iter().zip(&new[incomplete..]) {
+            // SAFETY: at most `count` times.
+            unsafe { sink.take(finish_shingle(roll(old, new))) };
+        }
+        polynomial
+    }
+
+    /// The shingles of words that lie in `window` as a whole, and where each word ends.
+    #[inline(always)]
+    fn window<V: Vector>(&mut self, window: &str, out: &mut Window) {
+        self.scanner.fill_tracked::<V>(window, &mut out.word_ends);
+        self.scanner.front = 0;
+        let count = self.hash_words();
+        self.items[..self.ngram].fill(0);
+        out.shingles.clear();
+        self.roll(0, count, self.ngram - 1, &mut out.shingles);
+    }
+}
+
+/// Part of a text, cut by itself.
+#[derive(Debug, Default)]
+pub(crate) struct Window {
+    /// The shingles of words.
+    pub(crate) shingles: Vec<u64>,
+    /// Where each word ends, in bytes.
+    pub(crate) word_ends: Vec<u32>,
+}
+
+impl Window {
+    /// Bytes of text that a window may have.
+    pub(crate) const MAX: usize = CHUNK / 2;
 }
 
 /// What lies between the last character of a chunk and the next one.
@@ -192,8 +235,18 @@ fn utf8_length(byte: u8) -> usize {
 
 impl ShingleSink for Vec<u64> {
     #[inline(always)]
-    fn take(&mut self, shingle: u64) {
-        self.push(shingle);
+    fn reserve(&mut self, more: usize) {
+        Self::reserve(self, more);
+    }
+
+    #[inline(always)]
+    unsafe fn take(&mut self, shingle: u64) {
+        let length = self.len();
+        // SAFETY: the caller reserved the place, which is then initialised.
+        unsafe {
+            self.as_mut_ptr().add(length).write(shingle);
+            self.set_len(length + 1);
+        }
     }
 }
 
@@ -214,7 +267,13 @@ impl Shingler {
         self.spec
     }
 
-    /// Appends the hashes of the shingles of `text` to `out`, in text order, repetitions included.
+    /// Cuts up to [`Window::MAX`] bytes of a text into shingles of words, as if they were all of it.
+    pub(crate) fn window(&mut self, text: &str, out: &mut Window) {
+        cut_window(self.set, &mut self.buffers, text, out);
+    }
+
+    /// Appends the hashes of the shingles of `text` to `out`, in text order, repetitions included; gives the number
+    /// of words (or characters), of which a text with fewer than a shingle's has one shingle all the same.
     ///
     /// ```
     /// use thresher_core::{ShingleSpec, Shingler};
@@ -222,18 +281,27 @@ impl Shingler {
     /// Shingler::new(ShingleSpec::default()).shingles_into("One, two, three, four, five, six.", &mut shingles);
     /// assert_eq!(shingles.len(), 2);
     /// ```
-    pub fn shingles_into(&mut self, text: &str, out: &mut Vec<u64>) {
-        collect(self.set, &mut self.buffers, text, out);
+    pub fn shingles_into(&mut self, text: &str, out: &mut Vec<u64>) -> usize {
+        collect(self.set, &mut self.buffers, text, out)
     }
 }
 
 #[inline(always)]
-fn collect_with<V: Vector>(buffers: &mut Buffers, text: &str, out: &mut Vec<u64>) {
-    buffers.shingles::<V, _>(text, out);
+fn collect_with<V: Vector>(buffers: &mut Buffers, text: &str, out: &mut Vec<u64>) -> usize {
+    buffers.shingles::<V, _>(text, out)
 }
 
 multiversion! {
-    fn collect(buffers: &mut Buffers, text: &str, out: &mut Vec<u64>) = self::collect_with;
+    fn collect(buffers: &mut Buffers, text: &str, out: &mut Vec<u64>) -> usize = self::collect_with;
+}
+
+#[inline(always)]
+fn cut_window_with<V: Vector>(buffers: &mut Buffers, text: &str, out: &mut Window) {
+    buffers.window::<V>(text, out);
+}
+
+multiversion! {
+    fn cut_window(buffers: &mut Buffers, text: &str, out: &mut Window) = self::cut_window_with;
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use crate::hash::splitmix64;
 use crate::observe::Unobserved;
 use crate::outcome::{Evidence, RemovalReason, Tally};
 use crate::params::{ShingleUnit, jaccard};
-use crate::resolve::MAX_CHECKS;
+use crate::shingle::Shingler;
+use crate::resolve::{DOCS_A_QUESTION, MAX_CHECKS};
 
 mod traps;
 
@@ -369,8 +370,8 @@ impl Observer for Stopper {
 fn a_wish_to_stop_is_granted_at_every_question() {
     let mut texts: Vec<Option<String>> =
         (0..600).map(|i| Some(words(i % 200, 30 + i / 200).join(" "))).collect();
-    // A cluster of more than a megabyte, which is resolved in another way.
-    texts.extend((0..130).map(|i| Some(words(9_999, 1_500).join(" ") + &word(i))));
+    // A cluster that takes more than one question.
+    texts.extend((0..300).map(|i| Some(words(9_999, 100).join(" ") + &word(i))));
     let texts = borrowed(&texts);
     for exact_only in [false, true] {
         let config = DedupConfig { exact_only, ..config(0.8) };
@@ -387,13 +388,13 @@ fn a_wish_to_stop_is_granted_at_every_question() {
 }
 
 #[test]
-fn a_large_cluster_asks_for_each_block_of_its_documents() {
+fn a_large_cluster_asks_again_and_again() {
     let texts: Vec<Option<String>> =
         (0..300).map(|i| Some(words(9_999, 1_500).join(" ") + &word(i))).collect();
     let texts = borrowed(&texts);
     let observer = Stopper { patience: u64::MAX, asked: AtomicU64::new(0) };
     let outcome = dedup(&texts, &[], &config(0.8), &observer).unwrap();
     assert_eq!(outcome.summary.near.docs, 299);
-    let questions = 1 + tasks(&texts).len() + 1 + texts.len().div_ceil(BLOCK_DOCS);
+    let questions = tasks(&texts).len() + 2 + texts.len().div_ceil(DOCS_A_QUESTION);
     assert_eq!(observer.asked.into_inner(), questions as u64);
 }

@@ -7,7 +7,7 @@ use std::arch::x86_64::{
     _mm256_storeu_si256,
 };
 
-use super::{Classes, PermutedLane, Vector};
+use super::{Classes, PermutedLane, Vector, lower_in_registers};
 
 /// AVX2 with the bit instructions that came with it.
 pub(crate) struct Avx2;
@@ -90,49 +90,5 @@ impl Vector for Avx2 {
         unsafe { expand_by_table(mask, base, to) }
     }
 
-    #[inline(always)]
-    unsafe fn lower(lanes: &mut [PermutedLane], values: &[u32]) {
-        // As many lanes at a time as registers hold; their number is what costs, not where they are.
-        for group in lanes.chunks_mut(32) {
-            // SAFETY: the caller vouches for AVX2; the number of vectors is that of the group.
-            unsafe {
-                match group.len().div_ceil(8) {
-                    1 => lower_group::<1>(group, values),
-                    2 => lower_group::<2>(group, values),
-                    3 => lower_group::<3>(group, values),
-                    _ => lower_group::<4>(group, values),
-                }
-            }
-        }
-    }
-}
-
-/// Up to `8 * N` lanes, side by side: a value is spread over a vector and permuted for all of them.
-#[inline(always)]
-unsafe fn lower_group<const N: usize>(lanes: &mut [PermutedLane], values: &[u32]) {
-    let (mut a, mut b, mut least) = ([[0u32; 8]; N], [[0u32; 8]; N], [[u32::MAX; 8]; N]);
-    for (place, lane) in lanes.iter().enumerate() {
-        a[place / 8][place % 8] = lane.a;
-        b[place / 8][place % 8] = lane.b;
-        least[place / 8][place % 8] = lane.least;
-    }
-    // SAFETY: the caller vouches for AVX2; an array of eight numbers is a vector.
-    unsafe {
-        let a: [__m256i; N] = std::mem::transmute_copy(&a);
-        let b: [__m256i; N] = std::mem::transmute_copy(&b);
-        let mut minima: [__m256i; N] = std::mem::transmute_copy(&least);
-        for &value in values {
-            let x = _mm256_set1_epi32(value as i32);
-            let mut vector = 0;
-            while vector < N {
-                let permuted = _mm256_add_epi32(_mm256_mullo_epi32(x, a[vector]), b[vector]);
-                minima[vector] = _mm256_min_epu32(minima[vector], permuted);
-                vector += 1;
-            }
-        }
-        least = std::mem::transmute_copy(&minima);
-    }
-    for (place, lane) in lanes.iter_mut().enumerate() {
-        lane.least = least[place / 8][place % 8];
-    }
+    lower_in_registers!(__m256i, 8, _mm256_set1_epi32, _mm256_mullo_epi32, _mm256_add_epi32, _mm256_min_epu32);
 }

@@ -68,11 +68,12 @@ pub(crate) trait Vector {
     /// processor has the instruction set.
     unsafe fn expand(mask: u64, base: u16, to: *mut u16);
 
-    /// Lowers the lane of each permutation `(a, b)` to the least of `a * x + b` (mod 2^32) over `values`.
+    /// Lowers the lane of each permutation `(a, b)` to the least of `a * x + b` (mod 2^32) over the low halves `x` of
+    /// `shingles`.
     ///
     /// # Safety
     /// The processor has the instruction set.
-    unsafe fn lower(lanes: &mut [PermutedLane], values: &[u32]);
+    unsafe fn lower(lanes: &mut [PermutedLane], shingles: &[u64]);
 }
 
 /// An instruction set that this processor has.
@@ -180,6 +181,59 @@ macro_rules! multiversion {
     };
 }
 pub(crate) use multiversion;
+
+/// Defines [`Vector::lower`] for a vector of `$width` numbers: as many lanes at a time as registers hold stay there
+/// while each shingle is spread over a vector and permuted for all of them.
+#[cfg(target_arch = "x86_64")]
+macro_rules! lower_in_registers {
+    ($vector:ty, $width:literal, $spread:ident, $multiply:ident, $add:ident, $min:ident) => {
+        #[inline(always)]
+        unsafe fn lower(lanes: &mut [PermutedLane], shingles: &[u64]) {
+            #[inline(always)]
+            unsafe fn group<const N: usize>(lanes: &mut [PermutedLane], shingles: &[u64]) {
+                let (mut a, mut b, mut least) =
+                    ([[0u32; $width]; N], [[0u32; $width]; N], [[u32::MAX; $width]; N]);
+                for (place, lane) in lanes.iter().enumerate() {
+                    a[place / $width][place % $width] = lane.a;
+                    b[place / $width][place % $width] = lane.b;
+                    least[place / $width][place % $width] = lane.least;
+                }
+                // SAFETY: the caller vouches for the instruction set; an array of `$width` numbers is a vector.
+                unsafe {
+                    let a: [$vector; N] = std::mem::transmute_copy(&a);
+                    let b: [$vector; N] = std::mem::transmute_copy(&b);
+                    let mut minima: [$vector; N] = std::mem::transmute_copy(&least);
+                    for &shingle in shingles {
+                        let x = $spread(shingle as i32);
+                        let mut vector = 0;
+                        while vector < N {
+                            let permuted = $add($multiply(x, a[vector]), b[vector]);
+                            minima[vector] = $min(minima[vector], permuted);
+                            vector += 1;
+                        }
+                    }
+                    least = std::mem::transmute_copy(&minima);
+                }
+                for (place, lane) in lanes.iter_mut().enumerate() {
+                    lane.least = least[place / $width][place % $width];
+                }
+            }
+            for some in lanes.chunks_mut(4 * $width) {
+                // SAFETY: the caller vouches for the instruction set; the number of vectors is that of the lanes.
+                unsafe {
+                    match some.len().div_ceil($width) {
+                        1 => group::<1>(some, shingles),
+                        2 => group::<2>(some, shingles),
+                        3 => group::<3>(some, shingles),
+                        _ => group::<4>(some, shingles),
+                    }
+                }
+            }
+        }
+    };
+}
+#[cfg(target_arch = "x86_64")]
+use lower_in_registers;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use std::arch::aarch64::{
     uint8x16_t, vaddv_u8, vandq_u8, vcgeq_u8, vcltq_u8, vdupq_n_u8, vdupq_n_u32, vget_high_u8, vget_low_u8,
-    vld1q_u8, vld1q_u32, vminq_u32, vminvq_u32, vmlaq_u32, vorrq_u8, vst1q_u8, vsubq_u8,
+    vcombine_u32, vld1q_u8, vld1q_u64, vminq_u32, vminvq_u32, vmovn_u64, vmlaq_u32, vorrq_u8, vst1q_u8, vsubq_u8,
 };
 
 use super::{Classes, PermutedLane, Scalar, Vector};
@@ -47,15 +47,17 @@ impl Vector for Neon {
     }
 
     #[inline(always)]
-    unsafe fn lower(lanes: &mut [PermutedLane], values: &[u32]) {
-        let (fours, rest) = values.as_chunks::<4>();
+    unsafe fn lower(lanes: &mut [PermutedLane], shingles: &[u64]) {
+        let (fours, rest) = shingles.as_chunks::<4>();
         for lane in &mut *lanes {
             // SAFETY: NEON is part of the baseline; every load is of the four numbers of one chunk.
             lane.least = unsafe {
                 let (factor, offset) = (vdupq_n_u32(lane.a), vdupq_n_u32(lane.b));
                 let mut least = vdupq_n_u32(lane.least);
                 for four in fours {
-                    least = vminq_u32(least, vmlaq_u32(offset, vld1q_u32(four.as_ptr()), factor));
+                    let low = vmovn_u64(vld1q_u64(four.as_ptr()));
+                    let x = vcombine_u32(low, vmovn_u64(vld1q_u64(four.as_ptr().add(2))));
+                    least = vminq_u32(least, vmlaq_u32(offset, x, factor));
                 }
                 vminvq_u32(least)
             };

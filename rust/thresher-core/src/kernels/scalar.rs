@@ -33,9 +33,9 @@ impl Vector for Scalar {
     }
 
     #[inline(always)]
-    unsafe fn lower(lanes: &mut [PermutedLane], values: &[u32]) {
+    unsafe fn lower(lanes: &mut [PermutedLane], shingles: &[u64]) {
         for lane in lanes {
-            let permuted = values.iter().map(|x| x.wrapping_mul(lane.a).wrapping_add(lane.b));
+            let permuted = shingles.iter().map(|&x| (x as u32).wrapping_mul(lane.a).wrapping_add(lane.b));
             lane.least = permuted.fold(lane.least, u32::min);
         }
     }

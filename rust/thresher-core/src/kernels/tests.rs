@@ -11,9 +11,9 @@ fn classify_with<V: Vector>(from: &[u8; BLOCK], to: &mut [u8; BLOCK]) -> Classes
 }
 
 #[inline(always)]
-fn lower_with<V: Vector>(lanes: &mut [PermutedLane], values: &[u32]) {
+fn lower_with<V: Vector>(lanes: &mut [PermutedLane], shingles: &[u64]) {
     // SAFETY: `multiversion!` enables the instruction set.
-    unsafe { V::lower(lanes, values) }
+    unsafe { V::lower(lanes, shingles) }
 }
 
 #[inline(always)]
@@ -29,7 +29,7 @@ multiversion! {
     fn classify(from: &[u8; BLOCK], to: &mut [u8; BLOCK]) -> Classes = self::classify_with;
 }
 multiversion! {
-    fn lower(lanes: &mut [PermutedLane], values: &[u32]) = self::lower_with;
+    fn lower(lanes: &mut [PermutedLane], shingles: &[u64]) = self::lower_with;
 }
 
 /// What a reader of `classify` may look at: word bits and word bytes of ASCII, and the non-ASCII bits.
@@ -74,14 +74,14 @@ proptest! {
 
     #[test]
     fn twins_find_the_same_minima(
-        values in prop::collection::vec(any::<u32>(), 0..100),
+        shingles in prop::collection::vec(any::<u64>(), 0..100),
         permutations in prop::collection::vec(any::<[u32; 3]>(), 0..150),
     ) {
         let lanes: Vec<PermutedLane> =
             permutations.iter().map(|&[a, b, least]| PermutedLane { index: 0, a, b, least }).collect();
         let lowered = |set| {
             let mut lanes = lanes.clone();
-            lower(set, &mut lanes, &values);
+            lower(set, &mut lanes, &shingles);
             lanes
         };
         for set in InstructionSet::available() {

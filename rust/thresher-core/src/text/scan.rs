@@ -43,6 +43,10 @@ pub(crate) struct Scanner {
     open: bool,
     /// Hash of the front of the first word, which earlier chunks held; 0 as a rule.
     pub(crate) front: u64,
+    /// Whether `places` is filled.
+    tracks: bool,
+    /// Places in `lower` from which on the distance to the text is another, with their places in the text.
+    places: Vec<(Bound, u32)>,
 }
 
 impl Scanner {
@@ -54,6 +58,8 @@ impl Scanner {
             len: 0,
             open: false,
             front: 0,
+            tracks: false,
+            places: Vec::new(),
         }
     }
 
@@ -64,6 +70,27 @@ impl Scanner {
         self.len = 0;
         self.open = false;
         self.front = 0;
+    }
+
+    /// Takes a whole text of up to half a chunk, and puts the end of each word in it, in bytes, into `ends`.
+    #[inline(always)]
+    pub(crate) fn fill_tracked<V: Vector>(&mut self, text: &str, ends: &mut Vec<u32>) {
+        debug_assert!(text.len() <= CHUNK / 2, "lower case may be longer");
+        self.reset();
+        self.tracks = true;
+        self.places.clear();
+        let at = self.fill::<V>(text, 0);
+        self.tracks = false;
+        debug_assert_eq!(at, text.len());
+        let (mut next, mut shift) = (0, 0);
+        ends.clear();
+        for &[_, end] in self.bounds[..self.num_bounds].as_chunks().0 {
+            while let Some(&(place, in_text)) = self.places.get(next).filter(|place| place.0 <= end) {
+                shift = in_text.wrapping_sub(u32::from(place));
+                next += 1;
+            }
+            ends.push(u32::from(end).wrapping_add(shift));
+        }
     }
 
     /// Start and end of each complete word.
@@ -141,6 +168,9 @@ impl Scanner {
             if self.len >= CHUNK || (c.is_ascii() && bytes.get(at + 1).is_none_or(u8::is_ascii)) {
                 break;
             }
+            if self.tracks {
+                self.places.push((self.len as Bound, at as u32));
+            }
             at += c.len_utf8();
             match tables::class(c as u32) {
                 tables::SEPARATOR => {
@@ -165,6 +195,9 @@ impl Scanner {
                     }
                 }
             }
+        }
+        if self.tracks {
+            self.places.push((self.len as Bound, at as u32));
         }
         at
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! 1 sign     read everything: content hash, band keys               holds 16 + 4 bytes a document, 8 a band and text
 //!   group    buckets and clusters, in memory
-//! 2 verify   read what collided: exact shingles, cluster by cluster  holds the shingles of open clusters
+//! 2 verify   read what collided: exact shingles, cluster by cluster  holds the texts of open clusters
 //! 3 write    read everything: kept records to the output, evidence   holds a few units
 //! ```
 //!
@@ -117,6 +117,7 @@ pub fn run(config: &DedupRun, progress: &Progress) -> Result<Report> {
     corpus.hashes = hashes;
     progress.check()?;
     let clusters = clock.time("cluster", || Clusters::new(corpus.hashes.len(), &buckets));
+    drop(buckets);
     let resolutions = clock.time("verify", || verify::verify(&run, &corpus, &clusters, precedence))?;
     let outcome = Outcome::new(corpus.hashes.len(), &classes, &resolutions);
     let ids = clock.time("ids", || write::read_ids(&run, &corpus, &outcome))?;

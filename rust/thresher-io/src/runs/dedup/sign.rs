@@ -4,11 +4,7 @@
 //! for one document of each distinct text, the band keys. Which of several equal texts is signed depends on the
 //! timing of the threads; their keys are the same, so nothing else does.
 
-use std::collections::HashSet;
-use std::hash::BuildHasherDefault;
-use std::sync::{Mutex, PoisonError};
-
-use thresher_core::exact::ContentHasher;
+use thresher_core::exact::SeenTexts;
 use thresher_core::hash::content_hash;
 use thresher_core::lsh::BandTable;
 use thresher_core::{DedupConfig, Keep, Observer, Rank, Signer};
@@ -19,9 +15,6 @@ use crate::input::Scratch;
 use crate::quarantine::{Quarantine, RAW_LIMIT_BYTES};
 use crate::record::{BadRecord, Reason, Record, Scalar, Visitor};
 use crate::runs::pipeline::for_each_unit;
-
-/// Locks among which the hashes of seen texts are spread.
-const SHARDS: usize = 64;
 
 /// Where the records of one unit are in the whole corpus.
 #[derive(Debug)]
@@ -94,26 +87,14 @@ pub(crate) struct Corpus {
     pub(crate) read_bytes: u64,
 }
 
-/// The hashes of all texts seen so far.
-struct Seen(Vec<Mutex<HashSet<u128, BuildHasherDefault<ContentHasher>>>>);
-
-impl Seen {
-    /// Whether this is the first time.
-    fn insert(&self, hash: u128) -> bool {
-        let shard = &self.0[(hash >> 64) as usize % SHARDS];
-        shard.lock().unwrap_or_else(PoisonError::into_inner).insert(hash)
-    }
-}
-
 /// What a worker makes of one unit.
 struct SignedUnit {
     corpus: Corpus,
     num_slots: u32,
     bad_slots: Vec<u32>,
     bad: Vec<OwnedBad>,
-    /// Documents that were signed, by their place in the unit, and their band keys.
-    signed: Vec<u32>,
-    keys: Vec<u64>,
+    /// Band keys of the documents that were signed, by their place in the unit.
+    table: BandTable,
 }
 
 /// A bad record on its way to the quarantine.
@@ -128,8 +109,9 @@ struct OwnedBad {
 
 struct SignVisitor<'a> {
     search: &'a DedupConfig,
-    seen: &'a Seen,
+    seen: &'a SeenTexts,
     signer: &'a mut Signer,
+    keys: &'a mut [u64],
     unit: SignedUnit,
 }
 
@@ -150,10 +132,8 @@ impl Visitor for SignVisitor<'_> {
             && self.seen.insert(hash)
             && let Some(signature) = self.signer.sign(record.text)
         {
-            let start = unit.keys.len();
-            unit.keys.resize(start + self.search.banding.bands(), 0);
-            self.search.banding.keys_into(signature, &mut unit.keys[start..]);
-            unit.signed.push(place);
+            self.search.banding.keys_into(signature, self.keys);
+            unit.table.push(place, self.keys);
         }
         Ok(())
     }
@@ -191,7 +171,7 @@ fn rank_of(scalar: Option<&Scalar<'_>>) -> Rank {
 pub(crate) fn sign(run: &Run<'_>, quarantine: &mut Quarantine) -> Result<Corpus> {
     let search = &run.checked.search;
     let bands = search.banding.bands();
-    let seen = Seen((0..SHARDS).map(|_| Mutex::default()).collect());
+    let seen = SeenTexts::default();
     let mut corpus = Corpus { table: BandTable::new(bands), ..Corpus::default() };
     let (mut row, mut last_input) = (0, 0);
     run.begin(1);
@@ -199,18 +179,17 @@ pub(crate) fn sign(run: &Run<'_>, quarantine: &mut Quarantine) -> Result<Corpus>
         &run.plan.sources,
         run.config.threads,
         run.progress,
-        || (Signer::new(search.shingles, search.num_hashes), Scratch::default()),
-        |(signer, scratch), input, unit| {
+        || (Signer::new(search.shingles, search.num_hashes), vec![0; bands], Scratch::default()),
+        |(signer, keys, scratch), input, unit| {
             let unit_out = SignedUnit {
                 corpus: Corpus::default(),
                 num_slots: 0,
                 bad_slots: Vec::new(),
                 bad: Vec::new(),
-                signed: Vec::new(),
-                keys: Vec::new(),
+                table: BandTable::new(bands),
             };
             let extent = unit.extent();
-            let mut visitor = SignVisitor { search, seen: &seen, signer, unit: unit_out };
+            let mut visitor = SignVisitor { search, seen: &seen, signer, keys, unit: unit_out };
             run.plan.sources[input].input().read(&unit, &run.checked.fields, None, scratch, &mut visitor)?;
             let mut done = visitor.unit;
             let bytes = done.corpus.record_bytes.iter().map(|&bytes| u64::from(bytes)).sum();
@@ -248,8 +227,7 @@ pub(crate) fn sign(run: &Run<'_>, quarantine: &mut Quarantine) -> Result<Corpus>
                 ));
             }
             let first_doc = first_doc as u32;
-            unit.signed.iter_mut().for_each(|doc| *doc += first_doc);
-            corpus.table.append(&unit.signed, &unit.keys);
+            corpus.table.append(&unit.table, first_doc);
             corpus.hashes.append(&mut unit.corpus.hashes);
             corpus.record_bytes.append(&mut unit.corpus.record_bytes);
             corpus.lengths.append(&mut unit.corpus.lengths);

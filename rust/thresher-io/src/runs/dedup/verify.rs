@@ -1,15 +1,15 @@
 //! Pass 2: only documents that collided are read again; a cluster is resolved as soon as its last one was read.
 //!
-//! The shingles of a cluster are held from its first document to its last, so the memory of this pass is
-//! that of the clusters that are open at one time.
+//! The texts of a cluster are held from its first document to its last, so the memory of this pass is that
+//! of the clusters that are open at one time.
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use thresher_core::cluster::Clusters;
 use thresher_core::hash::content_hash;
-use thresher_core::resolve::{Resolution, Resolver};
-use thresher_core::{Observer, Precedence, Shingler};
+use thresher_core::resolve::{Resolution, Resolver, Texts};
+use thresher_core::{Observer, Precedence};
 
 use super::Run;
 use super::sign::{Corpus, UnitPlace};
@@ -21,15 +21,22 @@ use crate::runs::pipeline::for_each_unit;
 /// No cluster.
 const NONE: u32 = u32::MAX;
 
-/// The shingles of the documents of one cluster that were read so far.
-type Sets = Vec<(u32, Vec<u64>)>;
+/// The texts of the documents of one cluster that were read so far.
+#[derive(Default)]
+struct ReadTexts(Vec<(u32, Box<str>)>);
+
+impl Texts for ReadTexts {
+    fn text(&self, doc: u32) -> &str {
+        self.0.binary_search_by_key(&doc, |text| text.0).map_or("", |place| &self.0[place].1)
+    }
+}
 
 /// Clusters on their way to resolution.
 struct Open<'a> {
-    clusters: &'a Clusters<'a>,
-    /// The cluster of each document, and where its shingles go.
+    clusters: &'a Clusters,
+    /// The cluster of each document, and where its text goes.
     cluster_of: Vec<u32>,
-    sets: Vec<Mutex<Sets>>,
+    texts: Vec<Mutex<ReadTexts>>,
     missing: Vec<AtomicU32>,
     resolutions: Mutex<Vec<(usize, Resolution)>>,
     precedence: Precedence<'a>,
@@ -37,7 +44,7 @@ struct Open<'a> {
 }
 
 impl<'a> Open<'a> {
-    fn new(run: &'a Run<'a>, n_docs: usize, clusters: &'a Clusters<'a>, precedence: Precedence<'a>) -> Self {
+    fn new(run: &'a Run<'a>, n_docs: usize, clusters: &'a Clusters, precedence: Precedence<'a>) -> Self {
         let mut cluster_of = vec![NONE; n_docs];
         let mut missing = Vec::with_capacity(clusters.len());
         for index in 0..clusters.len() {
@@ -47,29 +54,23 @@ impl<'a> Open<'a> {
             }
             missing.push(AtomicU32::new(docs.len() as u32));
         }
-        let sets = (0..clusters.len()).map(|_| Mutex::default()).collect();
-        Self { clusters, cluster_of, sets, missing, resolutions: Mutex::default(), precedence, run }
+        let texts = (0..clusters.len()).map(|_| Mutex::default()).collect();
+        Self { clusters, cluster_of, texts, missing, resolutions: Mutex::default(), precedence, run }
     }
 
-    /// Takes the shingles of a document, and resolves its cluster if it was the last one.
-    fn add(&self, resolver: &mut Resolver, doc: u32, shingles: Vec<u64>) {
+    /// Takes the text of a document, and resolves its cluster if it was the last one.
+    fn add(&self, resolver: &mut Resolver, doc: u32, text: &str) -> Result<()> {
         let index = self.cluster_of[doc as usize] as usize;
-        self.sets[index].lock().unwrap_or_else(PoisonError::into_inner).push((doc, shingles));
+        self.texts[index].lock().unwrap_or_else(PoisonError::into_inner).0.push((doc, text.into()));
         if self.missing[index].fetch_sub(1, Ordering::AcqRel) != 1 {
-            return;
+            return Ok(());
         }
-        let mut sets = std::mem::take(&mut *self.sets[index].lock().unwrap_or_else(PoisonError::into_inner));
-        sets.sort_unstable_by_key(|set| set.0);
+        let mut texts = std::mem::take(&mut *self.texts[index].lock().unwrap_or_else(PoisonError::into_inner));
+        texts.0.sort_unstable_by_key(|text| text.0);
         let cluster = self.clusters.get(index);
-        let threshold = self.run.checked.search.threshold;
-        let resolution = resolver.resolve(cluster, self.precedence, threshold, |doc, out| {
-            if let Ok(place) = sets.binary_search_by_key(&doc, |set| set.0) {
-                *out = std::mem::take(&mut sets[place].1);
-            }
-            Ok::<_, std::convert::Infallible>(())
-        });
-        let Ok(resolution) = resolution;
+        let resolution = resolver.resolve(cluster, self.precedence, &texts, self.run.progress)?;
         self.resolutions.lock().unwrap_or_else(PoisonError::into_inner).push((index, resolution));
+        Ok(())
     }
 }
 
@@ -77,7 +78,6 @@ struct VerifyVisitor<'a> {
     open: &'a Open<'a>,
     corpus: &'a Corpus,
     place: &'a UnitPlace,
-    shingler: &'a mut Shingler,
     resolver: &'a mut Resolver,
     docs: u64,
     bytes: u64,
@@ -89,9 +89,7 @@ impl Visitor for VerifyVisitor<'_> {
         if content_hash(record.text.as_bytes()) != self.corpus.hashes[doc as usize] {
             return Err(changed(self.open.run, self.place));
         }
-        let mut shingles = Vec::with_capacity(record.text.len() / 5);
-        self.shingler.shingles_into(record.text, &mut shingles);
-        self.open.add(self.resolver, doc, shingles);
+        self.open.add(self.resolver, doc, record.text)?;
         self.docs += 1;
         self.bytes += record.bytes;
         Ok(())
@@ -114,13 +112,14 @@ pub(crate) fn changed(run: &Run<'_>, place: &UnitPlace) -> Error {
 pub(crate) fn verify(
     run: &Run<'_>,
     corpus: &Corpus,
-    clusters: &Clusters<'_>,
+    clusters: &Clusters,
     precedence: Precedence<'_>,
 ) -> Result<Vec<Resolution>> {
     run.begin(2);
     if clusters.is_empty() {
         return Ok(Vec::new());
     }
+    let search = &run.checked.search;
     let open = Open::new(run, corpus.hashes.len(), clusters, precedence);
     let units_read = AtomicUsize::new(0);
     let first_unit = run.first_units(corpus);
@@ -128,13 +127,12 @@ pub(crate) fn verify(
         &run.plan.sources,
         run.config.threads,
         run.progress,
-        || (Shingler::new(run.checked.search.shingles), Resolver::default(), Scratch::default()),
-        |(shingler, resolver, scratch), input, unit| {
+        || (Resolver::new(search.shingles, search.threshold), Scratch::default()),
+        |(resolver, scratch), input, unit| {
             let place = run.place(corpus, &first_unit, input, unit.index)?;
             let wanted = place.mask(|doc| open.cluster_of[doc as usize] != NONE);
             if wanted.contains(&true) {
-                let mut visitor =
-                    VerifyVisitor { open: &open, corpus, place, shingler, resolver, docs: 0, bytes: 0 };
+                let mut visitor = VerifyVisitor { open: &open, corpus, place, resolver, docs: 0, bytes: 0 };
                 let fields = run.text_only();
                 run.plan.sources[input].input().read(&unit, &fields, Some(&wanted), scratch, &mut visitor)?;
                 run.progress.advance(visitor.docs, visitor.bytes);
