@@ -44,7 +44,7 @@ def _brute_force(texts: list[str], floor: float, words: truth.Words) -> dict[tup
     pairs = {}
     for left, right in itertools.combinations(range(len(texts)), 2):
         union = len(sets[left] | sets[right])
-        jaccard = len(sets[left] & sets[right]) / union if union else 0.0
+        jaccard = len(sets[left] & sets[right]) / union if union else float(texts[left] == texts[right])
         if jaccard >= floor:
             pairs[left, right] = jaccard
     return pairs
@@ -60,8 +60,10 @@ def test_exact_pairs_are_those_of_brute_force(texts: list[str], floor: float, wo
     assert found == pytest.approx(expected)
 
 
-def test_a_corpus_without_any_word_has_no_pairs() -> None:
-    assert len(truth.exact_pairs(["", " ", "..."], floor=0.5).left) == 0
+def test_without_a_word_only_equal_texts_are_pairs() -> None:
+    pairs = truth.exact_pairs(["", " ", "...", "", ""], floor=0.5)
+    found = sorted(zip(pairs.left.tolist(), pairs.right.tolist(), pairs.jaccard.tolist(), strict=True))
+    assert found == [(0, 3, 1.0), (0, 4, 1.0), (3, 4, 1.0)]
     assert len(truth.exact_pairs([], floor=0.5).left) == 0
 
 

@@ -148,6 +148,8 @@ def _gather(flat: Ints, starts: Ints, lengths: Ints) -> Ints:
 def exact_pairs(texts: list[str], *, floor: float, words: Words = "runs") -> Pairs:
     """Finds every pair of documents whose word 5-gram sets have a Jaccard of at least `floor`.
 
+    Equal texts without a word count as pairs of Jaccard 1; others without a word are in no pair.
+
     Args:
         texts: The documents.
         floor: Smallest Jaccard to report, above 0.
@@ -194,11 +196,25 @@ def exact_pairs(texts: list[str], *, floor: float, words: Words = "runs") -> Pai
         good = jaccard >= floor
         if good.any():
             found.append((others[good], np.full(int(good.sum()), doc_idx, dtype=np.int64), jaccard[good]))
+    found += _wordless_pairs(texts, sets)
     if not found:
         empty = np.empty(0, dtype=np.int64)
         return Pairs(empty, empty, np.empty(0), floor)
     left, right, value = (np.concatenate(column) for column in zip(*found, strict=True))
     return Pairs(left, right, value, floor)
+
+
+def _wordless_pairs(texts: list[str], sets: ShingleSets) -> list[tuple[Ints, Ints, Doubles]]:
+    """All pairs of equal texts without a word: copies of each other, though there is nothing to intersect."""
+    rows: dict[str, list[int]] = {}
+    for doc_idx in np.flatnonzero(sets.sizes == 0).tolist():
+        rows.setdefault(texts[doc_idx], []).append(doc_idx)
+    found: list[tuple[Ints, Ints, Doubles]] = []
+    for equal in rows.values():
+        left, right = np.triu_indices(len(equal), k=1)
+        numbers = np.array(equal, dtype=np.int64)
+        found.append((numbers[left], numbers[right], np.ones(len(left))))
+    return found
 
 
 def score(kind: Kind, mask: Bools | None, pairs: Pairs, threshold: float) -> Score:

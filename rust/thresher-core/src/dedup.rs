@@ -157,7 +157,8 @@ fn sign(texts: &[Option<&str>], config: &DedupConfig, observer: &dyn Observer) -
                         table.push(doc as u32, keys);
                     }
                 }
-                observer.advance(task.len() as u64, texts[task].iter().flatten().map(|t| t.len() as u64).sum());
+                observer
+                    .advance(task.len() as u64, texts[task].iter().flatten().map(|t| t.len() as u64).sum());
                 Ok((hashes, table))
             },
         )

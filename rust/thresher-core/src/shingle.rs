@@ -151,14 +151,19 @@ impl Buffers {
 
     /// Hands the shingles that end in each of the first `count` items, but for `incomplete` ones, to `sink`.
     #[inline(always)]
-    fn roll<S: ShingleSink>(&self, mut polynomial: u64, count: usize, incomplete: usize, sink: &mut S) -> u64 {
+    fn roll<S: ShingleSink>(
+        &self,
+        mut polynomial: u64,
+        count: usize,
+        incomplete: usize,
+        sink: &mut S,
+    ) -> u64 {
         let (old, new) = (&self.items[..count], &self.items[self.ngram..self.ngram + count]);
         let incomplete = incomplete.min(count);
         let leave = self.leave;
         sink.reserve(count);
         let mut roll = |old: u64, new: u64| {
-            polynomial =
-                polynomial.wrapping_mul(K2).wrapping_add(new.wrapping_sub(old.wrapping_mul(leave)));
+            polynomial = polynomial.wrapping_mul(K2).wrapping_add(new.wrapping_sub(old.wrapping_mul(leave)));
             polynomial
         };
         for (&old, &new) in old[..incomplete].iter().zip(new) {

@@ -6,8 +6,9 @@
 use arrow_array::ArrayRef;
 use pyo3::exceptions::PyUnicodeEncodeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 use thresher_core::column::{append_texts, is_text};
+use thresher_core::prefetch::prefetch_line;
 use thresher_io::Result;
 
 use crate::boundary::{Stop, compute, thread_count};
@@ -31,56 +32,55 @@ pub(crate) fn with_texts<T: Send>(
             work(&texts, stop)
         });
     }
-    // These references keep the strings alive while the pool reads them.
-    let strings = strings(object)?;
-    let texts = borrowed(&strings)?;
+    let items = items(object)?;
+    let texts = borrowed(&items)?;
     compute(py, threads.min(texts.len().max(1)), |stop| work(&texts, stop))
 }
 
-/// The items of a sequence, each a string or none.
-fn strings<'py>(object: &Bound<'py, PyAny>) -> PyResult<Vec<Option<Bound<'py, PyString>>>> {
+/// The items of an iterable, which nobody else can change while the pool reads them.
+fn items<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
     let no_column = object.is_instance_of::<PyString>()
         || object.is_instance_of::<PyBytes>()
         || object.is_instance_of::<PyDict>();
-    let items = if no_column { None } else { object.try_iter().ok() };
-    let Some(items) = items else {
+    if no_column || object.try_iter().is_err() {
         return Err(ColumnError::new_err(format!(
             "texts is of type `{}`, but it is a list of str or None, or an Arrow column of strings",
             object.get_type().name()?
         )));
-    };
-    let mut strings = Vec::with_capacity(object.len().unwrap_or(0));
-    for item in items {
-        let item = item?;
-        if item.is_none() {
-            strings.push(None);
-            continue;
-        }
-        strings.push(Some(item.cast_into::<PyString>().map_err(|error| {
-            let found =
-                error.into_inner().get_type().name().map_or_else(|_| "?".to_owned(), |name| name.to_string());
-            let index = strings.len();
-            ColumnError::new_err(format!(
-                "text `{index}` is of type `{found}`, but a text is a str, or None if missing"
-            ))
-        })?));
     }
-    Ok(strings)
+    Ok(object.py().get_type::<PyTuple>().call1((object,))?.cast_into()?)
 }
 
+/// Strings whose memory is asked for ahead: they lie anywhere.
+const AHEAD: usize = 16;
+
 /// The UTF-8 of each string.
-fn borrowed<'a>(strings: &'a [Option<Bound<'_, PyString>>]) -> PyResult<Vec<Option<&'a str>>> {
-    let utf8 = |(index, string): (usize, &'a Option<Bound<'_, PyString>>)| {
-        let Some(string) = string else { return Ok(None) };
-        string.to_str().map(Some).map_err(|error| {
-            if !error.is_instance_of::<PyUnicodeEncodeError>(string.py()) {
-                return error;
+fn borrowed<'a>(items: &'a Bound<'_, PyTuple>) -> PyResult<Vec<Option<&'a str>>> {
+    let utf8 = |index: usize| {
+        if index + AHEAD < items.len() {
+            prefetch_line(items.get_borrowed_item(index + AHEAD)?.as_ptr());
+        }
+        let item = items.get_borrowed_item(index)?;
+        if item.is_none() {
+            return Ok(None);
+        }
+        let Ok(string) = item.cast::<PyString>() else {
+            return Err(ColumnError::new_err(format!(
+                "text `{index}` is of type `{}`, but a text is a str, or None if missing",
+                item.get_type().name()?
+            )));
+        };
+        match string.to_str() {
+            // SAFETY: the tuple keeps the string alive, and its UTF-8 stays where it is as long as that.
+            Ok(text) => Ok(Some(unsafe { &*std::ptr::from_ref(text) })),
+            Err(error) if error.is_instance_of::<PyUnicodeEncodeError>(items.py()) => {
+                Err(ColumnError::new_err(format!(
+                    "text `{index}` has a surrogate without its partner, which no UTF-8 can carry; \
+                     replace it: `text.encode('utf-8', 'replace').decode()`"
+                )))
             }
-            ColumnError::new_err(format!(
-                "text `{index}` has a surrogate without its partner, which no UTF-8 can carry; \
-                 replace it: `text.encode('utf-8', 'replace').decode()`"
-            ))
-        })
+            Err(error) => Err(error),
+        }
     };
-    strings.iter().enumerate().map(utf8).collect()
+    (0..items.len()).map(utf8).collect()
 }

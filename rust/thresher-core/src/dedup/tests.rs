@@ -10,8 +10,8 @@ use crate::hash::splitmix64;
 use crate::observe::Unobserved;
 use crate::outcome::{Evidence, RemovalReason, Tally};
 use crate::params::{ShingleUnit, jaccard};
-use crate::shingle::Shingler;
 use crate::resolve::{DOCS_A_QUESTION, MAX_CHECKS};
+use crate::shingle::Shingler;
 
 mod traps;
 

@@ -90,5 +90,12 @@ impl Vector for Avx2 {
         unsafe { expand_by_table(mask, base, to) }
     }
 
-    lower_in_registers!(__m256i, 8, _mm256_set1_epi32, _mm256_mullo_epi32, _mm256_add_epi32, _mm256_min_epu32);
+    lower_in_registers!(
+        __m256i,
+        8,
+        _mm256_set1_epi32,
+        _mm256_mullo_epi32,
+        _mm256_add_epi32,
+        _mm256_min_epu32
+    );
 }

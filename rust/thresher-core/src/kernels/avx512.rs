@@ -34,5 +34,12 @@ impl Vector for Avx512 {
         unsafe { expand_by_table(mask, base, to) }
     }
 
-    lower_in_registers!(__m512i, 16, _mm512_set1_epi32, _mm512_mullo_epi32, _mm512_add_epi32, _mm512_min_epu32);
+    lower_in_registers!(
+        __m512i,
+        16,
+        _mm512_set1_epi32,
+        _mm512_mullo_epi32,
+        _mm512_add_epi32,
+        _mm512_min_epu32
+    );
 }

@@ -1,8 +1,9 @@
 //! NEON: 16 bytes or four numbers at a time.
 
 use std::arch::aarch64::{
-    uint8x16_t, vaddv_u8, vandq_u8, vcgeq_u8, vcltq_u8, vdupq_n_u8, vdupq_n_u32, vget_high_u8, vget_low_u8,
-    vcombine_u32, vld1q_u8, vld1q_u64, vminq_u32, vminvq_u32, vmovn_u64, vmlaq_u32, vorrq_u8, vst1q_u8, vsubq_u8,
+    uint8x16_t, vaddv_u8, vandq_u8, vcgeq_u8, vcltq_u8, vcombine_u32, vdupq_n_u8, vdupq_n_u32, vget_high_u8,
+    vget_low_u8, vld1q_u8, vld1q_u64, vminq_u32, vminvq_u32, vmlaq_u32, vmovn_u64, vorrq_u8, vst1q_u8,
+    vsubq_u8,
 };
 
 use super::{Classes, PermutedLane, Scalar, Vector};

@@ -66,16 +66,19 @@ struct Reading<'a, T> {
 /// A document as its shingles in text order.
 #[derive(Debug, Default)]
 struct Trace {
-    /// Where each shingle ends in the text. Those of a document that is too odd to follow break off.
+    /// Where each shingle ends in the text. A document that is too odd to follow has none, or the first ones.
     ends: Vec<u32>,
     /// Runs of consecutive numbers: the index of the first shingle, and its number.
     runs: Vec<(u32, u32)>,
+    /// Whether it broke off.
+    is_cut: bool,
 }
 
 impl Trace {
     fn clear(&mut self) {
         self.ends.clear();
         self.runs.clear();
+        self.is_cut = false;
     }
 
     /// The shingle whose end comes next has this number.
@@ -103,6 +106,18 @@ struct KeptDoc {
     doc: u32,
     ends: (usize, usize),
     runs: (usize, usize),
+    is_cut: bool,
+}
+
+/// How far a document was read.
+#[derive(Clone, Copy, PartialEq)]
+enum Step {
+    /// To the end of a window.
+    Cut,
+    /// To where it parts from a kept document.
+    Jumped,
+    /// To its end, with a kept document.
+    Ended,
 }
 
 /// A shingle of a kept document that is also one of the current document.
@@ -161,8 +176,14 @@ impl Reader {
         let (text, ngram) = (reading.text, known.ngram);
         let mut last = None;
         let mut size = if known.num_before == 0 { Window::MAX } else { FIRST_WINDOW };
-        if !known.kept.docs.is_empty() {
-            last = known.jump(reading, Anchor { kept: known.followed, index: 0, at: (0, 0) });
+        if !known.kept.docs.is_empty()
+            && let Some((number, step)) =
+                known.jump(reading, Anchor { kept: known.followed, index: 0, at: (0, 0) })
+        {
+            if step == Step::Ended {
+                return;
+            }
+            last = Some(number);
         }
         loop {
             // Cut on behind the word before the last `ngram - 1`, which are the beginning of the next shingle.
@@ -187,18 +208,21 @@ impl Reader {
             if window.shingles.is_empty() && ends.is_empty() {
                 return self.read_plainly(reading, 0, None);
             }
-            let jumped;
-            (last, jumped) = known.take_window(reading, window, start, last);
-            if !jumped && end == text.len() {
-                return;
-            }
-            size = if jumped { FIRST_WINDOW } else { Window::MAX.min(2 * size) };
+            let step;
+            (last, step) = known.take_window(reading, window, start, last);
+            size = match step {
+                Step::Ended => return,
+                Step::Cut if end == text.len() => return,
+                Step::Cut => Window::MAX.min(2 * size),
+                Step::Jumped => FIRST_WINDOW,
+            };
         }
     }
 
     /// Reads on from `start`, behind the shingle numbered `last`, without looking at other documents and without a
     /// trace.
     fn read_plainly<T>(&mut self, reading: &mut Reading<'_, T>, start: usize, mut last: Option<usize>) {
+        self.known.current.is_cut = true;
         self.plain.clear();
         let words = self.shingler.shingles_into(&reading.text[start..], &mut self.plain);
         if start > 0 && words < self.known.ngram {
@@ -217,14 +241,14 @@ impl Reader {
 
 impl Known {
     /// Takes the shingles of the window, which begins at byte `start`, up to the first place from which a kept
-    /// document can be followed; gives the last number, and whether there was such a place.
+    /// document can be followed; gives the last number, and how far that went.
     fn take_window<T: Texts>(
         &mut self,
         reading: &mut Reading<'_, T>,
         window: &Window,
         start: usize,
         mut last: Option<usize>,
-    ) -> (Option<usize>, bool) {
+    ) -> (Option<usize>, Step) {
         let ngram = self.ngram;
         let end_of = |shingle: usize| start + window.word_ends[shingle + ngram - 1] as usize;
         let mut at = 0;
@@ -234,9 +258,10 @@ impl Known {
             let ahead = count >= MIN_JUMP || at + count == window.shingles.len();
             if ahead && let Some((kept, index)) = self.origin(number) {
                 let there = self.kept.ends(kept)[index] as usize;
-                let jumped = self.jump(reading, Anchor { kept, index, at: (there, end_of(at)) });
-                if jumped.is_some() {
-                    return (jumped, true);
+                if let Some((last, step)) =
+                    self.jump(reading, Anchor { kept, index, at: (there, end_of(at)) })
+                {
+                    return (Some(last), step);
                 }
             }
             self.current.push_run(number);
@@ -245,7 +270,7 @@ impl Known {
             last = Some(number + count - 1);
             at += count;
         }
-        (last, false)
+        (last, Step::Cut)
     }
 
     /// The kept document, by its place, that first had a number, and the index of the shingle there.
@@ -254,8 +279,8 @@ impl Known {
     }
 
     /// Takes over the shingles of a kept document, from the anchor on, as far as the texts behind it are equal. Gives the last
-    /// one's number, or none if they are too few.
-    fn jump<T: Texts>(&mut self, reading: &mut Reading<'_, T>, anchor: Anchor) -> Option<usize> {
+    /// one's number and how far that went, or nothing if they are too few.
+    fn jump<T: Texts>(&mut self, reading: &mut Reading<'_, T>, anchor: Anchor) -> Option<(usize, Step)> {
         let Self { kept, current, numbering, .. } = self;
         let (text, there) = (reading.text, reading.texts.text(kept.docs[anchor.kept].doc));
         let (from, here) = anchor.at;
@@ -269,15 +294,16 @@ impl Known {
             return None;
         }
         let shift = (here as u32).wrapping_sub(from as u32);
-        let mut last = None;
+        let mut last = 0;
         kept.for_each_run(anchor.kept, anchor.index, stop, |index, number, count| {
             current.push_run(number);
             current.ends.extend(ends[index..index + count].iter().map(|end| end.wrapping_add(shift)));
             numbering.mark(number, number + count, reading.mark, reading.set);
-            last = Some(number + count - 1);
+            last = number + count - 1;
         });
+        let ended = to_the_end && stop == ends.len() && !kept.docs[anchor.kept].is_cut;
         self.followed = anchor.kept;
-        last
+        Some((last, if ended { Step::Ended } else { Step::Jumped }))
     }
 }
 
@@ -297,6 +323,7 @@ impl Kept {
             doc,
             ends: (ends, self.trace.ends.len()),
             runs: (runs, self.trace.runs.len()),
+            is_cut: trace.is_cut,
         });
         let mut known = known as u32;
         for (run, &(index, number)) in trace.runs.iter().enumerate() {
@@ -324,7 +351,13 @@ impl Kept {
     }
 
     /// Calls `take` with index, first number and length of each run among the shingles `start..stop` of a document.
-    fn for_each_run(&self, kept: usize, start: usize, stop: usize, mut take: impl FnMut(usize, usize, usize)) {
+    fn for_each_run(
+        &self,
+        kept: usize,
+        start: usize,
+        stop: usize,
+        mut take: impl FnMut(usize, usize, usize),
+    ) {
         let (first, end) = self.docs[kept].runs;
         let runs = &self.trace.runs[first..end];
         let mut run = runs.partition_point(|run| run.0 as usize <= start).saturating_sub(1);

@@ -17,8 +17,7 @@ fn naive(sets: &[BTreeSet<u64>], buckets: &[Vec<u32>], threshold: f64) -> BTreeM
         for other in kept.iter().copied().filter(beside) {
             let (a, b) = (&sets[doc as usize], &sets[other as usize]);
             let union = a.union(b).count();
-            let similarity =
-                if union == 0 { 0.0 } else { a.intersection(b).count() as f64 / union as f64 };
+            let similarity = if union == 0 { 0.0 } else { a.intersection(b).count() as f64 / union as f64 };
             if similarity >= threshold && best.is_none_or(|(_, most)| similarity > most) {
                 best = Some((other, similarity));
             }
@@ -47,8 +46,13 @@ fn text_of(set: &[u64]) -> String {
 fn resolve_all(texts: &[String], ngram: usize, buckets: &[Vec<u32>], threshold: f64) -> Resolution {
     let docs: Vec<u32> = (0..texts.len() as u32).collect();
     let members: Vec<u32> = buckets.concat();
-    let ends: Vec<usize> =
-        buckets.iter().scan(0, |end, bucket| { *end += bucket.len(); Some(*end) }).collect();
+    let ends: Vec<usize> = buckets
+        .iter()
+        .scan(0, |end, bucket| {
+            *end += bucket.len();
+            Some(*end)
+        })
+        .collect();
     let spec = ShingleSpec::try_new(ShingleUnit::Word, ngram).unwrap();
     let mut resolver = Resolver::new(spec, Threshold::try_new(threshold).unwrap());
     // A resolver that has worked on another cluster before.
@@ -104,8 +108,7 @@ fn a_chain_of_neighbours_removes_nothing_that_is_unlike_the_kept_one() {
 #[test]
 fn one_giant_bucket_of_unlike_documents_costs_a_bounded_number_of_checks() {
     let n_docs = 3000u64;
-    let sets: Vec<Vec<u64>> =
-        (0..n_docs).map(|i| [1, 2, 3, 1000 + 2 * i, 1001 + 2 * i].to_vec()).collect();
+    let sets: Vec<Vec<u64>> = (0..n_docs).map(|i| [1, 2, 3, 1000 + 2 * i, 1001 + 2 * i].to_vec()).collect();
     let resolution = run(&sets, &[(0..n_docs as u32).collect()], 0.8);
     assert_eq!(resolution.removals, []);
     assert!(resolution.checks <= n_docs * MAX_CHECKS as u64);

@@ -34,7 +34,11 @@ fn compare(spec: ShingleSpec, texts: &[String], kept: &[bool]) {
             let numbers = set.runs().iter().flat_map(|&(start, end)| start..end);
             let found: Vec<u64> = numbers.map(|number| reader.known.numbering.shingle(number)).collect();
             assert_eq!(found.len(), set.len(), "document {doc}");
-            assert_eq!(found.iter().copied().collect::<BTreeSet<_>>(), expected, "document {doc} of {texts:?}");
+            assert_eq!(
+                found.iter().copied().collect::<BTreeSet<_>>(),
+                expected,
+                "document {doc} of {texts:?}"
+            );
             assert_eq!(found.len(), expected.len(), "document {doc} has a shingle twice");
             for (runs, other) in &kept_runs {
                 assert_eq!(reader.count_marked(runs, doc), expected.intersection(other).count());
@@ -63,24 +67,27 @@ fn piece() -> impl Strategy<Value = String> {
 
 /// Documents made from one another: each a former one with stretches replaced, left out or repeated.
 fn relatives() -> impl Strategy<Value = Vec<String>> {
-    let edit = (any::<prop::sample::Index>(), 0..30usize, prop::collection::vec(piece(), 0..4), any::<bool>());
+    let edit =
+        (any::<prop::sample::Index>(), 0..30usize, prop::collection::vec(piece(), 0..4), any::<bool>());
     let document = (any::<prop::sample::Index>(), prop::collection::vec(edit, 0..4));
-    (prop::collection::vec(piece(), 0..250), prop::collection::vec(document, 1..8)).prop_map(|(first, more)| {
-        let mut documents = vec![first];
-        for (parent, edits) in more {
-            let mut document = parent.get(&documents).clone();
-            for (at, length, new, again) in edits {
-                let at = at.index(document.len() + 1);
-                let end = document.len().min(at + length);
-                let old: Vec<String> = document.splice(at..end, new).collect();
-                if again {
-                    document.extend(old);
+    (prop::collection::vec(piece(), 0..250), prop::collection::vec(document, 1..8)).prop_map(
+        |(first, more)| {
+            let mut documents = vec![first];
+            for (parent, edits) in more {
+                let mut document = parent.get(&documents).clone();
+                for (at, length, new, again) in edits {
+                    let at = at.index(document.len() + 1);
+                    let end = document.len().min(at + length);
+                    let old: Vec<String> = document.splice(at..end, new).collect();
+                    if again {
+                        document.extend(old);
+                    }
                 }
+                documents.push(document);
             }
-            documents.push(document);
-        }
-        documents.iter().map(|document| document.concat()).collect()
-    })
+            documents.iter().map(|document| document.concat()).collect()
+        },
+    )
 }
 
 proptest! {
@@ -109,7 +116,14 @@ fn words(from: usize, n: usize) -> String {
 #[test]
 fn texts_that_part_within_a_character_are_told_apart() {
     // Letters and signs that differ in the last byte only, behind a blank and behind a word.
-    for (one, other) in [("é", "è"), ("é", "×"), ("×", "é"), ("𐐀", "𐐽"), ("\u{1D6C2}", "\u{1D6C1}"), ("\u{1D6C1}", "\u{1D6C2}")] {
+    for (one, other) in [
+        ("é", "è"),
+        ("é", "×"),
+        ("×", "é"),
+        ("𐐀", "𐐽"),
+        ("\u{1D6C2}", "\u{1D6C1}"),
+        ("\u{1D6C1}", "\u{1D6C2}"),
+    ] {
         for blank in ["", " "] {
             let base = words(0, 50);
             let base = base.trim_end();
@@ -157,5 +171,5 @@ fn a_copy_is_not_cut() {
     reader.window.word_ends.clear();
     reader.read(&Strings(&texts), 1, 1, &mut set);
     assert_eq!(set.len(), 2996);
-    assert!(reader.window.word_ends.len() < 10, "{} words were cut", reader.window.word_ends.len());
+    assert!(reader.window.word_ends.is_empty(), "{} words were cut", reader.window.word_ends.len());
 }

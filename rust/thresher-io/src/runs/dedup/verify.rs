@@ -65,7 +65,8 @@ impl<'a> Open<'a> {
         if self.missing[index].fetch_sub(1, Ordering::AcqRel) != 1 {
             return Ok(());
         }
-        let mut texts = std::mem::take(&mut *self.texts[index].lock().unwrap_or_else(PoisonError::into_inner));
+        let mut texts =
+            std::mem::take(&mut *self.texts[index].lock().unwrap_or_else(PoisonError::into_inner));
         texts.0.sort_unstable_by_key(|text| text.0);
         let cluster = self.clusters.get(index);
         let resolution = resolver.resolve(cluster, self.precedence, &texts, self.run.progress)?;
