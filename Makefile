@@ -9,7 +9,7 @@ DATA ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-rust test-python lint format build wheel bench bench-setup bench-quick bench-functions \
-	bench-rust fuzz clean
+	bench-rust clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18

@@ -144,8 +144,8 @@ fn sign(texts: &[Option<&str>], config: &DedupConfig, observer: &dyn Observer) -
             || (Signer::new(config.shingles, config.num_hashes), vec![0; bands]),
             |(signer, keys), task| {
                 check(observer)?;
-                let hash_of = |text: &Option<&str>| text.map(|text| content_hash(text.as_bytes()));
-                let hashes: Vec<Option<u128>> = texts[task.clone()].iter().map(hash_of).collect();
+                let hash_of = |text: Option<&str>| text.map(|text| content_hash(text.as_bytes()));
+                let hashes: Vec<Option<u128>> = texts[task.clone()].iter().copied().map(hash_of).collect();
                 let mut table = BandTable::with_capacity(bands, task.len());
                 for (doc, hash) in task.clone().zip(&hashes) {
                     let (Some(text), Some(hash)) = (texts[doc], hash) else { continue };

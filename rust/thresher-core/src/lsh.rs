@@ -78,7 +78,9 @@ impl BandTable {
     pub fn concat(bands: usize, parts: &[Self]) -> Self {
         let column = |band: usize| {
             let mut column = Vec::with_capacity(parts.iter().map(Self::len).sum());
-            parts.iter().for_each(|part| column.extend_from_slice(&part.columns[band]));
+            for part in parts {
+                column.extend_from_slice(&part.columns[band]);
+            }
             column
         };
         let columns = (0..bands).into_par_iter().map(column).collect();

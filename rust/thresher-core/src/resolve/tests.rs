@@ -40,7 +40,8 @@ impl Texts for Strings<'_> {
 
 /// A text whose 1-word shingles are the set.
 fn text_of(set: &[u64]) -> String {
-    set.iter().map(|word| format!("w{word} ")).collect()
+    let words: Vec<String> = set.iter().map(|word| format!("w{word} ")).collect();
+    words.concat()
 }
 
 fn resolve_all(texts: &[String], ngram: usize, buckets: &[Vec<u32>], threshold: f64) -> Resolution {
