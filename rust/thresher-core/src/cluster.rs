@@ -93,24 +93,15 @@ impl Clusters {
     /// The clusters of the documents below `n_docs` that the buckets of all `partitions` connect.
     #[must_use]
     pub fn new(n_docs: usize, partitions: &[Buckets]) -> Self {
+        let buckets = || partitions.iter().flat_map(Buckets::iter);
         let mut sets = UnionFind::new(n_docs);
         let mut connected = vec![false; n_docs];
-        // Near-duplicates share most of their bands, so one bucket comes in many partitions; once is enough.
-        let mut buckets: Vec<&[u32]> = Vec::new();
-        let mut last_from = vec![NONE; n_docs];
-        for bucket in partitions.iter().flat_map(Buckets::iter) {
-            let first = bucket[0] as usize;
-            if buckets.get(last_from[first] as usize) == Some(&bucket) {
-                continue;
-            }
-            last_from[first] = buckets.len() as u32;
-            buckets.push(bucket);
+        for bucket in buckets() {
             for &doc in bucket {
                 sets.union(bucket[0], doc);
                 connected[doc as usize] = true;
             }
         }
-        drop(last_from);
         // A root is the smallest of its cluster, so it is met, and numbered, before all others.
         let mut cluster_of = vec![NONE; n_docs];
         let mut at: Vec<Ends> = Vec::new();
@@ -124,7 +115,7 @@ impl Clusters {
             cluster_of[doc as usize] = cluster;
             at[cluster as usize].docs += 1;
         }
-        for bucket in &buckets {
+        for bucket in buckets() {
             let counts = &mut at[cluster_of[bucket[0] as usize] as usize];
             counts.buckets += 1;
             counts.members += bucket.len();
@@ -151,11 +142,11 @@ impl Clusters {
         }
         let mut members = vec![0; total.members];
         let mut bucket_ends = vec![0; total.buckets];
-        for bucket in &buckets {
+        for bucket in buckets() {
             let place = &mut at[cluster_of[bucket[0] as usize] as usize];
             let start = place.members;
             place.members += bucket.len();
-            for (member, &doc) in members[start..place.members].iter_mut().zip(*bucket) {
+            for (member, &doc) in members[start..place.members].iter_mut().zip(bucket) {
                 *member = positions[doc as usize];
             }
             bucket_ends[place.buckets] = place.members;
