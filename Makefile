@@ -8,8 +8,8 @@ BENCH_VENV ?= .venv-bench
 DATA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python lint format build wheel bench bench-setup bench-quick bench-functions \
-	bench-rust clean
+.PHONY: help demo test test-rust test-python lint format build wheel bench bench-setup bench-quick bench-limits \
+	bench-functions bench-rust clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -63,6 +63,9 @@ bench: ## all rivals in one run; DATA=folder of the real corpora
 
 bench-quick: ## the same on little text, in under two minutes
 	$(BENCH_VENV)/bin/python -m benches.run --tools $(BENCH_VENV)-text-dedup $(if $(DATA),--data $(DATA)) --quick
+
+bench-limits: ## inputs that break what is quadratic somewhere, at two sizes each
+	$(BENCH_VENV)/bin/python -m benches.limits
 
 bench-functions: ## single functions of the package
 	$(BENCH_VENV)/bin/python -m pytest benches -m bench

@@ -237,3 +237,22 @@ fn cancelling_leaves_no_data_file() {
     assert!(matches!(run(&config(&[&input], &output), &progress).unwrap_err(), Error::Cancelled));
     assert!(!output.join("data").exists() && !output.join("run.json").exists());
 }
+
+#[test]
+fn what_a_killed_run_left_goes_with_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in.jsonl");
+    fs::write(&input, lines(10).join("\n")).unwrap();
+    let output = folder.path().join("out");
+    dedup(&[&input], &output);
+    for (output, beside) in
+        [(output.clone(), output), (folder.path().join("one.jsonl"), folder.path().into())]
+    {
+        let left = [".thresher-1-0.tmp", ".thresher-99999-7.tmp"].map(|name| beside.join(name));
+        for path in &left {
+            fs::write(path, "half a file").unwrap();
+        }
+        dedup(&[&input], &output);
+        assert!(left.iter().all(|path| !path.exists()), "{}", output.display());
+    }
+}

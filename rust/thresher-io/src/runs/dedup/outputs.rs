@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::config::DedupRun;
 use super::report::Report;
 use crate::codec::{Codec, split_suffix};
-use crate::commit::commit_bytes;
+use crate::commit::{commit_bytes, parent_of, remove_stale};
 use crate::error::{Error, Result};
 use crate::input::Output;
 use crate::runs::plan::Plan;
@@ -52,6 +52,9 @@ impl Destination {
                      a folder or a name of the inputs' format"
                 )));
             }
+            if parent_of(&path).is_dir() {
+                remove_stale(parent_of(&path))?;
+            }
             return Ok(Self { kind: Kind::Single(path), _lock: None });
         }
         let state = path.join(".thresher");
@@ -78,6 +81,7 @@ impl Destination {
         for old in ["data", "quarantine"] {
             remove(&path.join(old), |path| fs::remove_dir_all(path))?;
         }
+        remove_stale(&path)?;
         Ok(Self { kind: Kind::Folder(path), _lock: Some(lock) })
     }
 
