@@ -21,7 +21,8 @@ def _words(count: int, seed: int) -> list[str]:
 
 def equal(count: int) -> list[str]:
     """Copies of one document of 1,000 words."""
-    return [" ".join(_words(1_000, 1))] * count
+    words = _words(1_000, 1)
+    return [" ".join(words) for _ in range(count)]
 
 
 def template(count: int) -> list[str]:
