@@ -1,6 +1,6 @@
-"""Turns a record into Markdown tables and a bar chart.
+"""Turns a record into Markdown tables and bar charts.
 
-    python -m benches.report record.json --chart chart.svg
+    python -m benches.report record.json --write
 
 Accuracy stands left of speed in every table: a time without its answer means nothing. Figures are rounded to
 two digits, the spread is given as the range of all rounds, and no average is taken over different corpora.
@@ -121,20 +121,20 @@ def tables(record: dict[str, Any]) -> str:
     return "\n".join(out) + "\n"
 
 
-def environment(record: dict[str, Any]) -> str:
-    """Returns the text that lies beside a record: machine, versions, settings."""
-    out = [
-        machine.sentence(record["machine"]),
-        str(record["machine"]["system"]),
-        record["date"],
-        record["command"],
-    ]
-    out += [f"load before {record['machine']['load']:.2f}, after {record['load_after']:.2f}", ""]
-    seen = {
-        row["engine"]: f"{row['engine']} {row.get('version', '-')}: {row['settings']}"
-        for row in record["rows"]
-    }
-    return "\n".join([*out, *sorted(seen.values())]) + "\n"
+def settings(record: dict[str, Any]) -> str:
+    """Returns the version and the settings of every engine, as Markdown."""
+    found = {row["engine"]: (row.get("version", "-"), row["settings"]) for row in record["rows"]}
+    return "".join(f"- {name} {version}: {text}\n" for name, (version, text) in sorted(found.items()))
+
+
+def publish(record: dict[str, Any], path: Path) -> None:
+    """Writes tables and settings (.md) beside a record, and a chart of each corpus (.svg)."""
+    about = f"{tables(record)}\n### Settings\n\n{record['machine']['system']}\n\n{settings(record)}"
+    path.with_suffix(".md").write_text(about, encoding="utf-8")
+    searches = [row for row in record["rows"] if row["scope"] == "search" and "@" not in row["corpus"]]
+    threads = max((row["threads"] for row in searches), default=0)
+    for corpus in sorted({row["corpus"] for row in searches}):
+        path.with_suffix(f".{corpus}.svg").write_text(bars(record, corpus, threads), encoding="utf-8")
 
 
 def bars(record: dict[str, Any], corpus: str, threads: int) -> str:
@@ -142,12 +142,10 @@ def bars(record: dict[str, Any], corpus: str, threads: int) -> str:
     found = []
     for row in record["rows"]:
         sampled = row["corpus"].partition("@")[0] == corpus
-        if "error" in row or not sampled or row["threads"] != threads or row["scope"] == "copy":
+        if "error" in row or not sampled or row["threads"] != threads or row["scope"] not in JUDGED:
             continue
         value = speed(row, record["corpora"][row["corpus"]]["text_bytes"])
-        if row["scope"] == "sketch":
-            note = "signatures only, no search"
-        elif row["kind"] == "flags":
+        if row["kind"] == "flags":
             note = f"flags only, precision {_share(row['precision'])}, recall {_share(row['recall'])}"
         else:
             note = f"precision {_share(row['precision'])}, recall {_share(row['recall'])}"
@@ -166,19 +164,17 @@ def bars(record: dict[str, Any], corpus: str, threads: int) -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Prints the tables of a record, and writes the chart if asked."""
+    """Prints the tables of a record, or writes them and the charts beside it."""
     parser = argparse.ArgumentParser(
-        prog="python -m benches.report", description="Tables and chart of a record."
+        prog="python -m benches.report", description="Tables and charts of a record."
     )
     parser.add_argument("record", type=Path)
-    parser.add_argument("--chart", type=Path, help="write a bar chart here (SVG)")
-    parser.add_argument("--corpus", default="rfcs")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--write", action="store_true", help="write tables (.md) and charts (.svg) beside it")
     arguments = parser.parse_args(argv)
     record = json.loads(arguments.record.read_text(encoding="utf-8"))
     print(tables(record))
-    if arguments.chart:
-        arguments.chart.write_text(bars(record, arguments.corpus, arguments.threads), encoding="utf-8")
+    if arguments.write:
+        publish(record, arguments.record)
 
 
 if __name__ == "__main__":

@@ -209,6 +209,8 @@ def main(argv: list[str] | None = None) -> None:
             if arguments.out:
                 save(record, arguments.out)
     print(report.tables(record))
+    if arguments.out:
+        report.publish(record, arguments.out)
 
 
 def _order(row: dict[str, Any]) -> tuple[str, int, int]:
@@ -228,10 +230,9 @@ def command(argv: list[str]) -> str:
 
 
 def save(record: dict[str, Any], path: Path) -> None:
-    """Writes a record and, beside it, the text with machine, versions and settings."""
+    """Writes a record."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    path.with_suffix(".txt").write_text(report.environment(record), encoding="utf-8")
 
 
 if __name__ == "__main__":
