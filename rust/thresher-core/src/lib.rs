@@ -14,6 +14,7 @@ pub mod dedup;
 pub mod error;
 pub mod exact;
 pub mod hash;
+pub mod json;
 mod kernels;
 pub mod lsh;
 pub mod minhash;

@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatch;
 
+use thresher_core::json::Fields;
+
 use crate::error::Result;
-use crate::record::{Fields, Visitor};
+use crate::record::Visitor;
 
 /// A part of an input that one thread works on.
 #[derive(Debug)]

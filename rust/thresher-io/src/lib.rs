@@ -1,7 +1,7 @@
 //! Files for thresher: readers, writers, codecs, commit, and the runs that drive `thresher-core` over them.
 //!
 //! ```text
-//! codec, commit -> json, readers, writers, quarantine, removed -> runs
+//! codec, commit -> readers, writers, quarantine, removed -> runs
 //! ```
 //!
 //! A format is a reader that implements [`input::Input`] and a writer that implements [`input::Output`]; a run
@@ -12,7 +12,6 @@ pub mod codec;
 pub mod commit;
 pub mod error;
 pub mod input;
-pub mod json;
 pub mod quarantine;
 pub mod readers;
 pub mod record;

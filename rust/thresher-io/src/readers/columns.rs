@@ -18,9 +18,11 @@ use arrow_cast::{
     cast,
     display::{ArrayFormatter, FormatOptions},
 };
+use arrow_json::WriterBuilder;
+use arrow_json::writer::LineDelimited;
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 
-use crate::record::{FieldPath, Fields, Scalar};
+use thresher_core::json::{FieldPath, Fields, Scalar};
 
 /// How many columns an error message lists before it cuts the list short.
 const LISTED: usize = 20;
@@ -28,8 +30,8 @@ const LISTED: usize = 20;
 /// Where the fields of a run stand in a schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Places {
-    /// Indices from the outermost field to the text.
-    pub(crate) text: Vec<usize>,
+    /// Indices from the outermost field to the text; without them the text is the whole row as JSON.
+    pub(crate) text: Option<Vec<usize>>,
     /// The same for the id.
     pub(crate) id: Option<Vec<usize>>,
     /// The same for the rank.
@@ -37,9 +39,10 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// Every place that is set.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &[usize]> {
-        std::iter::once(&self.text).chain(&self.id).chain(&self.rank).map(Vec::as_slice)
+    /// Every place that is set; none if whole rows are wanted.
+    pub(crate) fn all(&self) -> Option<impl Iterator<Item = &[usize]>> {
+        let text = self.text.as_ref()?;
+        Some(std::iter::once(text).chain(&self.id).chain(&self.rank).map(Vec::as_slice))
     }
 }
 
@@ -48,15 +51,7 @@ impl Places {
 /// # Errors
 /// A sentence that names the column, its type and the columns that would do.
 pub(crate) fn resolve(schema: &Schema, fields: &Fields) -> Result<Places, String> {
-    let (text, field) = find(schema, &fields.text)?;
-    if !is_text(field.data_type()) {
-        return Err(format!(
-            "column `{}` is of type {}, not text; {}",
-            fields.text,
-            field.data_type(),
-            listing("the text columns are", &leaves(schema, is_text))
-        ));
-    }
+    let text = fields.text.as_ref().map(|path| find_text(schema, path)).transpose()?;
     let scalar = |path: &Option<FieldPath>| {
         let Some(path) = path else { return Ok(None) };
         let (place, field) = find(schema, path)?;
@@ -70,6 +65,18 @@ pub(crate) fn resolve(schema: &Schema, fields: &Fields) -> Result<Places, String
         ))
     };
     Ok(Places { text, id: scalar(&fields.id)?, rank: scalar(&fields.rank)? })
+}
+
+fn find_text(schema: &Schema, path: &FieldPath) -> Result<Vec<usize>, String> {
+    let (place, field) = find(schema, path)?;
+    if is_text(field.data_type()) {
+        return Ok(place);
+    }
+    Err(format!(
+        "column `{path}` is of type {}, not text; {}",
+        field.data_type(),
+        listing("the text columns are", &leaves(schema, is_text))
+    ))
 }
 
 fn find<'a>(schema: &'a Schema, path: &FieldPath) -> Result<(Vec<usize>, &'a Field), String> {
@@ -295,6 +302,20 @@ fn in_hex(array: &ArrayRef) -> Result<StringArray, ArrowError> {
     })
 }
 
+/// Each row as one JSON object. Nulls are left out: a schema has room for every field of every row, and fills it so.
+fn as_json(batch: &RecordBatch) -> Result<LargeStringArray, ArrowError> {
+    let mut writer = WriterBuilder::new().with_explicit_nulls(false).build::<_, LineDelimited>(Vec::new());
+    writer.write(batch)?;
+    writer.finish()?;
+    let lines = String::from_utf8(writer.into_inner())
+        .map_err(|error| ArrowError::JsonError(format!("rows became invalid UTF-8: {error}")))?;
+    let rows: LargeStringArray = lines.lines().map(Some).collect();
+    if rows.len() == batch.num_rows() {
+        return Ok(rows);
+    }
+    Err(ArrowError::JsonError(format!("{} rows became {} lines", batch.num_rows(), rows.len())))
+}
+
 /// A leaf of a batch with the nulls of the structs around it.
 fn leaf(batch: &RecordBatch, place: &[usize]) -> Result<(ArrayRef, Option<NullBuffer>), ArrowError> {
     let lost = || ArrowError::SchemaError("the batch does not have the columns of its schema".to_owned());
@@ -333,12 +354,14 @@ impl Rows {
             let (array, around) = leaf(batch, place)?;
             Ok::<_, ArrowError>(Some((Scalars::new(&array)?, around)))
         };
-        let (array, around) = leaf(batch, &places.text)?;
-        Ok(Self {
-            text: (Strings::new(&array)?, around),
-            id: scalar(&places.id)?,
-            rank: scalar(&places.rank)?,
-        })
+        let text = match &places.text {
+            Some(place) => {
+                let (array, around) = leaf(batch, place)?;
+                (Strings::new(&array)?, around)
+            }
+            None => (Strings::Large(as_json(batch)?), None),
+        };
+        Ok(Self { text, id: scalar(&places.id)?, rank: scalar(&places.rank)? })
     }
 
     /// The text of a row; nothing if it, or a struct around it, is null.

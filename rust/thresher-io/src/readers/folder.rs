@@ -18,9 +18,11 @@ use std::time::SystemTime;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use walkdir::{DirEntry, WalkDir};
 
+use thresher_core::json::{Fields, Scalar};
+
 use crate::error::{Error, Result};
 use crate::input::{Input, Payload, Piece, Scratch, SlotMask, Unit};
-use crate::record::{BadRecord, Fields, Reason, Record, Scalar, Visitor};
+use crate::record::{BadRecord, Reason, Record, Visitor};
 
 /// The largest file that is read, unless the caller says otherwise.
 pub const DEFAULT_MAX_FILE_BYTES: u64 = 1 << 30;

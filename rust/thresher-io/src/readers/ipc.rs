@@ -16,7 +16,7 @@ use std::{
 
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_ipc::{CompressionType, reader::FileDecoder};
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use arrow_select::filter::filter_record_batch;
 
 pub use self::index::IpcKind;
@@ -26,10 +26,12 @@ use super::{
     guard::guarded,
     rows,
 };
+use thresher_core::json::Fields;
+
 use crate::{
     error::{Error, Result},
     input::{Input, Payload, Piece, Scratch, SlotMask, Unit},
-    record::{BadRecord, Fields, Reason, Visitor},
+    record::{BadRecord, Reason, Visitor},
 };
 
 /// A batch of more units than this is cut.
@@ -215,8 +217,9 @@ fn foreign() -> Error {
 }
 
 /// Top-level columns of `places` in file order, and the places among them.
-fn projected(places: &Places) -> (Vec<usize>, Places) {
-    let mut columns: Vec<usize> = places.all().filter_map(|p| p.first().copied()).collect();
+fn projected(places: &Places, schema: &Schema) -> (Vec<usize>, Places) {
+    let Some(all) = places.all() else { return ((0..schema.fields().len()).collect(), places.clone()) };
+    let mut columns: Vec<usize> = all.filter_map(|place| place.first().copied()).collect();
     columns.sort_unstable();
     columns.dedup();
     let among = |place: &[usize]| -> Vec<usize> {
@@ -224,7 +227,7 @@ fn projected(places: &Places) -> (Vec<usize>, Places) {
         first.into_iter().chain(place.iter().skip(1).copied()).collect()
     };
     let places = Places {
-        text: among(&places.text),
+        text: places.text.as_deref().map(among),
         id: places.id.as_deref().map(among),
         rank: places.rank.as_deref().map(among),
     };
@@ -293,7 +296,7 @@ impl Input for IpcInput {
         };
         let slots = rows::slots(rows, wanted);
         let (columns, places) = match &self.content {
-            Ok(content) => projected(&self.places(content, fields)?),
+            Ok(content) => projected(&self.places(content, fields)?, &content.index.schema),
             Err((reason, detail)) => {
                 let detail = detail.clone();
                 let bad =

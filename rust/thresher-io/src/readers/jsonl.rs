@@ -22,11 +22,13 @@ use std::time::SystemTime;
 
 use memchr::{memchr, memrchr};
 
+use thresher_core::json::Fields;
+
 use crate::codec;
 use crate::codec::Codec;
 use crate::error::{Error, Result};
 use crate::input::{Input, Payload, Piece, Scratch, SlotMask, Unit};
-use crate::record::{Fields, Visitor};
+use crate::record::Visitor;
 
 use blocks::Blocks;
 use lines::Parser;

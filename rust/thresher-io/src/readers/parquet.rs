@@ -37,10 +37,12 @@ use super::{
     guard::guarded,
     rows::{self, BatchSource},
 };
+use thresher_core::json::Fields;
+
 use crate::{
     error::{Error, Result},
     input::{Input, Payload, Piece, Scratch, SlotMask, Unit},
-    record::{BadRecord, Fields, Visitor},
+    record::{BadRecord, Visitor},
 };
 
 /// Decoded bytes that a batch aims at when documents are read one after the other.
@@ -184,11 +186,13 @@ fn leaf_index(schema: &Schema, place: &[usize]) -> usize {
 
 /// Where `places` end up in a batch that has only them: columns keep their order, the others are gone.
 fn projected(places: &Places) -> Places {
+    let Some(all) = places.all() else { return places.clone() };
+    let all: Vec<&[usize]> = all.collect();
     let among = |place: &[usize]| -> Vec<usize> {
         (0..place.len())
             .map(|depth| {
-                let mut seen: Vec<usize> = places
-                    .all()
+                let mut seen: Vec<usize> = all
+                    .iter()
                     .filter(|other| other.len() > depth && other[..depth] == place[..depth])
                     .map(|other| other[depth])
                     .filter(|&at| at < place[depth])
@@ -200,7 +204,7 @@ fn projected(places: &Places) -> Places {
             .collect()
     };
     Places {
-        text: among(&places.text),
+        text: places.text.as_deref().map(among),
         id: places.id.as_deref().map(among),
         rank: places.rank.as_deref().map(among),
     }
@@ -330,7 +334,10 @@ impl Input for ParquetInput {
             }
         };
         let places = self.places(content, fields)?;
-        let leaves: Vec<usize> = places.all().map(|p| leaf_index(content.exact.schema(), p)).collect();
+        let leaves: Vec<usize> = match places.all() {
+            Some(places) => places.map(|place| leaf_index(content.exact.schema(), place)).collect(),
+            None => (0..content.views.parquet_schema().num_columns()).collect(),
+        };
         let metadata = content.views.metadata();
         content.pages.plan(metadata, span.group, self.unit_bytes, &self.reopen()?);
         let batch_rows = batch_rows(metadata, span.group, &leaves, READ_BATCH_BYTES);

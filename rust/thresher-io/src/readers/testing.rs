@@ -12,10 +12,12 @@ use arrow_array::{
 use arrow_schema::{DataType, Field, Schema};
 use arrow_select::concat::concat_batches;
 
+use thresher_core::json::{FieldPath, Fields, Scalar};
+
 use crate::{
     error::Result,
     input::{Input, Output, Scratch, Unit, Written},
-    record::{BadRecord, FieldPath, Fields, Reason, Record, Scalar, Visitor},
+    record::{BadRecord, Reason, Record, Visitor},
 };
 
 /// A record as a test sees it.
@@ -77,7 +79,7 @@ impl Visitor for Collect {
 
 pub(crate) fn fields(text: &str, id: Option<&str>, rank: Option<&str>) -> Fields {
     let path = |p: &str| FieldPath::parse(p).unwrap();
-    Fields { text: path(text), id: id.map(path), rank: rank.map(path) }
+    Fields { text: Some(path(text)), id: id.map(path), rank: rank.map(path) }
 }
 
 pub(crate) fn units(input: &dyn Input) -> Vec<Unit> {

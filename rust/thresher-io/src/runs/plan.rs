@@ -8,13 +8,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use thresher_core::json::Fields;
+
 use crate::codec::{Codec, DataFormat, split_suffix};
 use crate::error::{Error, Result};
 use crate::readers::folder::FolderInput;
 use crate::readers::ipc::IpcInput;
 use crate::readers::jsonl::{JsonlInput, Limits};
 use crate::readers::parquet::ParquetInput;
-use crate::record::Fields;
 use crate::runs::dedup::DedupRun;
 use crate::runs::source::Source;
 

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use thresher_core::json::Fields;
+
 use crate::codec::{Codec, DataFormat};
 use crate::error::{Error, Result};
 use crate::input::{Input, Output};
@@ -9,7 +11,6 @@ use crate::readers::folder::FolderInput;
 use crate::readers::ipc::IpcInput;
 use crate::readers::jsonl::JsonlInput;
 use crate::readers::parquet::ParquetInput;
-use crate::record::Fields;
 use crate::writers::folder::FolderOutput;
 use crate::writers::ipc::{IpcLayout, IpcOutput};
 use crate::writers::lines::LinesOutput;

@@ -47,7 +47,7 @@ fn dots_in_names_are_escaped_in_suggestions_and_paths() {
     let schema = Schema::new(vec![Field::new("meta.text", DataType::Utf8, true)]);
     let said = resolve(&schema, &fields("meta.text", None, None)).unwrap_err();
     assert!(said.contains(r"did you mean `meta\.text`?"), "{said}");
-    assert_eq!(resolve(&schema, &fields(r"meta\.text", None, None)).unwrap().text, [0]);
+    assert_eq!(resolve(&schema, &fields(r"meta\.text", None, None)).unwrap().text.unwrap(), [0]);
 }
 
 #[test]
@@ -116,11 +116,21 @@ fn null_struct_hides_the_text_inside() {
     let batch =
         RecordBatch::try_from_iter_with_nullable([("n", number, true), ("meta", outer, true)]).unwrap();
     let places = resolve(batch.schema_ref(), &fields("meta.text", None, None)).unwrap();
-    assert_eq!(places.text, [1, 0]);
+    assert_eq!(places.text, Some(vec![1, 0]));
     let rows = Rows::of(&batch, &places).unwrap();
     assert_eq!([rows.text(0), rows.text(1), rows.text(2)], [Some("a"), None, None]);
     let sliced = Rows::of(&batch.slice(1, 2), &places).unwrap();
     assert_eq!([sliced.text(0), sliced.text(1)], [None, None]);
+}
+
+#[test]
+fn a_whole_row_is_one_object_without_its_nulls() {
+    let text: ArrayRef = Arc::new(StringArray::from(vec![Some("a\n\"b\""), None]));
+    let number: ArrayRef = Arc::new(Int32Array::from(vec![Some(1), Some(2)]));
+    let batch = RecordBatch::try_from_iter_with_nullable([("n", number, true), ("t", text, true)]).unwrap();
+    let places = resolve(batch.schema_ref(), &Fields::default()).unwrap();
+    let rows = Rows::of(&batch, &places).unwrap();
+    assert_eq!([rows.text(0), rows.text(1)], [Some(r#"{"n":1,"t":"a\n\"b\""}"#), Some(r#"{"n":2}"#)]);
 }
 
 #[test]

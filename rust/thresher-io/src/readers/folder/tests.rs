@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use tempfile::{TempDir, tempdir};
 
 use super::*;
-use crate::record::FieldPath;
+use crate::readers::testing::fields;
 
 /// A folder with files of the given names and contents.
 fn folder(files: &[(&str, &[u8])]) -> TempDir {
@@ -54,7 +54,7 @@ fn units(input: &FolderInput) -> Vec<Unit> {
 }
 
 fn read(input: &FolderInput, unit: &Unit, wanted: Option<&SlotMask>) -> Vec<Seen> {
-    let fields = Fields { text: FieldPath::parse("text").unwrap(), id: None, rank: None };
+    let fields = fields("text", None, None);
     let mut seen = Vec::new();
     input.read(unit, &fields, wanted, &mut Scratch::default(), &mut seen).unwrap();
     seen

@@ -4,10 +4,11 @@
 
 use memchr::{memchr, memrchr};
 
+use thresher_core::json::{FieldPath, Fields, Scanner, Text};
+
 use crate::error::Result;
 use crate::input::SlotMask;
-use crate::json::{Scanner, Text};
-use crate::record::{BadRecord, Fields, Reason, Record, Visitor};
+use crate::record::{BadRecord, Reason, Record, Visitor};
 
 use super::HEAD_BYTES;
 
@@ -173,10 +174,14 @@ impl<'p> Parser<'p> {
         let cut = !line.ends_with(b"\n");
         let (reason, detail) = match simdutf8::basic::from_utf8(raw) {
             Err(_) => not_utf8(raw, cut),
-            Ok(text) => match self.scanner.scan(text, self.text) {
+            Ok(raw_text) => match self.scanner.scan(raw_text, self.text) {
                 Ok(found) => match found.text {
                     Text::Value(text) => {
                         let record = Record { slot, text, id: found.id, rank: found.rank, bytes };
+                        return self.visitor.record(record);
+                    }
+                    Text::Missing if self.fields.text.is_none() => {
+                        let record = Record { slot, text: raw_text, id: found.id, rank: found.rank, bytes };
                         return self.visitor.record(record);
                     }
                     Text::Missing => (Reason::MissingText, self.about_text("is missing")),
@@ -196,7 +201,8 @@ impl<'p> Parser<'p> {
     }
 
     fn about_text(&self, what: &str) -> String {
-        format!("field `{}` {what}", self.fields.text)
+        let path = self.fields.text.as_ref().map(FieldPath::to_string).unwrap_or_default();
+        format!("field `{path}` {what}")
     }
 }
 

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::record::{BadRecord, FieldPath, Reason, Record};
+use crate::readers::testing;
+use crate::record::{BadRecord, Reason, Record};
 
 /// What a visitor saw of one slot.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,7 +42,7 @@ impl Visitor for Log {
 }
 
 fn fields() -> Fields {
-    Fields { text: FieldPath::parse("text").unwrap(), id: None, rank: None }
+    testing::fields("text", None, None)
 }
 
 fn encode(codec: Codec, content: &[u8]) -> Vec<u8> {

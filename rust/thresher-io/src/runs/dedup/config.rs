@@ -1,10 +1,10 @@
 //! What a deduplication of files is asked to do, as inert data, and its check before anything is read.
 
 use serde::{Deserialize, Serialize};
+use thresher_core::json::{FieldPath, Fields};
 use thresher_core::{Banding, DedupConfig, Keep, NumHashes, ShingleSpec, ShingleUnit, Threshold};
 
 use crate::error::{Error, Result};
-use crate::record::{FieldPath, Fields};
 
 /// The parameters of a run. Written to `run.json` as they are.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ impl DedupRun {
             exact_only: self.exact_only,
         };
         let fields = Fields {
-            text: FieldPath::parse(&self.text)?,
+            text: Some(FieldPath::parse(&self.text)?),
             id: self.id.as_deref().map(FieldPath::parse).transpose()?,
             rank,
         };

@@ -21,6 +21,7 @@ use std::time::Instant;
 
 use thresher_core::cluster::Clusters;
 use thresher_core::exact::Classes;
+use thresher_core::json::Fields;
 use thresher_core::lsh::{Buckets, group};
 use thresher_core::{Outcome, Precedence};
 
@@ -31,7 +32,6 @@ pub use report::Report;
 
 use crate::error::{Error, Result};
 use crate::quarantine::Quarantine;
-use crate::record::Fields;
 use crate::runs::plan::Plan;
 use crate::runs::progress::Progress;
 use config::Checked;

@@ -6,6 +6,7 @@
 
 use thresher_core::exact::SeenTexts;
 use thresher_core::hash::content_hash;
+use thresher_core::json::Scalar;
 use thresher_core::lsh::BandTable;
 use thresher_core::{DedupConfig, Keep, Observer, Rank, Signer};
 
@@ -13,7 +14,7 @@ use super::Run;
 use crate::error::{Error, Result};
 use crate::input::Scratch;
 use crate::quarantine::{Quarantine, RAW_LIMIT_BYTES};
-use crate::record::{BadRecord, Reason, Record, Scalar, Visitor};
+use crate::record::{BadRecord, Reason, Record, Visitor};
 use crate::runs::pipeline::for_each_unit;
 
 /// Where the records of one unit are in the whole corpus.

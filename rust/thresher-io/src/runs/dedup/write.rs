@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use thresher_core::json::Scalar;
 use thresher_core::{Observer, Outcome, RemovalReason};
 
 use super::Run;
@@ -11,7 +12,7 @@ use super::sign::{Corpus, UnitPlace};
 use super::verify::changed;
 use crate::error::{Error, Result};
 use crate::input::{Output, Scratch, Written};
-use crate::record::{BadRecord, Record, Scalar, Visitor};
+use crate::record::{BadRecord, Record, Visitor};
 use crate::removed::{Removal, RemovedWriter};
 use crate::runs::pipeline::for_each_unit;
 

@@ -3,40 +3,9 @@
 //! A line is walked once, without a tree and without recursion: the nesting is a stack of [`MAX_DEPTH`] bytes. Nearly
 //! all bytes of a corpus sit inside strings, which `string` passes 64 at a time. Only the text field is unescaped, into
 //! a buffer of the caller, and only if it has an escape; every other string is checked and skipped.
-//!
-//! Accepted is RFC 8259 with an object at the top, nested at most [`MAX_DEPTH`] deep. Where the RFC leaves a choice:
-//! of duplicate keys the last wins, as in Python's `json`; numbers may be of any size; an escaped lone surrogate is
-//! valid, because a kept line is written byte for byte, but a text with one is told apart ([`Text::LoneSurrogate`]).
 
-mod string;
-#[cfg(test)]
-mod tests;
-
-use std::fmt;
-
-use crate::record::{FieldPath, Fields, Scalar};
-
-use string::Kernel;
-
-/// How deep arrays and objects may nest, the outermost object included.
-pub const MAX_DEPTH: usize = 128;
-
-/// Why a line is not one JSON object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SyntaxError {
-    /// Byte of the line at which it went wrong; the length of the line if it ended too early.
-    pub offset: usize,
-    /// What is wrong there.
-    pub message: &'static str,
-}
-
-impl fmt::Display for SyntaxError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at byte {} of the line", self.message, self.offset)
-    }
-}
-
-impl std::error::Error for SyntaxError {}
+use super::string::Kernel;
+use super::{FieldPath, Fields, MAX_DEPTH, Parsed, Scalar, SyntaxError, Unescaped};
 
 /// The text field of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,9 +56,9 @@ impl<'f> Scanner<'f> {
         Self::with_kernel(fields, Kernel::detect())
     }
 
-    fn with_kernel(fields: &'f Fields, kernel: Kernel) -> Self {
+    pub(super) fn with_kernel(fields: &'f Fields, kernel: Kernel) -> Self {
         let parts = |path: &'f Option<FieldPath>| path.as_ref().map_or(&[][..], FieldPath::parts);
-        let paths = [fields.text.parts(), parts(&fields.id), parts(&fields.rank)];
+        let paths = [parts(&fields.text), parts(&fields.id), parts(&fields.rank)];
         let asked = (0..3).filter(|&w| !paths[w].is_empty()).map(|w| 1 << w).sum();
         Self { paths, asked, kernel, levels: [0; MAX_DEPTH], key: Vec::new() }
     }
@@ -112,7 +81,7 @@ impl<'f> Scanner<'f> {
             values: [Value::Missing; 3],
             unescaped: Unescaped::default(),
         };
-        walk.line(scratch)?;
+        walk.object(scratch)?;
         let Walk { values, unescaped: text, .. } = walk;
         let id = self.unescape(line, values[ID], text.end, scratch)?;
         let rank = self.unescape(line, values[RANK], id.end, scratch)?;
@@ -156,7 +125,18 @@ fn number(digits: &str) -> Option<Scalar<'static>> {
     whole.map(Scalar::Int).ok().or_else(|| digits.parse().map(Scalar::Float).ok())
 }
 
-type Parsed<T> = std::result::Result<T, SyntaxError>;
+/// Checks that `text` is one JSON value, of any kind.
+///
+/// # Errors
+/// [`SyntaxError`] if it is not.
+pub(super) fn check(text: &str) -> Parsed<()> {
+    let nothing = Fields::default();
+    let mut scanner = Scanner::new(&nothing);
+    let (bytes, values) = (text.as_bytes(), [Value::Missing; 3]);
+    let mut walk =
+        Walk { scanner: &mut scanner, bytes, pos: 0, depth: 0, values, unescaped: Unescaped::default() };
+    walk.whole(&mut Vec::new())
+}
 
 /// Where a wanted value stands in the line. Strings are without their quotes.
 #[derive(Clone, Copy, Debug)]
@@ -166,24 +146,6 @@ enum Value {
     Other,
     Number { start: usize, end: usize },
     String { start: usize, end: usize, escaped: bool },
-}
-
-/// A string without its escapes: its place in the scratch buffer.
-#[derive(Clone, Copy, Debug, Default)]
-struct Unescaped {
-    start: usize,
-    end: usize,
-    lone_surrogate: bool,
-}
-
-impl Unescaped {
-    fn get(self, scratch: &[u8]) -> Option<&str> {
-        if self.lone_surrogate {
-            return None;
-        }
-        // SAFETY: the bytes are pieces of a `&str` cut at ASCII characters, and encoded `char`s between them.
-        scratch.get(self.start..self.end).map(|text| unsafe { std::str::from_utf8_unchecked(text) })
-    }
 }
 
 /// Which wanted paths a value ends (`target`) and which lead through it (`inner`), one bit a path.
@@ -216,12 +178,18 @@ struct Walk<'w, 'f> {
 }
 
 impl Walk<'_, '_> {
-    fn line(&mut self, scratch: &mut Vec<u8>) -> Parsed<()> {
+    fn object(&mut self, scratch: &mut Vec<u8>) -> Parsed<()> {
         self.space();
         if self.peek() != Some(b'{') {
             return Err(self.error("expected a JSON object"));
         }
-        let mut state = self.open(OBJECT | self.scanner.asked)?;
+        self.whole(scratch)
+    }
+
+    fn whole(&mut self, scratch: &mut Vec<u8>) -> Parsed<()> {
+        self.space();
+        let hits = Hits { target: 0, inner: self.scanner.asked };
+        let mut state = self.value(hits, scratch)?;
         while self.depth > 0 {
             self.space();
             let byte = self.peek();
@@ -244,7 +212,7 @@ impl Walk<'_, '_> {
             };
         }
         self.space();
-        if self.pos < self.bytes.len() { Err(self.error("more after the object")) } else { Ok(()) }
+        if self.pos < self.bytes.len() { Err(self.error("more after the value")) } else { Ok(()) }
     }
 
     fn after(&mut self, byte: Option<u8>) -> Parsed<State> {

@@ -18,7 +18,7 @@ use super::{Parsed, SyntaxError, Unescaped};
 const BLOCK: usize = 64;
 
 /// The escapes of one character, `0` for what may not follow a backslash. `\u` is not in it.
-const ESCAPES: [u8; 256] = {
+pub(super) const ESCAPES: [u8; 256] = {
     let mut table = [0; 256];
     table[b'"' as usize] = b'"';
     table[b'\\' as usize] = b'\\';
@@ -260,7 +260,7 @@ const LONE_BYTES: usize = 6;
 
 /// The length and meaning of the `\uXXXX`, or the pair of them, at `escape`; none for half a pair.
 #[cold]
-fn unicode(bytes: &[u8], escape: usize) -> Parsed<Option<(usize, char)>> {
+pub(super) fn unicode(bytes: &[u8], escape: usize) -> Parsed<Option<(usize, char)>> {
     let unit = |at: usize| {
         let escaped = bytes.get(at..).is_some_and(|rest| rest.starts_with(b"\\u"));
         if escaped { hex4(bytes, at + 2) } else { None }

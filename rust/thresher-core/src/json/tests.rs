@@ -4,11 +4,13 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use serde_json::Value as Oracle;
 
+use super::find::*;
+use super::string::Kernel;
 use super::*;
 
 fn fields(text: &str, id: Option<&str>, rank: Option<&str>) -> Fields {
     let parse = |path| FieldPath::parse(path).unwrap();
-    Fields { text: parse(text), id: id.map(parse), rank: rank.map(parse) }
+    Fields { text: Some(parse(text)), id: id.map(parse), rank: rank.map(parse) }
 }
 
 fn kernels() -> Vec<Kernel> {
@@ -185,9 +187,9 @@ fn broken_lines_are_refused_with_their_place() {
         ("{\"a\":\"\0\"}", 6, "a control character must be escaped"),
         ("{\"\x1f\":1}", 2, "a control character must be escaped"),
         (r#"{"a":"b}"#, 8, "a string without end"),
-        (r#"{"a":1} {}"#, 8, "more after the object"),
-        ("{}\0", 2, "more after the object"),
-        ("{}\u{a0}", 2, "more after the object"),
+        (r#"{"a":1} {}"#, 8, "more after the value"),
+        ("{}\0", 2, "more after the value"),
+        ("{}\u{a0}", 2, "more after the value"),
     ] {
         for line in [line.to_owned(), line.replace("\"a\"", "\"\\u0061\"")] {
             let shift = if line.contains("\\u0061") { 5 } else { 0 };
