@@ -49,9 +49,8 @@ impl Role {
             "system" => Self::System,
             "developer" => Self::Developer,
             "user" | "human" | "prompter" | "customer" => Self::User,
-            "assistant" | "gpt" | "chatgpt" | "bard" | "bing" | "model" | "bot" | "ai" | "claude" | "agent" => {
-                Self::Assistant
-            }
+            "assistant" | "gpt" | "chatgpt" | "bard" | "bing" | "model" | "bot" | "ai" | "claude"
+            | "agent" => Self::Assistant,
             "tool" | "function" | "observation" | "tool_response" | "tool_result" | "function_response"
             | "function_output" | "ipython" => Self::Tool,
             _ => return None,
@@ -100,6 +99,24 @@ pub struct Call<'a> {
     pub extra: Extra<'a>,
     /// Further fields of its `function` object.
     pub function_extra: Extra<'a>,
+}
+
+impl Call<'_> {
+    /// The same, with everything owned.
+    #[must_use]
+    pub fn into_owned(self) -> Call<'static> {
+        let owned = |extra: Extra<'_>| -> Extra<'static> {
+            extra.into_iter().map(|(key, value)| (key.into_owned(), Cow::Owned(value.into_owned()))).collect()
+        };
+        Call {
+            id: self.id.map(Str::into_owned),
+            kind: self.kind.map(Str::into_owned),
+            name: self.name.into_owned(),
+            arguments: self.arguments.map(|raw| Cow::Owned(raw.into_owned())),
+            extra: owned(self.extra),
+            function_extra: owned(self.function_extra),
+        }
+    }
 }
 
 /// One turn.

@@ -42,6 +42,8 @@ pub struct Loss {
     pub rows: u64,
     /// The first of these rows, by place in its input.
     pub examples: Vec<u64>,
+    /// The row that was counted last.
+    last: Option<u64>,
 }
 
 /// Losses of many rows, by field and outcome.
@@ -55,8 +57,11 @@ impl Losses {
             let key = (field.to_owned(), outcome);
             let loss = self.0.entry(key).or_default();
             loss.count += 1;
-            if loss.examples.last() != Some(&row) || loss.rows == 0 {
-                loss.add_row(row);
+            if loss.last.replace(row) != Some(row) {
+                loss.rows += 1;
+                if loss.examples.len() < EXAMPLES {
+                    loss.examples.push(row);
+                }
             }
         }
     }

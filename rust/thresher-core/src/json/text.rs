@@ -49,6 +49,12 @@ impl<'a> Str<'a> {
         Self(Cow::Owned(escaped))
     }
 
+    /// Takes over the inside of a JSON string that was put together from such insides.
+    #[must_use]
+    pub fn from_escaped(escaped: impl Into<Cow<'a, str>>) -> Self {
+        Self(escaped.into())
+    }
+
     /// As it is written in JSON, without the quotes.
     #[must_use]
     pub fn escaped(&self) -> &str {
@@ -94,6 +100,12 @@ impl<'a> Str<'a> {
     #[must_use]
     pub fn concat(parts: &[&Str<'_>]) -> Str<'static> {
         Str(Cow::Owned(parts.iter().map(|part| &*part.0).collect()))
+    }
+
+    /// The same, borrowed from this one.
+    #[must_use]
+    pub fn reborrow(&self) -> Str<'_> {
+        Str(Cow::Borrowed(&self.0))
     }
 
     /// The same, owned.

@@ -1,0 +1,156 @@
+//! `ChatML` text: turns between `<|im_start|>` and `<|im_end|>` in one string.
+//!
+//! Calls, results and tools go into the text as XML, as models trained on `ChatML` (Hermes, Qwen) write them.
+
+use std::borrow::Cow;
+
+use thresher_core::json::{Json, Kind, Str};
+
+use crate::calls;
+use crate::conversation::{Conversation, Ending, Message, Role};
+use crate::error::{Reason, Result};
+use crate::loss::RowLosses;
+use crate::out::Object;
+
+/// The field of the text.
+const FIELD: &str = "text";
+const START: &str = "<|im_start|>";
+const END: &str = "<|im_end|>";
+
+/// The name of the format.
+pub(crate) const NAME: &str = "chatml";
+
+pub(crate) fn fits(row: Json<'_>) -> bool {
+    let text = row.get(FIELD).and_then(Json::as_str);
+    text.and_then(|text| text.decode().ok().map(|text| text.trim_start().starts_with(START))).unwrap_or(false)
+}
+
+pub(crate) fn read<'a>(row: Json<'a>) -> Result<Conversation<'a>> {
+    let mut conversation = Conversation::default();
+    let mut body = None;
+    for (key, value) in row.members() {
+        if key.escaped() == FIELD && value.kind() == Kind::String {
+            body = value.as_str();
+        } else {
+            conversation.extra.push((key, value.into()));
+        }
+    }
+    let Some(body) = body else {
+        return Err(Reason::MissingField.because(format!("there is no string in `{FIELD}`")));
+    };
+    conversation.messages = turns(&body)?;
+    conversation.written.format = Some(Cow::Borrowed(NAME));
+    // The usual layout is written without help; any other only if it was kept.
+    let mut usual = String::new();
+    render(&conversation.messages, &mut usual, &mut RowLosses::default())?;
+    if !body.is(&usual) {
+        conversation.written.body = Some(body);
+    }
+    Ok(conversation)
+}
+
+/// Cuts a text into turns.
+fn turns(body: &Str<'_>) -> Result<Vec<Message<'static>>> {
+    let text = body.decode()?;
+    let wrong = |what: &str| Reason::WrongShape.because(format!("`{FIELD}` is no ChatML: {what}"));
+    let mut messages = Vec::new();
+    let mut rest = text.trim_start();
+    while !rest.is_empty() {
+        let turn =
+            rest.strip_prefix(START).ok_or_else(|| wrong(&format!("text outside of {START} and {END}")))?;
+        let (role, turn) = turn.split_once('\n').ok_or_else(|| wrong("a turn without a line of text"))?;
+        let (content, after) = match turn.split_once(END) {
+            Some((content, after)) => (content, after),
+            // A prompt that waits for its answer.
+            None if turn.trim().is_empty() => return Ok(messages),
+            None => return Err(wrong(&format!("a turn without {END}"))),
+        };
+        if content.contains(START) {
+            return Err(wrong(&format!("a turn without {END}")));
+        }
+        let Some(role) = Role::of(role.trim()) else {
+            return Err(Reason::UnknownRole.because(format!("role `{}` is unknown", role.trim())));
+        };
+        let content = content.strip_suffix('\n').unwrap_or(content);
+        let mut message = Message::text(role, Str::encode(content.to_owned()));
+        calls::read_xml(&mut message)?;
+        messages.push(message);
+        rest = after.trim_start();
+    }
+    if messages.is_empty() { Err(wrong("there is no turn")) } else { Ok(messages) }
+}
+
+pub(crate) fn write(conversation: &Conversation<'_>, out: &mut String, losses: &mut RowLosses) -> Result<()> {
+    let same = conversation.written.format.as_deref() == Some(NAME);
+    let tail: &[Message<'_>] = match &conversation.ending {
+        Ending::Open => &[],
+        Ending::Completion(messages) => {
+            losses.note("completion", "joined to the prompt");
+            messages
+        }
+        Ending::Labelled(..) | Ending::Preference { .. } => {
+            return Err(Reason::NotExpressible.because("`chatml` cannot say a label or a preference"));
+        }
+    };
+    let body = conversation.written.body.as_ref().filter(|_| same);
+    let unchanged = match body {
+        Some(body) => turns(body)? == conversation.messages,
+        None => false,
+    };
+    let mut row = Object::open(out);
+    if let Some(body) = body.filter(|_| unchanged) {
+        row.string(FIELD, body);
+    } else {
+        let mut text = String::new();
+        let mut messages: &[Message<'_>] = &conversation.messages;
+        if let Some(tools) = conversation.tools.as_ref().and_then(calls::tools_array) {
+            let prompt = Str::encode(super::hermes_prompt(&tools));
+            let own = messages.first().filter(|first| matches!(first.role, Role::System | Role::Developer));
+            let text_of = own.map(|own| super::flat_text(own, true, losses)).transpose()?;
+            let prompt = match text_of {
+                Some(own) => Str::concat(&[&own, &Str::encode("\n\n"), &prompt]),
+                None => prompt,
+            };
+            messages = &messages[usize::from(own.is_some())..];
+            render(&[Message::text(Role::System, prompt)], &mut text, losses)?;
+        }
+        render(messages, &mut text, losses)?;
+        render(tail, &mut text, losses)?;
+        row.string(FIELD, &Str::encode(text));
+    }
+    super::write_extra(&mut row, conversation, same, losses, |name| name == FIELD);
+    row.close();
+    Ok(())
+}
+
+/// Appends messages in the usual layout.
+fn render(messages: &[Message<'_>], out: &mut String, losses: &mut RowLosses) -> Result<()> {
+    for message in messages {
+        super::note_dropped(message, losses);
+        let role = match message.role {
+            Role::Developer => {
+                losses.note("messages[role=developer]", "became system");
+                Role::System
+            }
+            role => role,
+        };
+        let mut text = super::flat_text(message, true, losses)?;
+        if !message.calls.is_empty() || message.role == Role::Tool && message.written.body.is_some() {
+            text = calls::xml_text(message, &text, losses)?;
+        }
+        let text = text.decode()?;
+        for marker in [START, END] {
+            if text.contains(marker) {
+                return Err(Reason::NotExpressible
+                    .because(format!("a message contains {marker}, which would end or begin a turn")));
+            }
+        }
+        out.push_str(START);
+        out.push_str(role.name());
+        out.push('\n');
+        out.push_str(&text);
+        out.push_str(END);
+        out.push('\n');
+    }
+    Ok(())
+}

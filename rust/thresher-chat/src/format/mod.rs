@@ -1,0 +1,262 @@
+//! The formats: each a table or a small module, found by name in one registry.
+
+mod chatml;
+mod flat;
+mod trl;
+mod turns;
+
+use std::borrow::Cow;
+
+use thresher_core::json::{Json, Kind, Str};
+
+use crate::conversation::{Content, Conversation, Message, Role};
+use crate::error::{Reason, Result};
+use crate::loss::RowLosses;
+use crate::out::Object;
+
+pub use flat::Flat;
+pub use turns::{CallStyle, Turns};
+
+/// Names of all formats.
+pub const NAMES: [&str; 8] =
+    ["alpaca", "query-response", "prompt-completion", "sharegpt", "hermes", "openai", "trl", "chatml"];
+
+/// A format, ready to read and write rows.
+#[derive(Clone, Debug)]
+pub enum Format {
+    /// A field for each side of an exchange.
+    Flat(Flat),
+    /// A list of turns.
+    Turns(Turns),
+    /// TRL's lists of messages.
+    Trl(Turns),
+    /// One text.
+    ChatMl,
+}
+
+impl Format {
+    /// The format of this name, one of [`NAMES`].
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let own = |name: &'static str| Cow::Borrowed(name);
+        let some = |name: &'static str| Some(Cow::Borrowed(name));
+        let preference = Some([own("chosen"), own("rejected")]);
+        Some(match name {
+            "alpaca" => Self::Flat(Flat {
+                name: own("alpaca"),
+                prompt: own("instruction"),
+                input: some("input"),
+                completion: own("output"),
+                system: some("system"),
+                history: some("history"),
+                preference,
+                label: some("kto_tag"),
+            }),
+            "query-response" => Self::Flat(Flat {
+                name: own("query-response"),
+                prompt: own("query"),
+                input: None,
+                completion: own("response"),
+                system: some("system"),
+                history: some("history"),
+                preference: None,
+                label: None,
+            }),
+            "prompt-completion" => Self::Flat(Flat {
+                name: own("prompt-completion"),
+                prompt: own("prompt"),
+                input: None,
+                completion: own("completion"),
+                system: None,
+                history: None,
+                preference,
+                label: some("label"),
+            }),
+            "sharegpt" => Self::Turns(sharegpt("sharegpt", CallStyle::Turn)),
+            "hermes" => Self::Turns(sharegpt("hermes", CallStyle::Xml)),
+            "openai" => Self::Turns(openai()),
+            "trl" => Self::Trl(Turns { name: own(trl::NAME), ..openai() }),
+            "chatml" => Self::ChatMl,
+            _ => return None,
+        })
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Flat(flat) => &flat.name,
+            Self::Turns(turns) | Self::Trl(turns) => &turns.name,
+            Self::ChatMl => chatml::NAME,
+        }
+    }
+
+    /// Whether the keys of a row are those of this format. A row may fit several.
+    #[must_use]
+    pub fn fits(&self, row: Json<'_>) -> bool {
+        match self {
+            Self::Flat(flat) => flat.fits(row),
+            Self::Turns(turns) => {
+                turns.fits(row) && (turns.calls != CallStyle::Xml || row.text().contains("<tool"))
+            }
+            Self::Trl(_) => trl::fits(row),
+            Self::ChatMl => chatml::fits(row),
+        }
+    }
+
+    /// Reads a row.
+    ///
+    /// # Errors
+    /// Why it is not of this format.
+    pub fn read<'a>(&self, row: Json<'a>) -> Result<Conversation<'a>> {
+        if row.kind() != Kind::Object {
+            return Err(
+                Reason::NotAnObject.because(format!("the row is {}, not an object", row.kind().name()))
+            );
+        }
+        match self {
+            Self::Flat(flat) => flat.read(row),
+            Self::Turns(turns) => turns.read(row),
+            Self::Trl(turns) => trl::read(turns, row),
+            Self::ChatMl => chatml::read(row),
+        }
+    }
+
+    /// Appends the row that says `conversation` to `out`, without a line end, and notes what it cannot carry.
+    ///
+    /// # Errors
+    /// Why this format cannot say it; what was appended then means nothing.
+    pub fn write(
+        &self,
+        conversation: &Conversation<'_>,
+        out: &mut String,
+        losses: &mut RowLosses,
+    ) -> Result<()> {
+        match self {
+            Self::Flat(flat) => flat.write(conversation, out, losses),
+            Self::Turns(turns) => turns.write(conversation, out, losses),
+            Self::Trl(turns) => trl::write(turns, conversation, out, losses),
+            Self::ChatMl => chatml::write(conversation, out, losses),
+        }
+    }
+}
+
+/// `conversations` of `from` and `value`, and what people make of it.
+fn sharegpt(name: &'static str, calls: CallStyle) -> Turns {
+    Turns {
+        name: name.into(),
+        list: vec!["conversations".into(), "conversation".into()],
+        role: vec!["from".into(), "role".into()],
+        content: vec!["value".into(), "content".into()],
+        spelling: vec![
+            ("human".into(), Role::User),
+            ("gpt".into(), Role::Assistant),
+            (if calls == CallStyle::Xml { "tool" } else { "observation" }.into(), Role::Tool),
+        ],
+        calls,
+        system: Some("system".into()),
+        tools: "tools".into(),
+        preference: Some(["chosen".into(), "rejected".into()]),
+        label: Some("kto_tag".into()),
+    }
+}
+
+/// Messages of the `OpenAI` API, and the chat-completions data of everyone who follows it.
+fn openai() -> Turns {
+    Turns {
+        name: "openai".into(),
+        list: vec!["messages".into()],
+        role: vec!["role".into()],
+        content: vec!["content".into()],
+        spelling: Vec::new(),
+        calls: CallStyle::Fields,
+        system: None,
+        tools: "tools".into(),
+        preference: None,
+        label: None,
+    }
+}
+
+/// Writes the fields that no reader gave a meaning. Where the format has a field of that name, it cannot carry them.
+fn write_extra(
+    row: &mut Object<'_>,
+    conversation: &Conversation<'_>,
+    same: bool,
+    losses: &mut RowLosses,
+    is_known: impl Fn(&str) -> bool,
+) {
+    for (key, value) in &conversation.extra {
+        let name = key.escaped();
+        if same || !is_known(name) {
+            row.raw(name, value);
+        } else if !matches!(&**value, "null" | "[]" | "\"\"" | "{}") {
+            losses.note(name.to_owned(), "dropped: the format has another field of this name");
+        }
+    }
+}
+
+/// Notes what a message loses where only its text is written.
+fn note_dropped(message: &Message<'_>, losses: &mut RowLosses) {
+    for (there, field) in [
+        (message.name.is_some(), "messages[].name"),
+        (message.weight.is_some(), "messages[].weight"),
+        (message.call_id.is_some(), "messages[].tool_call_id"),
+    ] {
+        if there {
+            losses.note(field, "dropped");
+        }
+    }
+    for (key, value) in &message.extra {
+        if !turns::carries_nothing(key.escaped(), value) {
+            losses.note(format!("messages[].{}", key.escaped()), "dropped");
+        }
+    }
+}
+
+/// What a message says as one text: parts joined, the input on a line of its own, thoughts in front if asked for.
+fn flat_text<'m>(message: &'m Message<'_>, thoughts: bool, losses: &mut RowLosses) -> Result<Str<'m>> {
+    let mut text = match &message.content {
+        Content::Absent | Content::Null => Str::default(),
+        Content::Text(text) => text.reborrow(),
+        Content::Parts(parts) => join_parts(parts, losses)?,
+    };
+    if let Some(input) = message.input.as_ref().filter(|input| !input.is_empty()) {
+        losses.note("input", "joined to the instruction by a line end");
+        text = Str::concat(&[&text, &Str::encode("\n"), input]);
+    }
+    if let Some(reasoning) = message.reasoning.as_ref().filter(|reasoning| thoughts && !reasoning.is_empty())
+    {
+        losses.note("messages[].reasoning_content", "moved into the text, between <think> and </think>");
+        let (open, close) = (Str::encode("<think>\n"), Str::encode("\n</think>\n\n"));
+        text = Str::concat(&[&open, reasoning, &close, &text]);
+    }
+    Ok(text)
+}
+
+/// The texts of typed parts, one after the other.
+fn join_parts(parts: &str, losses: &mut RowLosses) -> Result<Str<'static>> {
+    let mut texts = Vec::new();
+    for part in Json::checked(parts).items() {
+        let text = part.as_str().or_else(|| part.get("text").and_then(Json::as_str));
+        let Some(text) = text else {
+            let kind = part.get("type").map_or("of no type", Json::text);
+            return Err(Reason::NotExpressible
+                .because(format!("a part {kind} is no text, and the format has nothing else")));
+        };
+        texts.push(text);
+    }
+    if texts.len() != 1 {
+        losses.note("messages[].content[]", "parts joined to one text");
+    }
+    Ok(Str::concat(&texts.iter().collect::<Vec<_>>()))
+}
+
+/// The part of a system prompt that offers tools, for models that call them in XML.
+fn hermes_prompt(tools: &str) -> String {
+    format!(
+        "You may call functions to help with the user's request. Their signatures are between <tools> and </tools>:\n\
+         <tools>\n{tools}\n</tools>\n\
+         Make each call as a JSON object with the function's name and arguments between <tool_call> and </tool_call>:\n\
+         <tool_call>\n{{\"name\": \"the function\", \"arguments\": {{}}}}\n</tool_call>"
+    )
+}

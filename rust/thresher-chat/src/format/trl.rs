@@ -1,0 +1,115 @@
+//! TRL's conversational formats: prompt, completion, chosen and rejected as lists of messages.
+//!
+//! With strings in these fields it is the flat format `prompt-completion`.
+
+use std::borrow::Cow;
+
+use thresher_core::json::{Json, Kind};
+
+use super::turns::{Turns, write_turns};
+use crate::calls;
+use crate::conversation::{Conversation, Ending};
+use crate::error::{Reason, Result};
+use crate::loss::RowLosses;
+use crate::out::Object;
+
+/// The name of the format.
+pub(crate) const NAME: &str = "trl";
+
+const LISTS: [&str; 5] = ["messages", "prompt", "completion", "chosen", "rejected"];
+
+pub(crate) fn fits(row: Json<'_>) -> bool {
+    let turns = |name: &str| {
+        let first = row.get(name).and_then(|list| list.items().next());
+        first.is_some_and(|turn| turn.get("role").is_some())
+    };
+    turns("prompt") || turns("chosen") && turns("rejected") && row.get("messages").is_none()
+}
+
+/// Reads a row, the messages by `turns`.
+pub(crate) fn read<'a>(turns: &Turns, row: Json<'a>) -> Result<Conversation<'a>> {
+    let mut conversation = Conversation::default();
+    let mut lists = [None; LISTS.len()];
+    let mut label = None;
+    for (key, value) in row.members() {
+        let name = key.escaped();
+        let list = LISTS.iter().position(|known| *known == name);
+        if let Some(which) = list.filter(|_| value.kind() == Kind::Array) {
+            lists[which] = Some(value);
+        } else if name == "label" && value.kind() == Kind::Bool {
+            label = Some(value);
+        } else if name == "tools" && calls::tools_array(&value.into()).is_some() {
+            conversation.tools = Some(value.into());
+        } else {
+            conversation.extra.push((key, value.into()));
+        }
+    }
+    let read = |which: usize, list: Json<'a>| turns.read_turns(LISTS[which], list);
+    let [messages, prompt, completion, chosen, rejected] = lists;
+    if let Some(list) = prompt.or(messages) {
+        conversation.messages = read(usize::from(prompt.is_some()), list)?;
+    }
+    conversation.ending = match (messages, prompt, completion, [chosen, rejected], label) {
+        (Some(_), None, None, [None, None], None) | (None, Some(_), None, [None, None], None) => Ending::Open,
+        (None, Some(_), Some(completion), [None, None], None) => Ending::Completion(read(2, completion)?),
+        (None, Some(_), Some(completion), [None, None], Some(label)) => {
+            Ending::Labelled(read(2, completion)?, label.into())
+        }
+        (None, _, None, [Some(chosen), Some(rejected)], None) => {
+            Ending::Preference { chosen: read(3, chosen)?, rejected: read(4, rejected)? }
+        }
+        _ => {
+            return Err(Reason::WrongShape.because(
+                "the lists do not go together: a row has messages; or a prompt, with or without a completion and a label; \
+                 or chosen and rejected, with or without a prompt",
+            ));
+        }
+    };
+    if prompt.is_some() {
+        conversation.written.keys.push((Cow::Borrowed("messages"), Cow::Borrowed("prompt")));
+    }
+    conversation.written.format = Some(Cow::Borrowed(NAME));
+    Ok(conversation)
+}
+
+/// Writes a row, the messages by `turns`.
+pub(crate) fn write(
+    turns: &Turns,
+    conversation: &Conversation<'_>,
+    out: &mut String,
+    losses: &mut RowLosses,
+) -> Result<()> {
+    let same = conversation.written.format.as_deref() == Some(NAME);
+    let mut row = Object::open(out);
+    let prompt = same && !conversation.written.keys.is_empty();
+    let mut list = |row: &mut Object<'_>, name: &str, messages: &[_]| {
+        write_turns(turns, same, row.key(name), messages, losses)
+    };
+    let name = if matches!(conversation.ending, Ending::Open) && !prompt { "messages" } else { "prompt" };
+    if !conversation.messages.is_empty() || prompt || name == "messages" {
+        list(&mut row, name, &conversation.messages)?;
+    }
+    match &conversation.ending {
+        Ending::Open => {}
+        Ending::Completion(messages) => list(&mut row, "completion", messages)?,
+        Ending::Labelled(messages, label) => {
+            list(&mut row, "completion", messages)?;
+            row.raw("label", label);
+        }
+        Ending::Preference { chosen, rejected } => {
+            list(&mut row, "chosen", chosen)?;
+            list(&mut row, "rejected", rejected)?;
+        }
+    }
+    if let Some(tools) = &conversation.tools {
+        match if same { Some(tools.to_string()) } else { calls::wrapped_tools(tools) } {
+            Some(tools) => row.raw("tools", &tools),
+            None => losses.note("tools", "dropped: no JSON array"),
+        }
+    }
+    super::write_extra(&mut row, conversation, same, losses, |name| {
+        LISTS.contains(&name) || matches!(name, "label" | "tools")
+    });
+    row.close();
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! Chat formats of training data: one intermediate form, conversion without silent loss.
+//!
+//! ```text
+//! row -> Format::read -> Conversation -> Format::write -> row, and what it could not carry
+//! ```
+//!
+//! Rows are slices of JSON: a string that is only passed on is never decoded, so a conversion is little more than a copy.
+
+mod calls;
+pub mod conversation;
+pub mod convert;
+pub mod error;
+pub mod format;
+pub mod loss;
+mod out;
+
+pub use conversation::{Call, Content, Conversation, Ending, Message, Role};
+pub use convert::{Converter, detect};
+pub use error::{Reason, Result, RowError};
+pub use format::{Format, NAMES};
+pub use loss::{Loss, Losses, RowLosses};
