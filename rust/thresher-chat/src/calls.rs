@@ -13,7 +13,7 @@ const CALL: [&str; 2] = ["<tool_call>", "</tool_call>"];
 const RESPONSE: [&str; 2] = ["<tool_response>", "</tool_response>"];
 
 /// Reads an element of `tool_calls`.
-pub(crate) fn read_field<'a>(value: Json<'a>) -> Result<Call<'a>> {
+pub(crate) fn read_field(value: Json<'_>) -> Result<Call<'_>> {
     let mut call = Call::default();
     let mut function = None;
     for (key, value) in value.members() {

@@ -25,7 +25,7 @@ pub(crate) fn fits(row: Json<'_>) -> bool {
     text.and_then(|text| text.decode().ok().map(|text| text.trim_start().starts_with(START))).unwrap_or(false)
 }
 
-pub(crate) fn read<'a>(row: Json<'a>) -> Result<Conversation<'a>> {
+pub(crate) fn read(row: Json<'_>) -> Result<Conversation<'_>> {
     let mut conversation = Conversation::default();
     let mut body = None;
     for (key, value) in row.members() {
@@ -139,6 +139,9 @@ fn render(messages: &[Message<'_>], out: &mut String, losses: &mut RowLosses) ->
             text = calls::xml_text(message, &text, losses)?;
         }
         let text = text.decode()?;
+        if text.ends_with('\n') {
+            losses.note("messages[].content", "its last line end counts as layout");
+        }
         for marker in [START, END] {
             if text.contains(marker) {
                 return Err(Reason::NotExpressible

@@ -70,7 +70,7 @@ impl Flat {
             } else if is(self.system.as_ref()) && text.as_ref().is_some_and(|text| !text.is_empty()) {
                 system = text;
             } else if is(self.history.as_ref()) && value.items().next().is_some() {
-                history = self.read_history(name, value)?;
+                history = Self::read_history(name, value)?;
             } else if is(self.label.as_ref()) && value.kind() == Kind::Bool {
                 label = Some(value);
             } else if let Some(which) = variant.filter(|_| text.is_some()) {
@@ -106,7 +106,7 @@ impl Flat {
         Ok(conversation)
     }
 
-    fn read_history<'a>(&self, name: &str, history: Json<'a>) -> Result<Vec<Message<'a>>> {
+    fn read_history<'a>(name: &str, history: Json<'a>) -> Result<Vec<Message<'a>>> {
         let mut messages = Vec::new();
         for (at, pair) in history.items().enumerate() {
             let texts: Vec<_> = pair.items().map(Json::as_str).collect();
@@ -147,10 +147,13 @@ impl Flat {
         };
         let earlier = exchanges.pairs.len() - usize::from(exchanges.open.is_none());
         let answer = exchanges.pairs.get(earlier).map(|pair| pair[1]);
+        if label.is_some() && answer.is_none() {
+            return Err(self.cannot("a label without an answer"));
+        }
         let mut row = Object::open(out);
         if let Some(system) = exchanges.system {
             match &self.system {
-                Some(name) => row.string(name, &self.text(system, losses)?),
+                Some(name) => row.string(name, &Self::text(system, losses)?),
                 None => losses.note("messages[role=system]", "dropped"),
             }
         }
@@ -160,21 +163,21 @@ impl Flat {
                 row.string(name, input);
             }
             (Some(name), None, _) => {
-                row.string(&self.prompt, &self.text(question, losses)?);
+                row.string(&self.prompt, &Self::text(question, losses)?);
                 if !same {
                     row.raw(name, "\"\"");
                 }
             }
-            _ => row.string(&self.prompt, &self.text(question, losses)?),
+            _ => row.string(&self.prompt, &Self::text(question, losses)?),
         }
         match (&last[..], &self.preference) {
             ([[chosen], [rejected]], Some([better, worse])) => {
-                row.string(better, &self.text(chosen, losses)?);
-                row.string(worse, &self.text(rejected, losses)?);
+                row.string(better, &Self::text(chosen, losses)?);
+                row.string(worse, &Self::text(rejected, losses)?);
             }
             _ => {
                 if let Some(answer) = answer {
-                    row.string(&self.completion, &self.text(answer, losses)?);
+                    row.string(&self.completion, &Self::text(answer, losses)?);
                 }
             }
         }
@@ -182,7 +185,7 @@ impl Flat {
             let Some(name) = &self.history else { return Err(self.cannot("several exchanges")) };
             array(row.key(name), &exchanges.pairs[..earlier], |out, pair| {
                 array(out, pair, |out, message| {
-                    string(out, &self.text(message, losses)?);
+                    string(out, &Self::text(message, losses)?);
                     Ok::<(), RowError>(())
                 })
             })?;
@@ -234,7 +237,7 @@ impl Flat {
     }
 
     /// The text of a message, everything else of it noted as lost.
-    fn text<'m>(&self, message: &'m Message<'_>, losses: &mut RowLosses) -> Result<Str<'m>> {
+    fn text<'m>(message: &'m Message<'_>, losses: &mut RowLosses) -> Result<Str<'m>> {
         super::note_dropped(message, losses);
         if message.role == Role::Developer {
             losses.note("messages[role=developer]", "became system");

@@ -8,7 +8,7 @@ use thresher_core::json::{Json, Kind};
 
 use super::turns::{Turns, write_turns};
 use crate::calls;
-use crate::conversation::{Conversation, Ending};
+use crate::conversation::{Conversation, Ending, Message, Role};
 use crate::error::{Reason, Result};
 use crate::loss::RowLosses;
 use crate::out::Object;
@@ -81,19 +81,36 @@ pub(crate) fn write(
 ) -> Result<()> {
     let same = conversation.written.format.as_deref() == Some(NAME);
     let mut row = Object::open(out);
-    let prompt = same && !conversation.written.keys.is_empty();
+    let has_prompt = same && !conversation.written.keys.is_empty();
     let mut list = |row: &mut Object<'_>, name: &str, messages: &[_]| {
         write_turns(turns, same, row.key(name), messages, losses)
     };
-    let name = if matches!(conversation.ending, Ending::Open) && !prompt { "messages" } else { "prompt" };
-    if !conversation.messages.is_empty() || prompt || name == "messages" {
-        list(&mut row, name, &conversation.messages)?;
+    let mut messages: &[Message<'_>] = &conversation.messages;
+    let mut labelled: &[Message<'_>] = &[];
+    if let Ending::Labelled(own, _) = &conversation.ending {
+        labelled = own;
+        if !same && own.is_empty() {
+            // Elsewhere the answer is the end of the list; here it stands apart.
+            let question = messages.iter().rposition(|message| message.role == Role::User);
+            (messages, labelled) = messages.split_at(question.map_or(0, |at| at + 1));
+            if labelled.is_empty() {
+                return Err(Reason::NotExpressible.because("`trl` cannot say a label without an answer"));
+            }
+        }
+    }
+    let (name, needed) = match &conversation.ending {
+        Ending::Open if !has_prompt => ("messages", true),
+        Ending::Preference { .. } => ("prompt", has_prompt),
+        _ => ("prompt", true),
+    };
+    if needed || !messages.is_empty() {
+        list(&mut row, name, messages)?;
     }
     match &conversation.ending {
         Ending::Open => {}
         Ending::Completion(messages) => list(&mut row, "completion", messages)?,
-        Ending::Labelled(messages, label) => {
-            list(&mut row, "completion", messages)?;
+        Ending::Labelled(_, label) => {
+            list(&mut row, "completion", labelled)?;
             row.raw("label", label);
         }
         Ending::Preference { chosen, rejected } => {

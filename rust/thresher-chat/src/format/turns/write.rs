@@ -242,9 +242,8 @@ impl Writer<'_> {
         }
         for (key, value) in &message.extra {
             let name = key.escaped();
-            if self.same
-                || !(name == self.keys.role || name == self.keys.content) && !carries_nothing(name, value)
-            {
+            let taken = name == self.keys.role || name == self.keys.content;
+            if self.same || !(taken || carries_nothing(name, value)) {
                 turn.raw(name, value);
             } else if !carries_nothing(name, value) {
                 losses

@@ -1,0 +1,506 @@
+//! Generated rows of every format: reading and writing gives the same row, and nothing is lost without a word.
+
+#![expect(clippy::unwrap_used, reason = "a strategy that cannot make its row is a failed test")]
+
+use std::fmt::Write as _;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::strategy::Union;
+use serde_json::{Map, Value, json};
+use thresher_chat::conversation::Extra;
+use thresher_chat::{Content, Conversation, Converter, Ending, Format, Message, NAMES, RowLosses};
+use thresher_core::json::Json;
+
+type Rows = BoxedStrategy<Value>;
+
+fn text() -> Rows {
+    let odd = [
+        "",
+        "a \"quoted\" \\ line\nand\ttab",
+        "<think>\nhm\n</think>\n\nyes",
+        "<tool_call>",
+        "</tool_response>",
+        "\u{1f600}\u{0}\u{7f}\u{2028}",
+        "  spaces  ",
+        "<|im_start|>",
+        "{\"name\": 1}",
+    ];
+    let odd = Union::new(odd.map(Just)).prop_map(Value::from);
+    prop_oneof![6 => "[a-zA-Z \u{e4}\u{4e2d}.,!?\n\"\\\\]{0,24}".prop_map(Value::from), 1 => odd].boxed()
+}
+
+fn words() -> Rows {
+    "[a-z\u{e4}]{1,8}( [a-z\u{4e2d}]{1,6}){0,4}".prop_map(Value::from).boxed()
+}
+
+fn any_json() -> Rows {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        text()
+    ];
+    leaf.prop_recursive(2, 8, 3, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..3).prop_map(Value::from),
+            vec(("[a-z]{1,4}", inner), 0..3).prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
+        ]
+    })
+    .boxed()
+}
+
+/// An object of the given fields; those without a value are left out.
+fn object(fields: Vec<(&'static str, BoxedStrategy<Option<Value>>)>) -> Rows {
+    let (names, values): (Vec<_>, Vec<_>) = fields.into_iter().unzip();
+    values
+        .prop_map(move |values| {
+            let pairs =
+                names.iter().zip(values).filter_map(|(name, value)| Some(((*name).to_owned(), value?)));
+            Value::Object(pairs.collect())
+        })
+        .boxed()
+}
+
+fn always(value: Rows) -> BoxedStrategy<Option<Value>> {
+    value.prop_map(Some).boxed()
+}
+
+fn maybe(value: Rows) -> BoxedStrategy<Option<Value>> {
+    option::weighted(0.3, value).boxed()
+}
+
+fn null_or(value: Rows) -> Rows {
+    prop_oneof![1 => Just(Value::Null), 4 => value].boxed()
+}
+
+/// A row with some fields that no format knows.
+fn with_extra(row: Rows) -> Rows {
+    (row, vec(("x_[a-z]{1,4}", any_json()), 0..3))
+        .prop_map(|(mut row, extra)| {
+            row.as_object_mut().unwrap().extend(extra);
+            row
+        })
+        .boxed()
+}
+
+fn arguments() -> Rows {
+    vec(("[a-z]{1,5}", any_json()), 0..3).prop_map(|pairs| Value::Object(pairs.into_iter().collect())).boxed()
+}
+
+fn openai_call() -> Rows {
+    let as_string = arguments().prop_map(|value| Value::from(value.to_string()));
+    let function = object(vec![
+        ("name", always(words())),
+        ("arguments", maybe(prop_oneof![4 => as_string, 1 => arguments()].boxed())),
+        ("parsed", maybe(any_json())),
+    ]);
+    object(vec![
+        ("id", maybe(words())),
+        ("type", maybe(Just(json!("function")).boxed())),
+        ("function", always(function)),
+        ("index", maybe(any::<u8>().prop_map(Value::from).boxed())),
+    ])
+}
+
+fn parts() -> Rows {
+    let part = prop_oneof![
+        text().prop_map(|text| json!({"type": "text", "text": text})),
+        Just(json!({"type": "image_url", "image_url": {"url": "https://example.org/a.png"}})),
+    ];
+    vec(part, 0..3).prop_map(Value::from).boxed()
+}
+
+fn openai_message() -> Rows {
+    let common = |role: &'static str| {
+        vec![
+            ("role", always(Just(json!(role)).boxed())),
+            ("content", always(null_or(prop_oneof![5 => text(), 1 => parts()].boxed()))),
+            ("name", maybe(null_or(words()))),
+            ("weight", maybe(prop_oneof![Just(json!(0)), Just(json!(1)), Just(json!(0.5))].boxed())),
+        ]
+    };
+    let calls = vec(openai_call(), 0..3).prop_map(Value::from).boxed();
+    let mut assistant = common("assistant");
+    assistant.push(("tool_calls", maybe(null_or(calls))));
+    assistant.push(("reasoning_content", maybe(null_or(text()))));
+    assistant.push(("refusal", maybe(null_or(text()))));
+    let mut tool = common("tool");
+    tool.push(("tool_call_id", maybe(words())));
+    prop_oneof![
+        2 => object(common("user")),
+        3 => object(assistant),
+        1 => object(common("system")),
+        1 => object(common("developer")),
+        1 => object(tool),
+    ]
+    .boxed()
+}
+
+fn tools() -> Rows {
+    let function = object(vec![
+        ("name", always(words())),
+        ("description", maybe(text())),
+        (
+            "parameters",
+            maybe(Just(json!({"type": "object", "properties": {"q": {"type": "string"}}})).boxed()),
+        ),
+    ]);
+    let tool = (function, any::<bool>()).prop_map(|(function, bare)| {
+        if bare { function } else { json!({"type": "function", "function": function}) }
+    });
+    vec(tool, 0..3).prop_map(Value::from).boxed()
+}
+
+fn tools_as_string() -> Rows {
+    tools().prop_map(|tools| Value::from(tools.to_string())).boxed()
+}
+
+fn list(turn: Rows) -> Rows {
+    vec(turn, 0..5).prop_map(Value::from).boxed()
+}
+
+fn openai() -> Rows {
+    object(vec![
+        ("messages", always(list(openai_message()))),
+        ("tools", maybe(null_or(prop_oneof![3 => tools(), 1 => tools_as_string()].boxed()))),
+        ("parallel_tool_calls", maybe(any::<bool>().prop_map(Value::from).boxed())),
+    ])
+}
+
+fn sharegpt_turn() -> Rows {
+    let call = (words(), arguments(), any::<bool>()).prop_map(|(name, arguments, pretty)| {
+        let call = json!({"name": name, "arguments": arguments});
+        Value::from(if pretty { serde_json::to_string_pretty(&call).unwrap() } else { call.to_string() })
+    });
+    let calls = vec((words(), arguments()), 1..3).prop_map(|calls| {
+        let calls: Vec<_> = calls
+            .into_iter()
+            .map(|(name, arguments)| json!({"name": name, "arguments": arguments}))
+            .collect();
+        Value::from(serde_json::to_string(&calls).unwrap())
+    });
+    let weight = || maybe(prop_oneof![Just(json!(0)), Just(json!(1)), Just(json!(true))].boxed());
+    let turn = |roles: Vec<&'static str>, value: Rows| {
+        let role = proptest::sample::select(roles).prop_map(Value::from).boxed();
+        object(vec![
+            ("from", always(role)),
+            ("value", always(value)),
+            ("weight", weight()),
+            ("loss", weight()),
+        ])
+    };
+    prop_oneof![
+        3 => turn(vec!["human", "user", "prompter"], text()),
+        3 => turn(vec!["gpt", "chatgpt", "bard", "bing", "assistant", "model"], text()),
+        1 => turn(vec!["system"], text()),
+        1 => turn(vec!["observation", "tool", "function_response"], text()),
+        1 => turn(vec!["function_call", "tool_call"], prop_oneof![call, calls].boxed()),
+    ]
+    .boxed()
+}
+
+fn sharegpt() -> Rows {
+    let plain = || {
+        vec![
+            ("conversations", always(list(sharegpt_turn()))),
+            ("system", maybe(null_or(text()))),
+            ("tools", maybe(null_or(prop_oneof![3 => tools_as_string(), 1 => tools(), 1 => text()].boxed()))),
+        ]
+    };
+    let (mut preference, mut labelled) = (plain(), plain());
+    preference.extend([("chosen", always(sharegpt_turn())), ("rejected", always(list(sharegpt_turn())))]);
+    labelled.push(("kto_tag", always(any::<bool>().prop_map(Value::from).boxed())));
+    prop_oneof![4 => object(plain()), 1 => object(preference), 1 => object(labelled)].boxed()
+}
+
+fn hermes() -> Rows {
+    let said = (option::of(words()), vec((words(), arguments()), 0..3), any::<bool>()).prop_map(
+        |(said, calls, tight)| {
+            let mut text = said.map_or(String::new(), |said| said.as_str().unwrap().to_owned());
+            for (name, arguments) in calls {
+                let call = json!({"arguments": arguments, "name": name});
+                let line = if tight { "" } else { "\n" };
+                write!(text, "{line}<tool_call>{line}{call}{line}</tool_call>").unwrap();
+            }
+            Value::from(text)
+        },
+    );
+    let result =
+        any_json().prop_map(|value| Value::from(format!("<tool_response>\n{value}\n</tool_response>\n")));
+    let turn = |role: &'static str, value: Rows| {
+        object(vec![("from", always(Just(json!(role)).boxed())), ("value", always(value))])
+    };
+    let system =
+        tools().prop_map(|tools| Value::from(format!("You call functions.\n<tools> {tools} </tools>")));
+    let turns = prop_oneof![
+        turn("human", text()),
+        turn("gpt", prop_oneof![said.boxed(), text()].boxed()),
+        turn("tool", prop_oneof![result.boxed(), text()].boxed()),
+        turn("system", prop_oneof![system.boxed(), text()].boxed()),
+    ];
+    object(vec![("conversations", always(list(turns.boxed()))), ("tools", maybe(tools_as_string()))])
+}
+
+fn flat(prompt: &'static str, input: bool, completion: &'static str, turns: bool, preference: bool) -> Rows {
+    let head = || {
+        let mut fields = vec![(prompt, always(text()))];
+        if input {
+            fields.push(("input", maybe(null_or(text()))));
+        }
+        if turns {
+            let pair = (text(), text()).prop_map(|(a, b)| json!([a, b]));
+            fields.push(("history", maybe(null_or(vec(pair, 0..3).prop_map(Value::from).boxed()))));
+            fields.push(("system", maybe(null_or(text()))));
+        }
+        fields
+    };
+    let mut plain = head();
+    plain.push((completion, maybe(null_or(text()))));
+    let mut both = head();
+    both.extend([("chosen", always(text())), ("rejected", always(text()))]);
+    if preference { prop_oneof![3 => object(plain), 1 => object(both)].boxed() } else { object(plain) }
+}
+
+fn chatml() -> Rows {
+    let turn = (proptest::sample::select(vec!["system", "user", "assistant", "tool"]), text(), any::<bool>());
+    let turns = (vec(turn, 1..5), any::<bool>()).prop_map(|(turns, waits)| {
+        let mut all = String::new();
+        for (role, text, line) in turns {
+            let text = text.as_str().unwrap().replace("<|im_start|>", "");
+            write!(all, "<|im_start|>{role}\n{text}{}<|im_end|>\n", if line { "\n" } else { "" }).unwrap();
+        }
+        Value::from(if waits { all + "<|im_start|>assistant\n" } else { all })
+    });
+    object(vec![("text", always(turns.boxed()))])
+}
+
+fn trl() -> Rows {
+    let messages = || always(list(openai_message()));
+    let label = always(any::<bool>().prop_map(Value::from).boxed());
+    let tools = || ("tools", maybe(tools()));
+    prop_oneof![
+        object(vec![("messages", messages()), tools()]),
+        object(vec![("prompt", messages()), tools()]),
+        object(vec![("prompt", messages()), ("completion", messages())]),
+        object(vec![("prompt", messages()), ("completion", messages()), ("label", label)]),
+        object(vec![("prompt", messages()), ("chosen", messages()), ("rejected", messages()), tools()]),
+        object(vec![("chosen", messages()), ("rejected", messages())]),
+    ]
+    .boxed()
+}
+
+fn rows_of(name: &str) -> Rows {
+    with_extra(match name {
+        "alpaca" => flat("instruction", true, "output", true, true),
+        "query-response" => flat("query", false, "response", true, false),
+        "prompt-completion" => flat("prompt", false, "completion", false, true),
+        "sharegpt" => sharegpt(),
+        "hermes" => hermes(),
+        "openai" => openai(),
+        "trl" => trl(),
+        "chatml" => chatml(),
+        _ => unreachable!("a format without rows: {name}"),
+    })
+}
+
+fn format(name: &str) -> Format {
+    Format::named(name).unwrap()
+}
+
+/// What a conversation says, without how it was written and without what means the same.
+fn meaning(conversation: &Conversation<'_>) -> Value {
+    let extra = |extra: &Extra<'_>| -> Map<String, Value> {
+        let pairs = extra
+            .iter()
+            .map(|(key, value)| (key.decode().unwrap().into_owned(), serde_json::from_str(value).unwrap()));
+        pairs.filter(|(_, value): &(_, Value)| !matches!(value, Value::Null)).collect()
+    };
+    let json_in = |raw: &str| -> Value {
+        let value: Value = serde_json::from_str(raw).unwrap();
+        value.as_str().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(value)
+    };
+    let message = |message: &Message<'_>| {
+        let content = match &message.content {
+            Content::Absent | Content::Null => json!(""),
+            Content::Text(text) => json!(text.decode().unwrap()),
+            Content::Parts(parts) => serde_json::from_str(parts).unwrap(),
+        };
+        let calls: Vec<Value> = message
+            .calls
+            .iter()
+            .map(|call| {
+                let arguments = call.arguments.as_deref().map_or(json!({}), json_in);
+                json!([
+                    call.id.as_ref().map(|id| id.decode().unwrap()),
+                    call.name.decode().unwrap(),
+                    arguments,
+                    extra(&call.extra),
+                    extra(&call.function_extra)
+                ])
+            })
+            .collect();
+        let plain = |text: &Option<thresher_core::json::Str<'_>>| {
+            text.as_ref().map(|text| text.decode().unwrap().into_owned())
+        };
+        let input = plain(&message.input).filter(|input| !input.is_empty());
+        let mut rest = extra(&message.extra);
+        rest.retain(|_, value| !matches!(value, Value::Array(list) if list.is_empty()));
+        json!({"role": message.role.name(), "content": content, "calls": calls, "reasoning": plain(&message.reasoning).unwrap_or_default(),
+            "input": input, "call_id": plain(&message.call_id), "name": plain(&message.name),
+            "weight": message.weight, "extra": rest})
+    };
+    let all = |messages: &[Message<'_>]| messages.iter().map(message).collect::<Vec<_>>();
+    let ending = match &conversation.ending {
+        Ending::Open => json!(null),
+        Ending::Completion(_) => json!("completion"),
+        Ending::Labelled(_, label) => json!(["labelled", label]),
+        Ending::Preference { chosen, rejected } => json!(["preference", all(chosen), all(rejected)]),
+    };
+    let tools = conversation.tools.as_deref().map(json_in).map(|tools| {
+        let tools: Vec<Value> = tools
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|tool| tool.get("function").unwrap_or(tool).clone())
+            .collect();
+        json!(tools)
+    });
+    let rest: Map<String, Value> =
+        extra(&conversation.extra).into_iter().filter(|(key, _)| key.starts_with("x_")).collect();
+    let mut messages = all(&conversation.messages);
+    if let Ending::Completion(more) | Ending::Labelled(more, _) = &conversation.ending {
+        messages.extend(all(more));
+    }
+    json!({"messages": messages, "ending": ending, "tools": tools, "extra": rest})
+}
+
+fn check_round_trip(name: &str, row: &Value) -> Result<(), TestCaseError> {
+    let line = row.to_string();
+    let row_json = Json::parse(&line).unwrap();
+    let format = format(name);
+    let mut losses = RowLosses::default();
+    let (mut out, converter) = (String::new(), Converter { from: format.clone(), to: format });
+    match converter.convert(row_json, &mut out, &mut losses) {
+        Ok(()) => {
+            let written: Value = serde_json::from_str(&out).unwrap();
+            prop_assert_eq!(&written, row, "{} became {}", line, out);
+            prop_assert!(losses.is_empty(), "{:?}", losses);
+        }
+        Err(error) => return Err(TestCaseError::fail(format!("{line}: {error}"))),
+    }
+    Ok(())
+}
+
+/// Through another format and back: what is not noted as lost is still there.
+fn check_no_silent_loss(from: &str, to: &str, row: &Value) -> Result<(), TestCaseError> {
+    let line = row.to_string();
+    let (from, to) = (format(from), format(to));
+    let (mut out, mut losses) = (String::new(), RowLosses::default());
+    let conversation = from.read(Json::parse(&line).unwrap()).unwrap();
+    if to.write(&conversation, &mut out, &mut losses).is_err() || !losses.is_empty() {
+        return Ok(());
+    }
+    let again = to.read(Json::parse(&out).unwrap());
+    let again = again.map_err(|error| TestCaseError::fail(format!("{line} became {out}: {error}")))?;
+    prop_assert_eq!(meaning(&again), meaning(&conversation), "{} became {}", line, out);
+    Ok(())
+}
+
+macro_rules! round_trips {
+    ($($test:ident: $name:literal;)*) => {
+        proptest! {
+            $(
+                #[test]
+                fn $test(row in rows_of($name)) {
+                    check_round_trip($name, &row)?;
+                }
+            )*
+        }
+        const TESTED: &[&str] = &[$($name),*];
+    };
+}
+
+round_trips! {
+    alpaca_comes_back: "alpaca";
+    query_response_comes_back: "query-response";
+    prompt_completion_comes_back: "prompt-completion";
+    sharegpt_comes_back: "sharegpt";
+    hermes_comes_back: "hermes";
+    openai_comes_back: "openai";
+    trl_comes_back: "trl";
+    chatml_comes_back: "chatml";
+}
+
+#[test]
+fn every_format_has_a_round_trip() {
+    assert_eq!(TESTED, NAMES);
+}
+
+fn pairs() -> impl Strategy<Value = (&'static str, &'static str, Value)> {
+    let name = || proptest::sample::select(NAMES.to_vec());
+    (name(), name()).prop_flat_map(|(from, to)| (Just(from), Just(to), rows_of(from)))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4096) })]
+    #[test]
+    fn nothing_is_lost_without_a_word((from, to, row) in pairs()) {
+        check_no_silent_loss(from, to, &row)?;
+    }
+
+    #[test]
+    fn any_object_is_read_or_refused((name, row) in (proptest::sample::select(NAMES.to_vec()), any_row())) {
+        let line = row.to_string();
+        if let Ok(conversation) = format(name).read(Json::parse(&line).unwrap()) {
+            let mut out = String::new();
+            format(name).write(&conversation, &mut out, &mut RowLosses::default()).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), row);
+        }
+    }
+}
+
+/// Objects whose fields have the names of formats, and any values.
+fn any_row() -> Rows {
+    let names = [
+        "messages",
+        "conversations",
+        "instruction",
+        "input",
+        "output",
+        "prompt",
+        "completion",
+        "chosen",
+        "rejected",
+        "label",
+        "text",
+        "system",
+        "tools",
+        "history",
+        "query",
+        "response",
+        "kto_tag",
+    ];
+    let names = proptest::sample::select(names.to_vec());
+    let turn = vec(
+        (
+            proptest::sample::select(vec![
+                "role",
+                "from",
+                "content",
+                "value",
+                "tool_calls",
+                "name",
+                "weight",
+            ]),
+            prop_oneof![2 => any_json(), 2 => Just(json!("user")), 1 => Just(json!("function_call"))],
+        ),
+        0..4,
+    )
+    .prop_map(|pairs| Value::Object(pairs.into_iter().map(|(k, v)| (k.to_owned(), v)).collect()));
+    let value = prop_oneof![2 => any_json(), 1 => text(), 2 => vec(turn, 0..3).prop_map(Value::from)];
+    vec((names, value), 0..6)
+        .prop_map(|pairs| Value::Object(pairs.into_iter().map(|(k, v)| (k.to_owned(), v)).collect()))
+        .boxed()
+}
