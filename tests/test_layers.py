@@ -19,7 +19,7 @@ LAYERS = [
     {"errors"},
     {"_arrow"},
     {"result"},
-    {"minhash", "dedup"},
+    {"minhash", "dedup", "chat"},
     {"__init__"},
     {"cli"},
     {"__main__"},
@@ -30,7 +30,12 @@ PRINTS = {"cli"}
 
 
 def _modules() -> dict[str, Path]:
-    return {path.stem: path for path in sorted(PACKAGE.rglob("*.py"))}
+    """Every module by its dotted name below `thresher`; a package by its own."""
+    names = {path.relative_to(PACKAGE).with_suffix(""): path for path in sorted(PACKAGE.rglob("*.py"))}
+    return {
+        ".".join(name.parts[:-1] if name.name == "__init__" and len(name.parts) > 1 else name.parts): path
+        for name, path in names.items()
+    }
 
 
 def _imports(tree: ast.AST) -> set[str]:
@@ -54,8 +59,13 @@ def _imports(tree: ast.AST) -> set[str]:
     return found
 
 
+def _capability(module: str) -> str:
+    """The module or package that a module belongs to; inside of it, imports are free."""
+    return module.partition(".")[0]
+
+
 def _layer(module: str) -> int:
-    base = "_reference" if module.startswith("_reference") else module
+    base = _capability(module)
     found = [depth for depth, names in enumerate(LAYERS) if base in names]
     assert found, f"`{module}` is in no layer; say in this test where it belongs"
     return found[0]
@@ -65,7 +75,7 @@ def _layer(module: str) -> int:
 def test_a_module_imports_lower_layers_only(module: str) -> None:
     imported = _imports(ast.parse(_modules()[module].read_text("utf-8")))
     for other in imported:
-        siblings = module.startswith("_reference") and other.startswith("_reference")
+        siblings = _capability(module) == other
         assert siblings or (module, other) in ALLOWED_EXTRA or _layer(other) < _layer(module), (
             f"{module} imports {other}"
         )
@@ -102,11 +112,12 @@ def _crate_sources(crate: str) -> list[Path]:
     return sorted((ROOT / "rust" / crate / "src").rglob("*.rs"))
 
 
-def test_the_core_touches_no_file_no_environment_and_no_console() -> None:
+@pytest.mark.parametrize("crate", ["thresher-core", "thresher-chat"])
+def test_the_core_touches_no_file_no_environment_and_no_console(crate: str) -> None:
     forbidden = re.compile(
         r"\b(std::(fs|env|net|process)|pyo3|static mut)\b|\be?print(ln)?!|\bdbg!|std::io::std"
     )
-    sources = _crate_sources("thresher-core")
+    sources = _crate_sources(crate)
     assert len(sources) > 10
     for path in sources:
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
@@ -115,7 +126,7 @@ def test_the_core_touches_no_file_no_environment_and_no_console() -> None:
 
 
 def test_only_the_binding_knows_python() -> None:
-    for crate in ("thresher-core", "thresher-io"):
+    for crate in ("thresher-core", "thresher-chat", "thresher-io"):
         assert "pyo3" not in (ROOT / "rust" / crate / "Cargo.toml").read_text("utf-8")
 
 

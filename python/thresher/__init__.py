@@ -6,6 +6,7 @@
 ([True, False, True], [None, 0, None])
 """
 
+from thresher import chat
 from thresher._core import version as _version
 from thresher.dedup import dedup, dedup_files
 from thresher.errors import (
@@ -34,6 +35,7 @@ __all__ = [
     "Summary",
     "ThresherError",
     "__version__",
+    "chat",
     "dedup",
     "dedup_files",
     "minhash",

@@ -9,6 +9,8 @@ __all__ = [
     "ArrowArray",
     "DedupOutcome",
     "available_threads",
+    "chat_convert",
+    "chat_formats",
     "choose_banding",
     "dedup",
     "dedup_files",
@@ -144,4 +146,25 @@ def dedup_files(config_json: str, progress: Callable[[Progress], object] | None)
         FileError: The operating system refused a file operation.
         BusyError: Another run writes to the same output.
         KeyboardInterrupt: Ctrl-C.
+    """
+
+def chat_formats() -> list[str]:
+    """The names of all chat formats."""
+
+def chat_convert(rows: Texts, options_json: str, threads: int | None) -> tuple[ArrowArray, str]:
+    """Rows of one chat format in another.
+
+    Args:
+        rows: One JSON text a row; read in place. A stream is consumed.
+        options_json: A JSON object with `from` (a name, a mapping, or null to find it out) and `to`.
+        threads: Threads to use; None for as many as the process may use.
+
+    Returns:
+        `large_string`, null where a row could not be converted, and a report as JSON: `from`, `to`, `losses`
+        and `errors`.
+
+    Raises:
+        ParameterError: There is no such format, or it cannot be found out.
+        ColumnError: `rows` is not text.
+        KeyboardInterrupt: Ctrl-C; the GIL is released meanwhile.
     """

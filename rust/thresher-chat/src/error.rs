@@ -16,6 +16,8 @@ pub struct RowError {
 /// Kinds of trouble. The names are what `quarantine/` and reports show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
+    /// The row is not JSON.
+    InvalidJson,
     /// The row is not one JSON object.
     NotAnObject,
     /// A field that the format needs is not there.
@@ -37,6 +39,7 @@ impl Reason {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::InvalidJson => "invalid_json",
             Self::NotAnObject => "not_an_object",
             Self::MissingField => "missing_field",
             Self::WrongShape => "wrong_shape",
@@ -56,5 +59,11 @@ impl Reason {
 impl From<thresher_core::json::LoneSurrogate> for RowError {
     fn from(error: thresher_core::json::LoneSurrogate) -> Self {
         Reason::LoneSurrogate.because(format!("a text that has to be looked into has {error}"))
+    }
+}
+
+impl From<thresher_core::json::SyntaxError> for RowError {
+    fn from(error: thresher_core::json::SyntaxError) -> Self {
+        Reason::InvalidJson.because(error.to_string())
     }
 }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use serde::{Serialize, Serializer};
+
 /// Rows that a report names for each field.
 pub const EXAMPLES: usize = 5;
 
@@ -67,9 +69,9 @@ impl Losses {
     }
 
     /// Adds losses of other rows, which count from `first_row`.
-    pub fn merge(&mut self, other: Self, first_row: u64) {
-        for (key, more) in other.0 {
-            let loss = self.0.entry(key).or_default();
+    pub fn merge(&mut self, other: &Self, first_row: u64) {
+        for (key, more) in &other.0 {
+            let loss = self.0.entry(key.clone()).or_default();
             loss.count += more.count;
             loss.rows += more.rows;
             let room = EXAMPLES.saturating_sub(loss.examples.len());
@@ -86,5 +88,26 @@ impl Losses {
     /// Field, outcome and loss, by field.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &'static str, &Loss)> {
         self.0.iter().map(|((field, outcome), loss)| (field.as_str(), *outcome, loss))
+    }
+}
+
+/// As a list of objects.
+impl Serialize for Losses {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Line<'l> {
+            field: &'l str,
+            outcome: &'l str,
+            count: u64,
+            rows: u64,
+            examples: &'l [u64],
+        }
+        serializer.collect_seq(self.iter().map(|(field, outcome, loss)| Line {
+            field,
+            outcome,
+            count: loss.count,
+            rows: loss.rows,
+            examples: &loss.examples,
+        }))
     }
 }

@@ -22,6 +22,9 @@ pub struct Unobserved;
 impl Observer for Unobserved {}
 
 /// Turns a wish to stop into an error.
-pub(crate) fn check(observer: &dyn Observer) -> Result<()> {
+///
+/// # Errors
+/// `Error::Cancelled` if the observer wants to stop.
+pub fn check(observer: &dyn Observer) -> Result<()> {
     if observer.cancelled() { Err(Error::Cancelled) } else { Ok(()) }
 }

@@ -5,6 +5,7 @@
 
 mod arrow_out;
 mod boundary;
+mod chat;
 mod dedup;
 mod errors;
 mod files;
@@ -22,6 +23,8 @@ use pyo3::prelude::*;
 mod _core {
     #[pymodule_export]
     use crate::arrow_out::ArrowArray;
+    #[pymodule_export]
+    use crate::chat::convert::{chat_convert, chat_formats};
     #[pymodule_export]
     use crate::dedup::{DedupOutcome, choose_banding, dedup};
     #[pymodule_export]

@@ -1,0 +1,10 @@
+"""Chat formats: convert rows from one to another, without silent loss.
+
+>>> import thresher as th
+>>> th.chat.convert([{"instruction": "Say yes.", "output": "Yes."}], to="sharegpt").rows[0]["conversations"]
+[{'from': 'human', 'value': 'Say yes.'}, {'from': 'gpt', 'value': 'Yes.'}]
+"""
+
+from thresher.chat.convert import Converted, Loss, RowError, convert, formats
+
+__all__ = ["Converted", "Loss", "RowError", "convert", "formats"]

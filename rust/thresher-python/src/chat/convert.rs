@@ -1,0 +1,120 @@
+//! Conversion of rows between chat formats.
+
+use std::sync::Arc;
+
+use arrow_array::builder::LargeStringBuilder;
+use arrow_array::{Array, LargeStringArray};
+use arrow_select::concat::concat;
+use pyo3::prelude::*;
+use rayon::prelude::*;
+use serde::Deserialize;
+use serde_json::json;
+use thresher_chat::{Converter, Format, Losses, NAMES, RowError, RowLosses};
+use thresher_core::json::Json;
+use thresher_core::observe::check;
+use thresher_io::{Error, Result};
+
+use crate::arrow_out::ArrowArray;
+use crate::errors::{parameter, to_py};
+use crate::texts::with_texts;
+
+/// Rows that one task converts.
+const TASK_ROWS: usize = 1024;
+/// Rows that the format is found out from.
+const SAMPLE_ROWS: usize = 1000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Options {
+    from: Option<serde_json::Value>,
+    to: serde_json::Value,
+}
+
+/// Names of all chat formats.
+#[pyfunction]
+pub(crate) fn chat_formats() -> Vec<&'static str> {
+    NAMES.to_vec()
+}
+
+/// Rows in another format, null where one could not be converted, and a report as JSON.
+#[pyfunction]
+#[pyo3(signature = (rows, options_json, threads))]
+pub(crate) fn chat_convert(
+    rows: &Bound<'_, PyAny>,
+    options_json: &str,
+    threads: Option<i64>,
+) -> PyResult<(ArrowArray, String)> {
+    let options: Options = serde_json::from_str(options_json)
+        .map_err(|error| to_py(parameter(format!("the options: {error}"))))?;
+    let to = format_of(&options.to).map_err(to_py)?;
+    let from = options.from.as_ref().map(format_of).transpose().map_err(to_py)?;
+    with_texts(rows, threads, |rows, stop| {
+        let converter = Converter { from: from.map_or_else(|| detected(rows), Ok)?, to };
+        let parts: Vec<Part> = rows
+            .par_chunks(TASK_ROWS)
+            .map(|rows| {
+                check(stop)?;
+                Ok(convert(&converter, rows))
+            })
+            .collect::<Result<_>>()?;
+        let (mut losses, mut errors, mut first_row) = (Losses::default(), Vec::new(), 0);
+        for part in &parts {
+            losses.merge(&part.losses, first_row);
+            let error = |(row, error): &(u64, RowError)| json!({"row": first_row + row, "reason": error.reason.name(), "detail": error.detail});
+            errors.extend(part.errors.iter().map(error));
+            first_row += part.lines.len() as u64;
+        }
+        let lines: Vec<&dyn Array> = parts.iter().map(|part| &part.lines as _).collect();
+        let lines = match &lines[..] {
+            [] => Arc::new(LargeStringArray::new_null(0)),
+            lines => concat(lines).map_err(|error| Error::Internal(error.to_string()))?,
+        };
+        let (from, to) = (converter.from.name(), converter.to.name());
+        let report = json!({"from": from, "to": to, "losses": losses, "errors": errors});
+        Ok((ArrowArray(lines), report.to_string()))
+    })
+}
+
+/// What one task made of its rows.
+struct Part {
+    lines: LargeStringArray,
+    losses: Losses,
+    errors: Vec<(u64, RowError)>,
+}
+
+/// The format of a name.
+fn format_of(value: &serde_json::Value) -> Result<Format> {
+    let named = value.as_str().and_then(Format::named);
+    named.ok_or_else(|| {
+        parameter(format!("there is no chat format `{value}`; choose one of {}", NAMES.join(", ")))
+    })
+}
+
+/// The format that the first rows have.
+fn detected(rows: &[Option<&str>]) -> Result<Format> {
+    let sample = rows.iter().flatten().take(SAMPLE_ROWS).filter_map(|row| Json::parse(row).ok());
+    let fits = thresher_chat::detect(sample);
+    let best = fits.first().and_then(|fit| Format::named(fit.format));
+    best.ok_or_else(|| parameter("the rows are of no known chat format; say which with `from_format`"))
+}
+
+fn convert(converter: &Converter, rows: &[Option<&str>]) -> Part {
+    let mut lines = LargeStringBuilder::with_capacity(rows.len(), 0);
+    let (mut losses, mut errors) = (Losses::default(), Vec::new());
+    let (mut line, mut row_losses) = (String::new(), RowLosses::default());
+    for (row, text) in (0..).zip(rows) {
+        line.clear();
+        let parsed = Json::parse(text.unwrap_or("null")).map_err(RowError::from);
+        match parsed.and_then(|json| converter.convert(json, &mut line, &mut row_losses)) {
+            Ok(()) => {
+                losses.add(row, &row_losses);
+                lines.append_value(&line);
+            }
+            Err(error) => {
+                errors.push((row, error));
+                lines.append_null();
+            }
+        }
+    }
+    Part { lines: lines.finish(), losses, errors }
+}

@@ -1,0 +1,3 @@
+//! Chat data: rows of JSON in, rows of JSON or a report out.
+
+pub(crate) mod convert;
