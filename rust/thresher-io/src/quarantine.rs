@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::record::{BadRecord, Reason};
 
 /// What is kept of a record; enough to see what it is, and a gigabyte-long line does not fill the disk twice.
-pub(crate) const RAW_LIMIT_BYTES: usize = 1 << 20;
+const RAW_LIMIT_BYTES: usize = 1 << 20;
 const FILE_NAME: &str = "records.jsonl";
 
 /// Collects bad records of a run.
@@ -94,6 +94,45 @@ impl Quarantine {
     /// `Error::Io` if it cannot be completed.
     pub fn finish(self) -> Result<Option<Committed>> {
         self.file.map(PendingFile::commit).transpose()
+    }
+}
+
+/// A bad record on its way to the quarantine.
+#[derive(Debug)]
+pub struct OwnedBad {
+    /// As in [`BadRecord`].
+    pub slot: u32,
+    /// As in [`BadRecord`].
+    pub offset: u64,
+    /// As in [`BadRecord`].
+    pub reason: Reason,
+    /// As in [`BadRecord`].
+    pub detail: String,
+    /// The start of the record, enough to tell whether it was cut.
+    pub raw: Vec<u8>,
+    /// As in [`BadRecord`].
+    pub bytes: u64,
+}
+
+impl From<BadRecord<'_>> for OwnedBad {
+    fn from(bad: BadRecord<'_>) -> Self {
+        let BadRecord { slot, offset, reason, detail, raw, bytes } = bad;
+        Self { slot, offset, reason, detail, raw: raw[..raw.len().min(RAW_LIMIT_BYTES + 1)].to_vec(), bytes }
+    }
+}
+
+impl OwnedBad {
+    /// The same, borrowed.
+    #[must_use]
+    pub fn as_record(&self) -> BadRecord<'_> {
+        BadRecord {
+            slot: self.slot,
+            offset: self.offset,
+            reason: self.reason,
+            detail: self.detail.clone(),
+            raw: &self.raw,
+            bytes: self.bytes,
+        }
     }
 }
 

@@ -12,6 +12,8 @@ use crate::error::Result;
 pub struct Record<'a> {
     /// The record's position in its unit, counting bad records too.
     pub slot: u32,
+    /// Where it starts: a byte offset in the decoded file (0 in columnar files and folders).
+    pub offset: u64,
     /// The document's text, valid UTF-8.
     pub text: &'a str,
     /// The id field, if one was asked for and is there.
@@ -43,6 +45,8 @@ pub enum Reason {
     Truncated,
     /// A unit of a columnar file could not be decoded.
     Corrupt,
+    /// The row cannot be read or written as chat data.
+    Chat(thresher_chat::Reason),
 }
 
 impl Reason {
@@ -59,6 +63,7 @@ impl Reason {
             Self::TooLong => "too_long",
             Self::Truncated => "truncated",
             Self::Corrupt => "corrupt",
+            Self::Chat(reason) => reason.name(),
         }
     }
 }

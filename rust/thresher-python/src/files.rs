@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use thresher_io::Error;
-use thresher_io::runs::Progress;
-use thresher_io::runs::dedup::{DedupRun, run};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use thresher_io::runs::rows::convert;
+use thresher_io::runs::{Progress, dedup};
+use thresher_io::{Error, Result};
 
 use crate::boundary::watch;
 use crate::errors::{parameter, to_py};
@@ -21,7 +23,27 @@ pub(crate) fn dedup_files(
     config_json: &str,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
-    let config: DedupRun = serde_json::from_str(config_json)
+    over_files(py, config_json, progress, dedup::run)
+}
+
+/// Rows of files in another chat format.
+#[pyfunction]
+pub(crate) fn chat_convert_files(
+    py: Python<'_>,
+    config_json: &str,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    over_files(py, config_json, progress, convert::run)
+}
+
+/// Does a run with the configuration in `config_json`; the report comes back as JSON.
+fn over_files<C: DeserializeOwned + Sync, R: Serialize>(
+    py: Python<'_>,
+    config_json: &str,
+    progress: Option<&Bound<'_, PyAny>>,
+    run: impl FnOnce(&C, &Progress) -> Result<R> + Send,
+) -> PyResult<String> {
+    let config: C = serde_json::from_str(config_json)
         .map_err(|error| to_py(parameter(format!("the configuration: {error}"))))?;
     let watched = Progress::default();
     let started = Instant::now();

@@ -131,7 +131,14 @@ impl FolderInput {
             return visitor.bad(bad(Reason::InvalidUtf8, format!("invalid UTF-8 at byte {at}"), head, bytes));
         };
         let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-        visitor.record(Record { slot, text, id: Some(Scalar::Text(&file.name)), rank: None, bytes })
+        visitor.record(Record {
+            slot,
+            offset: 0,
+            text,
+            id: Some(Scalar::Text(&file.name)),
+            rank: None,
+            bytes,
+        })
     }
 }
 

@@ -107,7 +107,8 @@ pub(crate) fn emit(rows: &Rows, row: usize, slot: u32, visitor: &mut dyn Visitor
     let Some(text) = rows.text(row) else {
         return damaged(&[slot], Reason::NullText, "", visitor);
     };
-    visitor.record(Record { slot, text, id: rows.id(row), rank: rows.rank(row), bytes: text.len() as u64 })
+    let bytes = text.len() as u64;
+    visitor.record(Record { slot, offset: 0, text, id: rows.id(row), rank: rows.rank(row), bytes })
 }
 
 /// Sets slots aside.

@@ -64,7 +64,7 @@ struct Collect(Vec<Seen>);
 
 impl Visitor for Collect {
     fn record(&mut self, record: Record<'_>) -> Result<()> {
-        let Record { slot, text, id, rank, bytes } = record;
+        let Record { slot, text, id, rank, bytes, .. } = record;
         assert_eq!(bytes, text.len() as u64);
         let text = text.to_owned();
         self.0.push(Seen::Good { slot, text, id: id.map(Into::into), rank: rank.map(Into::into) });

@@ -1,9 +1,19 @@
-//! Runs: what drives the core over files. Deduplication is the first.
+//! Runs: what drives the core over files.
+//!
+//! `dedup` reads its inputs three times; `rows` once, row by row. Both stand on the same parts: `plan` (names to inputs),
+//! `pipeline` (units on all threads, in order), `destination` (where results go), `aside` and `books` (nothing is lost).
 
+mod aside;
+mod books;
+mod clock;
 pub mod dedup;
+mod destination;
+mod outputs;
 mod pipeline;
 pub mod plan;
 pub mod progress;
+pub mod rows;
 mod source;
 
+pub use books::{Accounting, Count, InputReport};
 pub use progress::Progress;

@@ -16,11 +16,23 @@ use crate::readers::folder::FolderInput;
 use crate::readers::ipc::IpcInput;
 use crate::readers::jsonl::{JsonlInput, Limits};
 use crate::readers::parquet::ParquetInput;
-use crate::runs::dedup::DedupRun;
 use crate::runs::source::Source;
 
 /// Decoded text that a unit of a columnar file aims at.
 const UNIT_BYTES: u64 = 16 << 20;
+
+/// What a run reads, and how, as its configuration says.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading<'a> {
+    /// Files, patterns and folders, or `-`.
+    pub(crate) inputs: &'a [String],
+    /// Patterns of the files of a folder that are documents.
+    pub(crate) glob: Option<&'a [String]>,
+    /// Folder for the copy of standard input.
+    pub(crate) tmp: Option<&'a str>,
+    /// Longest record; a longer one is set aside.
+    pub(crate) max_record_bytes: u64,
+}
 
 /// The inputs of a run.
 pub(crate) struct Plan {
@@ -40,25 +52,28 @@ struct Found {
 
 impl Plan {
     /// Finds and opens every input.
-    pub(crate) fn new(config: &DedupRun, fields: &Fields) -> Result<Self> {
+    pub(crate) fn new(reading: Reading<'_>, fields: &Fields) -> Result<Self> {
         let mut sources = Vec::new();
         let mut spool = None;
-        for name in &config.inputs {
+        if reading.inputs.is_empty() {
+            return Err(Error::Parameter("no input is given; name at least one file or folder".into()));
+        }
+        for name in reading.inputs {
             if name == "-" {
                 if spool.is_none() {
-                    let file = spool_stdin(config)?;
+                    let file = spool_stdin(reading.tmp)?;
                     sources.push(Found { path: file.path().to_path_buf(), format: Some(DataFormat::Jsonl) });
                     spool = Some(file);
                 }
             } else {
-                find(Path::new(name), config.glob.is_some(), &mut sources)?;
+                find(Path::new(name), reading.glob.is_some(), &mut sources)?;
             }
         }
         let names = names(&sources);
         let mut plan = Self { sources: Vec::new(), fingerprints: Vec::new(), _spool: spool };
         for (found, name) in sources.into_iter().zip(names) {
             plan.fingerprints.push(fingerprint(&found.path));
-            let source = open(&found, name, config)?;
+            let source = open(&found, name, reading)?;
             source.check(fields)?;
             plan.sources.push(source);
         }
@@ -96,16 +111,16 @@ fn fingerprint(path: &Path) -> Option<(u64, SystemTime)> {
     Some((metadata.len(), metadata.modified().ok()?))
 }
 
-fn open(found: &Found, name: String, config: &DedupRun) -> Result<Source> {
+fn open(found: &Found, name: String, reading: Reading<'_>) -> Result<Source> {
     let path = &found.path;
     let codec = split_suffix(&path.to_string_lossy()).map_or(Codec::Plain, |(_, codec)| codec);
     Ok(match found.format {
         None => {
-            let globs = config.glob.as_deref().unwrap_or_default();
-            Source::Folder(FolderInput::open(path, &name, globs, config.max_record_bytes)?)
+            let globs = reading.glob.unwrap_or_default();
+            Source::Folder(FolderInput::open(path, &name, globs, reading.max_record_bytes)?)
         }
         Some(DataFormat::Jsonl) => {
-            let limits = Limits { max_record_bytes: config.max_record_bytes as usize, ..Limits::default() };
+            let limits = Limits { max_record_bytes: reading.max_record_bytes as usize, ..Limits::default() };
             Source::Lines(JsonlInput::open(path.clone(), name, codec, limits)?, codec)
         }
         Some(DataFormat::Parquet) => Source::Parquet(ParquetInput::open(path, &name, UNIT_BYTES)?),
@@ -206,8 +221,8 @@ fn names(sources: &[Found]) -> Vec<String> {
 }
 
 /// Copies standard input to a file, since a run reads its inputs more than once.
-fn spool_stdin(config: &DedupRun) -> Result<tempfile::NamedTempFile> {
-    let folder = config.tmp.as_ref().map_or_else(std::env::temp_dir, PathBuf::from);
+fn spool_stdin(tmp: Option<&str>) -> Result<tempfile::NamedTempFile> {
+    let folder = tmp.map_or_else(std::env::temp_dir, PathBuf::from);
     let builder = |suffix: &str| {
         let mut builder = tempfile::Builder::new();
         builder

@@ -6,8 +6,8 @@ use thresher_core::Observer;
 
 use crate::error::{Error, Result};
 
-/// The steps of a run, in order.
-pub const STEPS: [&str; 4] = ["plan", "sign", "verify", "write"];
+/// The steps of runs, each in order.
+pub const STEPS: [&str; 6] = ["plan", "sign", "verify", "write", "shape", "rows"];
 
 /// Counters that a run raises and a watcher reads. All are for the current step but `quarantined`.
 #[derive(Debug, Default)]

@@ -17,7 +17,7 @@ use crate::writers::lines::LinesOutput;
 use crate::writers::parquet::{EncodeOptions, ParquetLayout, ParquetOutput};
 
 /// Memory for row groups on their way into a Parquet file.
-const ENCODER_MEMORY: u64 = 512 << 20;
+pub(crate) const ENCODER_MEMORY: u64 = 512 << 20;
 
 /// One input, opened.
 pub(crate) enum Source {
@@ -45,6 +45,14 @@ impl Source {
             Self::Parquet(_) => Some(DataFormat::Parquet),
             Self::Ipc(_) => Some(DataFormat::Ipc),
             Self::Folder(_) => None,
+        }
+    }
+
+    /// The data format with its compression; none for a folder of documents.
+    pub(crate) fn data_form(&self) -> Option<(DataFormat, Codec)> {
+        match self {
+            Self::Lines(_, codec) => Some((DataFormat::Jsonl, *codec)),
+            _ => self.format().map(|format| (format, Codec::Plain)),
         }
     }
 

@@ -9,9 +9,10 @@ use pyo3::prelude::*;
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::json;
-use thresher_chat::{Converter, Format, Losses, NAMES, RowError, RowLosses};
+use thresher_chat::{Converter, Losses, NAMES, RowError, RowLosses};
 use thresher_core::json::Json;
 use thresher_core::observe::check;
+use thresher_io::runs::rows::convert::{detected, format_of};
 use thresher_io::{Error, Result};
 
 use crate::arrow_out::ArrowArray;
@@ -49,7 +50,7 @@ pub(crate) fn chat_convert(
     let to = format_of(&options.to).map_err(to_py)?;
     let from = options.from.as_ref().map(format_of).transpose().map_err(to_py)?;
     with_texts(rows, threads, |rows, stop| {
-        let converter = Converter { from: from.map_or_else(|| detected(rows), Ok)?, to };
+        let converter = Converter { from: from.map_or_else(|| detected(&sample(rows)), Ok)?, to };
         let parts: Vec<Part> = rows
             .par_chunks(TASK_ROWS)
             .map(|rows| {
@@ -75,27 +76,16 @@ pub(crate) fn chat_convert(
     })
 }
 
+/// The rows that the format is found out from.
+fn sample<'r>(rows: &[Option<&'r str>]) -> Vec<&'r str> {
+    rows.iter().flatten().take(SAMPLE_ROWS).copied().collect()
+}
+
 /// What one task made of its rows.
 struct Part {
     lines: LargeStringArray,
     losses: Losses,
     errors: Vec<(u64, RowError)>,
-}
-
-/// The format of a name.
-fn format_of(value: &serde_json::Value) -> Result<Format> {
-    let named = value.as_str().and_then(Format::named);
-    named.ok_or_else(|| {
-        parameter(format!("there is no chat format `{value}`; choose one of {}", NAMES.join(", ")))
-    })
-}
-
-/// The format that the first rows have.
-fn detected(rows: &[Option<&str>]) -> Result<Format> {
-    let sample = rows.iter().flatten().take(SAMPLE_ROWS).filter_map(|row| Json::parse(row).ok());
-    let fits = thresher_chat::detect(sample);
-    let best = fits.first().and_then(|fit| Format::named(fit.format));
-    best.ok_or_else(|| parameter("the rows are of no known chat format; say which with `from_format`"))
 }
 
 fn convert(converter: &Converter, rows: &[Option<&str>]) -> Part {

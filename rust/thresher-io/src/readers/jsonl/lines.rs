@@ -177,11 +177,12 @@ impl<'p> Parser<'p> {
             Ok(raw_text) => match self.scanner.scan(raw_text, self.text) {
                 Ok(found) => match found.text {
                     Text::Value(text) => {
-                        let record = Record { slot, text, id: found.id, rank: found.rank, bytes };
+                        let record = Record { slot, offset, text, id: found.id, rank: found.rank, bytes };
                         return self.visitor.record(record);
                     }
                     Text::Missing if self.fields.text.is_none() => {
-                        let record = Record { slot, text: raw_text, id: found.id, rank: found.rank, bytes };
+                        let record =
+                            Record { slot, offset, text: raw_text, id: found.id, rank: found.rank, bytes };
                         return self.visitor.record(record);
                     }
                     Text::Missing => (Reason::MissingText, self.about_text("is missing")),

@@ -5,6 +5,7 @@ use thresher_core::json::{FieldPath, Fields};
 use thresher_core::{Banding, DedupConfig, Keep, NumHashes, ShingleSpec, ShingleUnit, Threshold};
 
 use crate::error::{Error, Result};
+use crate::runs::plan::Reading;
 
 /// The parameters of a run. Written to `run.json` as they are.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -64,9 +65,6 @@ impl DedupRun {
                 )));
             }
         };
-        if self.inputs.is_empty() {
-            return Err(Error::Parameter("no input is given; name at least one file or folder".into()));
-        }
         if self.threads == 0 {
             return Err(Error::Parameter("threads is `0`, but a run needs at least 1".into()));
         }
@@ -86,6 +84,16 @@ impl DedupRun {
             rank,
         };
         Ok(Checked { search, fields })
+    }
+
+    /// What is read, and how.
+    pub(crate) fn reading(&self) -> Reading<'_> {
+        Reading {
+            inputs: &self.inputs,
+            glob: self.glob.as_deref(),
+            tmp: self.tmp.as_deref(),
+            max_record_bytes: self.max_record_bytes,
+        }
     }
 
     fn keep_policy(&self) -> Result<(Keep, Option<FieldPath>)> {

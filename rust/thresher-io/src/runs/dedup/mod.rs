@@ -11,7 +11,6 @@
 //! by its ordinal alone. The output depends on the inputs and the parameters, not on threads or timing.
 
 pub mod config;
-mod outputs;
 mod report;
 mod sign;
 mod verify;
@@ -32,10 +31,11 @@ pub use report::Report;
 
 use crate::error::{Error, Result};
 use crate::quarantine::Quarantine;
+use crate::runs::clock::Clock;
+use crate::runs::destination::Destination;
 use crate::runs::plan::Plan;
 use crate::runs::progress::Progress;
 use config::Checked;
-use outputs::Destination;
 use sign::{Corpus, UnitPlace};
 
 /// What every pass needs.
@@ -90,8 +90,8 @@ pub fn run(config: &DedupRun, progress: &Progress) -> Result<Report> {
     let started = Instant::now();
     let checked = config.check()?;
     progress.begin(0, 0);
-    let plan = Plan::new(config, &checked.fields)?;
-    let destination = Destination::open(config, &plan)?;
+    let plan = Plan::new(config.reading(), &checked.fields)?;
+    let destination = Destination::open(&config.output, &plan, true)?;
     let run = Run { config, checked, plan, progress };
     let mut clock = Clock::default();
 
@@ -136,23 +136,4 @@ pub fn run(config: &DedupRun, progress: &Progress) -> Result<Report> {
     let report = Report::new(&run, &corpus, found, clock.seconds)?;
     destination.finish(&report)?;
     Ok(report)
-}
-
-/// Seconds of each step.
-#[derive(Default)]
-struct Clock {
-    seconds: Vec<(&'static str, f64)>,
-}
-
-impl Clock {
-    fn time<T>(&mut self, step: &'static str, work: impl FnOnce() -> T) -> T {
-        let started = Instant::now();
-        let result = work();
-        self.seconds.push((step, started.elapsed().as_secs_f64()));
-        result
-    }
-
-    fn total(&mut self, started: Instant) {
-        self.seconds.push(("total", started.elapsed().as_secs_f64()));
-    }
 }

@@ -14,6 +14,7 @@ use super::write::{Ids, name_of};
 use crate::error::{Error, Result};
 use crate::input::Written;
 use crate::record::Reason;
+use crate::runs::books::{Accounting, Count, InputReport, by_name, peak_rss_bytes};
 
 /// Clusters that a report names.
 const LARGEST: usize = 10;
@@ -57,21 +58,6 @@ pub struct Report {
     pub threads: usize,
 }
 
-/// One input.
-#[derive(Clone, Debug, Serialize)]
-pub struct InputReport {
-    /// Where it is.
-    pub path: String,
-    /// Its name in ids and outputs.
-    pub name: String,
-    /// Its format.
-    pub format: &'static str,
-    /// Bytes on disk.
-    pub bytes: u64,
-    /// Records, bad ones included.
-    pub rows: u64,
-}
-
 /// The banding and what it promises.
 #[derive(Clone, Debug, Serialize)]
 pub struct BandingReport {
@@ -81,45 +67,6 @@ pub struct BandingReport {
     pub rows: usize,
     /// Probability that a pair at the threshold shares a band.
     pub recall_at_threshold: f64,
-}
-
-/// Documents and bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Count {
-    /// Documents.
-    pub docs: u64,
-    /// Bytes.
-    pub bytes: u64,
-}
-
-/// `in = kept + removed + quarantined`, for documents and bytes.
-#[derive(Clone, Debug, Serialize)]
-pub struct Accounting {
-    /// Everything that was read.
-    #[serde(rename = "in")]
-    pub read: Count,
-    /// What is in the output.
-    pub kept: Count,
-    /// What was removed, by reason.
-    pub removed: BTreeMap<&'static str, Count>,
-    /// What was set aside, by reason.
-    pub quarantined: BTreeMap<&'static str, Count>,
-    /// Bytes of blank lines and byte order marks, which belong to no document.
-    pub blank_bytes: u64,
-}
-
-impl Accounting {
-    /// Checks the books.
-    fn check(&self) -> Result<()> {
-        let parts =
-            || std::iter::once(&self.kept).chain(self.removed.values()).chain(self.quarantined.values());
-        let docs: u64 = parts().map(|count| count.docs).sum();
-        let bytes: u64 = parts().map(|count| count.bytes).sum::<u64>() + self.blank_bytes;
-        if docs == self.read.docs && bytes == self.read.bytes {
-            return Ok(());
-        }
-        Err(Error::Internal(format!("the books do not balance: {self:?}")))
-    }
 }
 
 /// A kept document and what it stands for.
@@ -141,12 +88,6 @@ pub(crate) struct Found<'a> {
     pub(crate) resolutions: &'a [Resolution],
     pub(crate) outputs: Vec<Written>,
     pub(crate) quarantined: &'a BTreeMap<Reason, Tally>,
-}
-
-impl From<Tally> for Count {
-    fn from(tally: Tally) -> Self {
-        Self { docs: tally.docs, bytes: tally.bytes }
-    }
 }
 
 impl Report {
@@ -172,7 +113,7 @@ impl Report {
             hash_scheme: SCHEME_VERSION,
             instruction_set: thresher_core::instruction_set(),
             config: run.config.clone(),
-            inputs: (0..run.plan.sources.len()).map(|input| input_report(run, corpus, input)).collect(),
+            inputs: inputs(run, corpus),
             outputs,
             banding: BandingReport {
                 bands: search.banding.bands(),
@@ -202,8 +143,6 @@ fn account(corpus: &Corpus, outcome: &Outcome, quarantined: &BTreeMap<Reason, Ta
         };
         tally.add(u64::from(bytes));
     }
-    let quarantined: BTreeMap<&'static str, Count> =
-        quarantined.iter().map(|(reason, tally)| (reason.name(), Count::from(*tally))).collect();
     let accounting = Accounting {
         read: Count {
             docs: corpus.units.iter().map(|unit| u64::from(unit.num_slots)).sum(),
@@ -211,24 +150,19 @@ fn account(corpus: &Corpus, outcome: &Outcome, quarantined: &BTreeMap<Reason, Ta
         },
         kept: kept.into(),
         removed: [("exact", exact.into()), ("near", near.into())].into(),
-        quarantined,
+        quarantined: by_name(quarantined),
         blank_bytes: corpus.blank_bytes,
     };
     accounting.check()?;
     Ok(accounting)
 }
 
-fn input_report(run: &Run<'_>, corpus: &Corpus, input: usize) -> InputReport {
-    let rows =
-        corpus.units.iter().filter(|unit| unit.input == input).map(|unit| u64::from(unit.num_slots)).sum();
-    let source = &run.plan.sources[input];
-    InputReport {
-        path: source.input().path().display().to_string(),
-        name: source.input().name().to_owned(),
-        format: source.format_name(),
-        bytes: source.input().size_on_disk(),
-        rows,
+fn inputs(run: &Run<'_>, corpus: &Corpus) -> Vec<InputReport> {
+    let mut rows = vec![0; run.plan.sources.len()];
+    for unit in &corpus.units {
+        rows[unit.input] += u64::from(unit.num_slots);
     }
+    run.plan.sources.iter().zip(rows).map(|(source, rows)| InputReport::new(source, rows)).collect()
 }
 
 /// The number of clusters, and the largest ones by size, ties in input order.
@@ -249,35 +183,4 @@ fn largest(run: &Run<'_>, corpus: &Corpus, outcome: &Outcome, ids: &Ids) -> (u64
         ClusterReport { id: name(doc), size, examples }
     };
     (sizes.len() as u64, order.into_iter().map(report).collect())
-}
-
-/// The most memory that this process has held, from the system; 0 where it does not say.
-fn peak_rss_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
-    kib.unwrap_or(0) * 1024
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn books_that_do_not_balance_are_an_internal_error() {
-        let count = |docs, bytes| Count { docs, bytes };
-        let mut accounting = Accounting {
-            read: count(10, 100),
-            kept: count(6, 50),
-            removed: [("exact", count(1, 20)), ("near", count(2, 20))].into(),
-            quarantined: [("invalid_json", count(1, 7))].into(),
-            blank_bytes: 3,
-        };
-        assert!(accounting.check().is_ok());
-        accounting.blank_bytes = 2;
-        assert!(matches!(accounting.check(), Err(Error::Internal(_))));
-        accounting.blank_bytes = 3;
-        accounting.kept.docs = 7;
-        assert!(accounting.check().is_err());
-    }
 }

@@ -13,8 +13,9 @@ use thresher_core::{DedupConfig, Keep, Observer, Rank, Signer};
 use super::Run;
 use crate::error::{Error, Result};
 use crate::input::Scratch;
-use crate::quarantine::{Quarantine, RAW_LIMIT_BYTES};
-use crate::record::{BadRecord, Reason, Record, Visitor};
+use crate::quarantine::{OwnedBad, Quarantine};
+use crate::record::{BadRecord, Record, Visitor};
+use crate::runs::aside::set_aside;
 use crate::runs::pipeline::for_each_unit;
 
 /// Where the records of one unit are in the whole corpus.
@@ -98,16 +99,6 @@ struct SignedUnit {
     table: BandTable,
 }
 
-/// A bad record on its way to the quarantine.
-struct OwnedBad {
-    slot: u32,
-    offset: u64,
-    reason: Reason,
-    detail: String,
-    raw: Vec<u8>,
-    bytes: u64,
-}
-
 struct SignVisitor<'a> {
     search: &'a DedupConfig,
     seen: &'a SeenTexts,
@@ -143,14 +134,7 @@ impl Visitor for SignVisitor<'_> {
         let unit = &mut self.unit;
         unit.num_slots = bad.slot + 1;
         unit.bad_slots.push(bad.slot);
-        unit.bad.push(OwnedBad {
-            slot: bad.slot,
-            offset: bad.offset,
-            reason: bad.reason,
-            detail: bad.detail,
-            raw: bad.raw[..bad.raw.len().min(RAW_LIMIT_BYTES + 1)].to_vec(),
-            bytes: bad.bytes,
-        });
+        unit.bad.push(bad.into());
         Ok(())
     }
 
@@ -203,23 +187,14 @@ pub(crate) fn sign(run: &Run<'_>, quarantine: &mut Quarantine) -> Result<Corpus>
             if input != last_input {
                 (row, last_input) = (0, input);
             }
-            let source = run.plan.sources[input].input().name();
-            for bad in &unit.bad {
-                run.progress.quarantine();
-                let bad_row = row + u64::from(bad.slot);
-                if run.config.strict {
-                    return Err(Error::data(
-                        run.plan.sources[input].input().path(),
-                        format!(
-                            "record {bad_row} at byte {} is bad ({}): {}; without --strict it would be set aside",
-                            bad.offset,
-                            bad.reason.name(),
-                            bad.detail
-                        ),
-                    ));
-                }
-                quarantine.add(source, bad_row, &bad.as_record())?;
-            }
+            set_aside(
+                Some(quarantine),
+                run.progress,
+                run.config.strict,
+                run.plan.sources[input].input(),
+                row,
+                &unit.bad,
+            )?;
             let first_doc = corpus.hashes.len();
             let limit = u32::MAX as usize - unit.corpus.hashes.len();
             if first_doc >= limit {
@@ -243,17 +218,4 @@ pub(crate) fn sign(run: &Run<'_>, quarantine: &mut Quarantine) -> Result<Corpus>
         },
     )?;
     Ok(corpus)
-}
-
-impl OwnedBad {
-    fn as_record(&self) -> BadRecord<'_> {
-        BadRecord {
-            slot: self.slot,
-            offset: self.offset,
-            reason: self.reason,
-            detail: self.detail.clone(),
-            raw: &self.raw,
-            bytes: self.bytes,
-        }
-    }
 }

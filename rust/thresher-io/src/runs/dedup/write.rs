@@ -7,13 +7,14 @@ use thresher_core::json::Scalar;
 use thresher_core::{Observer, Outcome, RemovalReason};
 
 use super::Run;
-use super::outputs::Destination;
 use super::sign::{Corpus, UnitPlace};
 use super::verify::changed;
-use crate::error::{Error, Result};
-use crate::input::{Output, Scratch, Written};
+use crate::error::Result;
+use crate::input::{Scratch, Written};
 use crate::record::{BadRecord, Record, Visitor};
 use crate::removed::{Removal, RemovedWriter};
+use crate::runs::destination::Destination;
+use crate::runs::outputs::Outputs;
 use crate::runs::pipeline::for_each_unit;
 
 /// The ids of the documents that evidence names.
@@ -31,8 +32,8 @@ pub(crate) fn write(
     let first_units = run.first_units(corpus);
     let sources = &run.plan.sources;
     let threads = run.config.threads;
-    let mut finished = Vec::new();
-    let mut open: Option<(usize, Option<Box<dyn Output>>)> = None;
+    let mut outputs =
+        Outputs::new(sources.len(), to.is_single(), |input| to.create_like(&sources[input], threads));
     run.begin(3);
     for_each_unit(
         sources,
@@ -49,53 +50,14 @@ pub(crate) fn write(
             run.progress.advance(u64::from(place.num_docs()), bytes);
             Ok((piece, rows))
         },
-        |input, (piece, rows)| {
-            advance_to(input, run, to, &mut open, &mut finished)?;
-            match &mut open {
-                Some((_, Some(output))) => output.write(piece, rows),
-                _ if rows == 0 => Ok(()),
-                _ => Err(Error::Internal("there are rows to write, but no output is open".into())),
-            }
-        },
+        |input, (piece, rows)| outputs.write(input, piece, rows),
     )?;
-    // Inputs without a single unit have outputs too.
-    if let Some(last) = sources.len().checked_sub(1) {
-        advance_to(last, run, to, &mut open, &mut finished)?;
-    }
-    if let Some((_, Some(output))) = open {
-        finished.push(output.finish()?);
-    }
+    let finished = outputs.finish()?;
     run.plan.check_unchanged()?;
     if let Some(path) = to.removed_path() {
         write_removed(run, corpus, outcome, ids, RemovedWriter::create(&path)?)?;
     }
     Ok(finished)
-}
-
-/// Finishes the outputs before that of `input` and opens it.
-fn advance_to(
-    input: usize,
-    run: &Run<'_>,
-    to: &Destination,
-    open: &mut Option<(usize, Option<Box<dyn Output>>)>,
-    finished: &mut Vec<Written>,
-) -> Result<()> {
-    let mut next = open.as_ref().map_or(0, |(current, _)| current + 1);
-    while next <= input {
-        let source = &run.plan.sources[next];
-        if !to.is_single() || open.is_none() {
-            if let Some((_, output)) = open.take() {
-                finished.extend(output.map(Output::finish).transpose()?);
-            }
-            // A columnar file that cannot be read has no schema to write; its one bad record is in quarantine.
-            let output = source.is_readable().then(|| to.output(source, run.config.threads)).transpose()?;
-            *open = Some((next, output));
-        } else if let Some((current, _)) = open {
-            *current = next;
-        }
-        next += 1;
-    }
-    Ok(())
 }
 
 /// The ids of removed documents and of those that they duplicate, where the inputs have an id field.

@@ -3,9 +3,9 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use super::config::DedupRun;
-use super::report::Report;
-use crate::codec::{Codec, split_suffix};
+use serde::Serialize;
+
+use crate::codec::{Codec, DataFormat, split_suffix};
 use crate::commit::{commit_bytes, parent_of, remove_stale};
 use crate::error::{Error, Result};
 use crate::input::Output;
@@ -30,12 +30,16 @@ enum Kind {
 
 impl Destination {
     /// Checks the output, and takes it.
-    pub(crate) fn open(config: &DedupRun, plan: &Plan) -> Result<Self> {
-        if config.output == "-" {
-            plan.single_format("standard output")?;
+    ///
+    /// With `keeps_format`, a single file takes inputs of its own format only.
+    pub(crate) fn open(output: &str, plan: &Plan, keeps_format: bool) -> Result<Self> {
+        if output == "-" {
+            if keeps_format {
+                plan.single_format("standard output")?;
+            }
             return Ok(Self { kind: Kind::Stdout, _lock: None });
         }
-        let path = PathBuf::from(&config.output);
+        let path = PathBuf::from(output);
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         if let Some(source) = plan.sources.iter().find(|source| is_inside(source.input().path(), &path)) {
             return Err(Error::Parameter(format!(
@@ -45,7 +49,7 @@ impl Destination {
             )));
         }
         if let Some((format, _)) = split_suffix(&name).filter(|_| !path.is_dir()) {
-            let inputs = plan.single_format(&format!("`{name}`"))?;
+            let inputs = if keeps_format { plan.single_format(&format!("`{name}`"))? } else { format };
             if inputs != format {
                 return Err(Error::Parameter(format!(
                     "output `{name}` is {format:?}, but the inputs are {inputs:?}; a run keeps the format, so choose \
@@ -90,18 +94,26 @@ impl Destination {
         !matches!(self.kind, Kind::Folder(_))
     }
 
-    /// The writer for an input; with a single output, for the first one.
-    pub(crate) fn output(&self, source: &Source, threads: usize) -> Result<Box<dyn Output>> {
+    /// Where the data of an input goes; with a single output, that of the first one. The format and compression are
+    /// those that the name of a single output asks for; standard output takes lines.
+    pub(crate) fn place(&self, source: &Source) -> (PathBuf, Option<(DataFormat, Codec)>) {
         match &self.kind {
-            Kind::Folder(folder) => {
-                source.create_output(&folder.join("data").join(source.input().name()), None, threads)
-            }
+            Kind::Folder(folder) => (folder.join("data").join(source.input().name()), None),
             Kind::Single(path) => {
-                let name = path.file_name().unwrap_or_default().to_string_lossy();
-                source.create_output(path, split_suffix(&name).map(|(_, codec)| codec), threads)
+                (path.clone(), split_suffix(&path.file_name().unwrap_or_default().to_string_lossy()))
             }
-            Kind::Stdout => source.create_output(Path::new("-"), Some(Codec::Plain), threads),
+            Kind::Stdout => (PathBuf::from("-"), Some((DataFormat::Jsonl, Codec::Plain))),
         }
+    }
+
+    /// The output of an input, in its own format. A columnar file that cannot be read has no schema to write; its one
+    /// bad record is in quarantine.
+    pub(crate) fn create_like(&self, source: &Source, threads: usize) -> Result<Option<Box<dyn Output>>> {
+        if !source.is_readable() {
+            return Ok(None);
+        }
+        let (path, asked) = self.place(source);
+        source.create_output(&path, asked.map(|(_, codec)| codec), threads).map(Some)
     }
 
     /// Where the evidence of each removal goes; none with standard output.
@@ -123,7 +135,7 @@ impl Destination {
     }
 
     /// Writes the report, the last file of a run, and lets go of the output.
-    pub(crate) fn finish(&self, report: &Report) -> Result<()> {
+    pub(crate) fn finish(&self, report: &impl Serialize) -> Result<()> {
         let mut json =
             serde_json::to_vec_pretty(report).map_err(|error| Error::Internal(error.to_string()))?;
         json.push(b'\n');

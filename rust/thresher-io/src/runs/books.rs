@@ -1,0 +1,130 @@
+//! What every run reports: its inputs, and where each document and byte went.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use thresher_core::Tally;
+
+use crate::error::{Error, Result};
+use crate::record::Reason;
+use crate::runs::source::Source;
+
+/// One input.
+#[derive(Clone, Debug, Serialize)]
+pub struct InputReport {
+    /// Where it is.
+    pub path: String,
+    /// Its name in ids and outputs.
+    pub name: String,
+    /// Its format.
+    pub format: &'static str,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Records, bad ones included.
+    pub rows: u64,
+}
+
+impl InputReport {
+    /// The report on an input of `rows` records.
+    pub(crate) fn new(source: &Source, rows: u64) -> Self {
+        Self {
+            path: source.input().path().display().to_string(),
+            name: source.input().name().to_owned(),
+            format: source.format_name(),
+            bytes: source.input().size_on_disk(),
+            rows,
+        }
+    }
+}
+
+/// Documents and bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// Documents.
+    pub docs: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// `in = kept + removed + quarantined`, for documents and bytes.
+#[derive(Clone, Debug, Serialize)]
+pub struct Accounting {
+    /// Everything that was read.
+    #[serde(rename = "in")]
+    pub read: Count,
+    /// What is in the output.
+    pub kept: Count,
+    /// What was removed, by reason.
+    pub removed: BTreeMap<&'static str, Count>,
+    /// What was set aside, by reason.
+    pub quarantined: BTreeMap<&'static str, Count>,
+    /// Bytes of blank lines and byte order marks, which belong to no document.
+    pub blank_bytes: u64,
+}
+
+impl Accounting {
+    /// Checks the books.
+    ///
+    /// # Errors
+    /// `Error::Internal` if they do not balance.
+    pub(crate) fn check(&self) -> Result<()> {
+        let parts =
+            || std::iter::once(&self.kept).chain(self.removed.values()).chain(self.quarantined.values());
+        let docs: u64 = parts().map(|count| count.docs).sum();
+        let bytes: u64 = parts().map(|count| count.bytes).sum::<u64>() + self.blank_bytes;
+        if docs == self.read.docs && bytes == self.read.bytes {
+            return Ok(());
+        }
+        Err(Error::Internal(format!("the books do not balance: {self:?}")))
+    }
+}
+
+impl Count {
+    /// Adds documents and their bytes.
+    pub(crate) fn add(&mut self, docs: u64, bytes: u64) {
+        self.docs += docs;
+        self.bytes += bytes;
+    }
+}
+
+impl From<Tally> for Count {
+    fn from(tally: Tally) -> Self {
+        Self { docs: tally.docs, bytes: tally.bytes }
+    }
+}
+
+/// What was set aside, by the name of the reason.
+pub(crate) fn by_name(quarantined: &BTreeMap<Reason, Tally>) -> BTreeMap<&'static str, Count> {
+    quarantined.iter().map(|(reason, tally)| (reason.name(), Count::from(*tally))).collect()
+}
+
+/// The most memory that this process has held, from the system; 0 where it does not say.
+pub(crate) fn peak_rss_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn books_that_do_not_balance_are_an_internal_error() {
+        let count = |docs, bytes| Count { docs, bytes };
+        let mut accounting = Accounting {
+            read: count(10, 100),
+            kept: count(6, 50),
+            removed: [("exact", count(1, 20)), ("near", count(2, 20))].into(),
+            quarantined: [("invalid_json", count(1, 7))].into(),
+            blank_bytes: 3,
+        };
+        assert!(accounting.check().is_ok());
+        accounting.blank_bytes = 2;
+        assert!(matches!(accounting.check(), Err(Error::Internal(_))));
+        accounting.blank_bytes = 3;
+        accounting.kept.docs = 7;
+        assert!(accounting.check().is_err());
+    }
+}

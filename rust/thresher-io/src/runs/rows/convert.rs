@@ -1,0 +1,186 @@
+//! Conversion of chat data over files.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use thresher_chat::{Converter, Format, Losses, NAMES, RowError, RowLosses, detect};
+use thresher_core::json::{Fields, Json};
+
+use super::sample::sample;
+use super::{RowWork, RowsReport, RowsRun};
+use crate::error::{Error, Result};
+use crate::runs::books::peak_rss_bytes;
+use crate::runs::clock::Clock;
+use crate::runs::destination::Destination;
+use crate::runs::plan::{Plan, Reading};
+use crate::runs::progress::Progress;
+
+/// The parameters of a conversion. Written to `run.json` as they are.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConvertRun {
+    /// Files and patterns to read, or `-`.
+    pub inputs: Vec<String>,
+    /// A folder, a data file, or `-`.
+    pub output: String,
+    /// The format of the inputs: a name or a mapping of fields; found out from the rows if not given.
+    pub from: Option<serde_json::Value>,
+    /// The format of the output.
+    pub to: serde_json::Value,
+    /// Threads to use.
+    pub threads: usize,
+    /// Folder for temporary files.
+    pub tmp: Option<String>,
+    /// Whether the first bad row, or the first loss, ends the run.
+    pub strict: bool,
+    /// Longest row, in bytes; a longer one is set aside.
+    pub max_record_bytes: u64,
+}
+
+/// The contents of `run.json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConvertReport {
+    /// Version of thresher.
+    pub version: &'static str,
+    /// The parameters.
+    pub config: ConvertRun,
+    /// The format that was read.
+    pub from: String,
+    /// The format that was written.
+    pub to: String,
+    /// Inputs, outputs and books.
+    #[serde(flatten)]
+    pub rows: RowsReport,
+    /// What the format could not carry, by input.
+    pub losses: Vec<InputLosses>,
+    /// Seconds of each step.
+    pub timings: BTreeMap<&'static str, f64>,
+    /// Most memory that the process held.
+    pub peak_rss_bytes: u64,
+    /// Threads used.
+    pub threads: usize,
+}
+
+/// What the rows of one input lost. Rows count from 0 in their input.
+#[derive(Clone, Debug, Serialize)]
+pub struct InputLosses {
+    /// The name of the input.
+    pub input: String,
+    /// Fields and what became of them.
+    pub losses: Losses,
+}
+
+/// Converts the rows of files, and gives the report that it also writes.
+///
+/// # Errors
+/// `Error::Parameter` for what can be known to be wrong beforehand, `Error::Io` for what the system refuses,
+/// `Error::Data` in strict mode or for files that change meanwhile, `Error::Busy`, `Error::Cancelled`.
+pub fn run(config: &ConvertRun, progress: &Progress) -> Result<ConvertReport> {
+    let started = Instant::now();
+    let mut clock = Clock::default();
+    if config.threads == 0 {
+        return Err(Error::Parameter("threads is `0`, but a run needs at least 1".into()));
+    }
+    let to = format_of(&config.to)?;
+    progress.begin(0, 0);
+    let reading = Reading {
+        inputs: &config.inputs,
+        glob: None,
+        tmp: config.tmp.as_deref(),
+        max_record_bytes: config.max_record_bytes,
+    };
+    let plan = Plan::new(reading, &Fields::default())?;
+    let from = match &config.from {
+        Some(from) => format_of(from)?,
+        None => detected(&sample(&plan.sources)?)?,
+    };
+    let destination = Destination::open(&config.output, &plan, false)?;
+    let names: Vec<String> = plan.sources.iter().map(|source| source.input().name().to_owned()).collect();
+    let work = Conversion(Converter { from, to });
+    let rows_run = RowsRun {
+        plan,
+        destination: Some(destination),
+        threads: config.threads,
+        strict: config.strict,
+        progress,
+    };
+    let mut losses = vec![Losses::default(); names.len()];
+    let rows = clock.time("rows", || {
+        rows_run.run(&work, |input, first_row, found: Losses| {
+            if config.strict
+                && let Some((field, outcome, loss)) = found.iter().next()
+            {
+                let row = first_row + loss.examples.first().copied().unwrap_or_default();
+                let path = rows_run.plan.sources[input].input().path();
+                let lost =
+                    format!("row {row} would lose `{field}` ({outcome}); without --strict it is reported");
+                return Err(Error::data(path, lost));
+            }
+            losses[input].merge(&found, first_row);
+            Ok(())
+        })
+    })?;
+    clock.total(started);
+    let losses = names.into_iter().zip(losses).filter(|(_, losses)| !losses.is_empty());
+    let report = ConvertReport {
+        version: env!("CARGO_PKG_VERSION"),
+        config: config.clone(),
+        from: work.0.from.name().to_owned(),
+        to: work.0.to.name().to_owned(),
+        rows,
+        losses: losses.map(|(input, losses)| InputLosses { input, losses }).collect(),
+        timings: clock.seconds.into_iter().collect(),
+        peak_rss_bytes: peak_rss_bytes(),
+        threads: config.threads,
+    };
+    if let Some(destination) = &rows_run.destination {
+        destination.finish(&report)?;
+    }
+    Ok(report)
+}
+
+/// The format of a name or a mapping.
+///
+/// # Errors
+/// `Error::Parameter` if there is none.
+pub fn format_of(value: &serde_json::Value) -> Result<Format> {
+    value.as_str().and_then(Format::named).ok_or_else(|| {
+        Error::Parameter(format!("there is no chat format `{value}`; choose one of {}", NAMES.join(", ")))
+    })
+}
+
+/// The format of these rows.
+///
+/// # Errors
+/// `Error::Parameter` if they are of none that is known, or of several.
+pub fn detected<S: AsRef<str>>(rows: &[S]) -> Result<Format> {
+    let fits = detect(rows.iter().filter_map(|row| Json::parse(row.as_ref()).ok()));
+    fits.first().and_then(|fit| Format::named(fit.format)).ok_or_else(|| {
+        Error::Parameter("the rows are of no chat format that is known; say which with `from`".into())
+    })
+}
+
+struct Conversion(Converter);
+
+impl RowWork for Conversion {
+    type State = RowLosses;
+    type Found = Losses;
+
+    fn state(&self) -> RowLosses {
+        RowLosses::default()
+    }
+
+    fn row(
+        &self,
+        state: &mut RowLosses,
+        found: &mut Losses,
+        slot: u64,
+        row: Json<'_>,
+        out: &mut String,
+    ) -> std::result::Result<(), RowError> {
+        self.0.convert(row, out, state)?;
+        found.add(slot, state);
+        Ok(())
+    }
+}

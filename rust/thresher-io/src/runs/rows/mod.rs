@@ -1,0 +1,284 @@
+//! Runs that look at every row by itself, once, and stream: conversion, validation, rendering of chat data.
+//!
+//! ```text
+//! unit ──> rows as JSON ──> work (any thread): a new row, or why there is none ──> lines ──> output, in order
+//!                                              └─> what was found, merged in order
+//! ```
+//!
+//! Memory is a few units, whatever the inputs. A columnar output has one type a column, which only all rows together
+//! tell; then the rows are worked on twice, first for their shape (see [`shape`]).
+
+pub mod convert;
+mod sample;
+mod shape;
+mod write;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use thresher_chat::RowError;
+use thresher_core::json::{Fields, Json};
+use thresher_core::{Observer, Tally};
+
+use crate::error::{Error, Result};
+use crate::input::{Piece, Scratch, Unit, Written};
+use crate::quarantine::{OwnedBad, Quarantine};
+use crate::record::{BadRecord, Reason, Record, Visitor};
+use crate::runs::aside::set_aside;
+use crate::runs::books::{Accounting, Count, InputReport, by_name};
+use crate::runs::destination::Destination;
+use crate::runs::outputs::Outputs;
+use crate::runs::pipeline::for_each_unit;
+use crate::runs::plan::Plan;
+use crate::runs::progress::Progress;
+use shape::Shape;
+use write::Forms;
+
+/// Steps of the progress.
+const SHAPE: usize = 4;
+const ROWS: usize = 5;
+
+/// What is done with each row.
+pub(crate) trait RowWork: Sync {
+    /// Buffers of one thread.
+    type State;
+    /// What is found beside the rows of a unit.
+    type Found: Default + Send;
+    /// Whether rows pass as they are, or not at all, instead of becoming new ones.
+    const SELECTS: bool = false;
+
+    /// The buffers.
+    fn state(&self) -> Self::State;
+
+    /// Appends what becomes of `row` (row `slot` of its unit) to `out`, without a line end.
+    ///
+    /// # Errors
+    /// Why nothing does; what was appended then means nothing.
+    fn row(
+        &self,
+        state: &mut Self::State,
+        found: &mut Self::Found,
+        slot: u64,
+        row: Json<'_>,
+        out: &mut String,
+    ) -> std::result::Result<(), RowError>;
+}
+
+/// A run over rows.
+pub(crate) struct RowsRun<'r> {
+    pub(crate) plan: Plan,
+    /// Where the rows go; without it they are only looked at.
+    pub(crate) destination: Option<Destination>,
+    pub(crate) threads: usize,
+    pub(crate) strict: bool,
+    pub(crate) progress: &'r Progress,
+}
+
+/// What every run over rows reports.
+#[derive(Clone, Debug, Serialize)]
+pub struct RowsReport {
+    /// What was read.
+    pub inputs: Vec<InputReport>,
+    /// What was written.
+    pub outputs: Vec<Written>,
+    /// Where every row and byte went; bytes are those of the inputs.
+    pub accounting: Accounting,
+}
+
+/// What a worker makes of one unit.
+#[derive(Default)]
+struct Worked<F> {
+    lines: String,
+    /// Which slots are good, for a run that selects.
+    keep: Vec<bool>,
+    good: Tally,
+    bad: Vec<OwnedBad>,
+    blank_bytes: u64,
+    slots: u64,
+    /// Bytes that were read, as the cut of the unit says where it says so.
+    read_bytes: u64,
+    found: F,
+}
+
+impl RowsRun<'_> {
+    /// Does the work on every row, writes what becomes of it, and hands what was found to `merge`, in order, with the
+    /// input and the row at which the unit begins.
+    ///
+    /// # Errors
+    /// Of reading, writing and `merge`, and for the first bad row of a strict run.
+    pub(crate) fn run<W: RowWork>(
+        &self,
+        work: &W,
+        mut merge: impl FnMut(usize, u64, W::Found) -> Result<()>,
+    ) -> Result<RowsReport> {
+        let sources = &self.plan.sources;
+        let forms = match &self.destination {
+            Some(destination) if !W::SELECTS => Some(self.forms(work, destination)?),
+            _ => None,
+        };
+        self.begin(ROWS);
+        let mut outputs = self.destination.as_ref().map(|to| {
+            let forms = forms.as_ref();
+            Outputs::new(sources.len(), to.is_single(), move |input| match forms {
+                Some(forms) => forms.create(to, sources, input, self.threads).map(Some),
+                None => to.create_like(&sources[input], self.threads),
+            })
+        });
+        let mut quarantine = self.destination.as_ref().map(|to| Quarantine::create(&to.quarantine_dir()));
+        let mut quarantined = BTreeMap::<Reason, Tally>::new();
+        let mut rows = vec![0; sources.len()];
+        let (mut read, mut kept, mut blank_bytes) = (Count::default(), Count::default(), 0);
+        for_each_unit(
+            sources,
+            self.threads,
+            self.progress,
+            || (work.state(), Scratch::default()),
+            |(state, scratch), input, unit| {
+                let columnar = forms.as_ref().is_some_and(|forms| forms.is_columnar(input));
+                let mut done = self.work(work, state, scratch, columnar, input, &unit)?;
+                let piece = match (&forms, &self.destination) {
+                    (Some(forms), _) => Some(forms.piece(input, std::mem::take(&mut done.lines))?),
+                    (None, Some(_)) => Some(sources[input].input().copy(unit, &done.keep, scratch)?),
+                    (None, None) => None,
+                };
+                Ok((done, piece))
+            },
+            |input, (unit, piece): (Worked<W::Found>, Option<Piece>)| {
+                let source = sources[input].input();
+                for bad in &unit.bad {
+                    quarantined.entry(bad.reason).or_default().add(bad.bytes);
+                }
+                set_aside(quarantine.as_mut(), self.progress, self.strict, source, rows[input], &unit.bad)?;
+                if let (Some(outputs), Some(piece)) = (&mut outputs, piece) {
+                    outputs.write(input, piece, unit.good.docs)?;
+                }
+                merge(input, rows[input], unit.found)?;
+                rows[input] += unit.slots;
+                read.add(unit.slots, unit.read_bytes);
+                kept.add(unit.good.docs, unit.good.bytes);
+                blank_bytes += unit.blank_bytes;
+                Ok(())
+            },
+        )?;
+        self.plan.check_unchanged()?;
+        let written = outputs.map_or(Ok(Vec::new()), Outputs::finish)?;
+        let quarantined = by_name(&quarantined);
+        let accounting = Accounting { read, kept, removed: BTreeMap::new(), quarantined, blank_bytes };
+        accounting.check()?;
+        quarantine.map(Quarantine::finish).transpose()?;
+        let inputs = sources.iter().zip(rows).map(|(source, rows)| InputReport::new(source, rows)).collect();
+        Ok(RowsReport { inputs, outputs: written, accounting })
+    }
+
+    fn begin(&self, step: usize) {
+        self.progress.begin(step, self.plan.sources.iter().map(|source| source.input().size_on_disk()).sum());
+    }
+
+    fn work<W: RowWork>(
+        &self,
+        work: &W,
+        state: &mut W::State,
+        scratch: &mut Scratch,
+        columnar: bool,
+        input: usize,
+        unit: &Unit,
+    ) -> Result<Worked<W::Found>> {
+        let mut visitor = RowVisitor { work, state, columnar, done: Worked::default() };
+        let whole_rows = Fields::default();
+        self.plan.sources[input].input().read(unit, &whole_rows, None, scratch, &mut visitor)?;
+        let mut done = visitor.done;
+        let bad: u64 = done.bad.iter().map(|bad| bad.bytes).sum();
+        let bytes = done.good.bytes + bad + done.blank_bytes;
+        done.read_bytes = unit.extent().unwrap_or(bytes);
+        done.keep.resize(done.slots as usize, false);
+        self.progress.advance(done.slots, bytes);
+        Ok(done)
+    }
+
+    /// The formats of the outputs; for columns, all rows are worked on once.
+    fn forms<W: RowWork>(&self, work: &W, destination: &Destination) -> Result<Forms> {
+        let mut forms = Forms::new(destination, &self.plan.sources)?;
+        if !forms.have_columns() {
+            return Ok(forms);
+        }
+        self.begin(SHAPE);
+        let mixed = |input: usize, what: String| {
+            let detail = format!("a column has one type, but `{what}`; write JSONL instead");
+            Error::data(self.plan.sources[input].input().path(), detail)
+        };
+        for_each_unit(
+            &self.plan.sources,
+            self.threads,
+            self.progress,
+            || (work.state(), Scratch::default()),
+            |(state, scratch), input, unit| {
+                let done = self.work(work, state, scratch, true, input, &unit)?;
+                let mut shape = Shape::default();
+                for line in done.lines.lines() {
+                    let row = Shape::of(Json::checked(line)).and_then(|row| shape.merge(row));
+                    row.map_err(|what| mixed(input, what))?;
+                }
+                Ok(shape)
+            },
+            |input, shape| forms.widen(input, shape).map_err(|what| mixed(input, what)),
+        )?;
+        forms.settle().map_err(|what| mixed(0, what))?;
+        Ok(forms)
+    }
+}
+
+struct RowVisitor<'v, W: RowWork> {
+    work: &'v W,
+    state: &'v mut W::State,
+    /// Every string has to be one that UTF-8 can carry.
+    columnar: bool,
+    done: Worked<W::Found>,
+}
+
+impl<W: RowWork> Visitor for RowVisitor<'_, W> {
+    fn record(&mut self, record: Record<'_>) -> Result<()> {
+        let done = &mut self.done;
+        done.slots = u64::from(record.slot) + 1;
+        let start = done.lines.len();
+        let row = Json::checked(record.text);
+        let slot = u64::from(record.slot);
+        let mut worked = self.work.row(self.state, &mut done.found, slot, row, &mut done.lines);
+        if worked.is_ok() && self.columnar {
+            worked = shape::check_text(Json::checked(&done.lines[start..]));
+        }
+        match worked {
+            Ok(()) => {
+                if done.lines.len() > start {
+                    done.lines.push('\n');
+                }
+                done.good.add(record.bytes);
+                if W::SELECTS {
+                    done.keep.resize(record.slot as usize, false);
+                    done.keep.push(true);
+                }
+            }
+            Err(error) => {
+                done.lines.truncate(start);
+                done.bad.push(OwnedBad::from(BadRecord {
+                    slot: record.slot,
+                    offset: record.offset,
+                    reason: Reason::Chat(error.reason),
+                    detail: error.detail,
+                    raw: record.text.as_bytes(),
+                    bytes: record.bytes,
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    fn bad(&mut self, bad: BadRecord<'_>) -> Result<()> {
+        self.done.slots = u64::from(bad.slot) + 1;
+        self.done.bad.push(bad.into());
+        Ok(())
+    }
+
+    fn blank(&mut self, bytes: u64) {
+        self.done.blank_bytes += bytes;
+    }
+}

@@ -1,0 +1,49 @@
+//! The first rows of each input, to find out what they are before a run begins.
+
+use thresher_core::json::Fields;
+
+use crate::error::{Error, Result};
+use crate::input::Scratch;
+use crate::record::{BadRecord, Record, Visitor};
+use crate::runs::source::Source;
+
+/// Rows that are looked at over all inputs.
+const ROWS: usize = 1000;
+
+/// Rows of all inputs, as JSON, about as many of each.
+pub(crate) fn sample(sources: &[Source]) -> Result<Vec<String>> {
+    let each = (ROWS / sources.len().max(1)).max(1);
+    let mut rows = Vec::new();
+    for source in sources {
+        let mut visitor = First { rows: &mut rows, left: each };
+        let mut scratch = Scratch::default();
+        let mut enough = false;
+        let read = source.input().units(&mut |unit| {
+            let seen = source.input().read(&unit, &Fields::default(), None, &mut scratch, &mut visitor);
+            enough = visitor.left == 0;
+            // There is no other way to end the cutting of units than an error.
+            if enough { Err(Error::Cancelled) } else { seen }
+        });
+        if !enough {
+            read?;
+        }
+    }
+    Ok(rows)
+}
+
+struct First<'r> {
+    rows: &'r mut Vec<String>,
+    left: usize,
+}
+
+impl Visitor for First<'_> {
+    fn record(&mut self, record: Record<'_>) -> Result<()> {
+        self.rows.push(record.text.to_owned());
+        self.left -= 1;
+        if self.left == 0 { Err(Error::Cancelled) } else { Ok(()) }
+    }
+
+    fn bad(&mut self, _: BadRecord<'_>) -> Result<()> {
+        Ok(())
+    }
+}
