@@ -10,6 +10,7 @@ __all__ = [
     "DedupOutcome",
     "available_threads",
     "chat_convert",
+    "chat_convert_files",
     "chat_formats",
     "choose_banding",
     "dedup",
@@ -168,3 +169,6 @@ def chat_convert(rows: Texts, options_json: str, threads: int | None) -> tuple[A
         ColumnError: `rows` is not text.
         KeyboardInterrupt: Ctrl-C; the GIL is released meanwhile.
     """
+
+def chat_convert_files(config_json: str, progress: Callable[[Progress], object] | None) -> str:
+    """Rows of files in another chat format; as `dedup_files`, with the parameters of a conversion."""

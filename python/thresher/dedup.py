@@ -7,25 +7,23 @@ So nothing goes by a chain of neighbours, and nothing on an estimate.
 
 from __future__ import annotations
 
-import json
-import os
 from typing import TYPE_CHECKING, Any
 
 from thresher import _core
 from thresher._arrow import column, rank_column
+from thresher._files import MAX_RECORD_BYTES, run_config
 from thresher.errors import ParameterError
 from thresher.result import DedupResult, FileReport
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Sequence
 
+    from thresher._files import Paths
     from thresher._types import Progress, Ranks, Unit
 
 DEFAULT_RECALL = 0.995
 """Probability that a pair exactly at the threshold is found; more similar pairs are found more surely."""
-
-MAX_RECORD_BYTES = 256 * 2**20
-"""The longest record of a file by default; a longer line is a broken file, not a document."""
 
 
 def dedup(
@@ -117,7 +115,7 @@ def dedup(
 
 
 def dedup_files(
-    inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    inputs: Paths,
     output: str | os.PathLike[str],
     *,
     text: str = "text",
@@ -185,23 +183,22 @@ def dedup_files(
         >>> (folder / "out.jsonl").read_text()
         '{"text": "a rose"}\n'
     """
-    several = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
-    config = {
-        "inputs": [os.fspath(path) for path in several],
-        "output": os.fspath(output),
-        "text": text,
-        "id": id,
-        "threshold": threshold,
-        "num_hashes": num_hashes,
-        "ngram": ngram,
-        "unit": unit,
-        "recall": recall,
-        "keep": keep,
-        "exact_only": exact_only,
-        "glob": [glob] if isinstance(glob, str) else None if glob is None else list(glob),
-        "threads": _core.available_threads() if threads is None else threads,
-        "tmp": None if tmp is None else os.fspath(tmp),
-        "strict": strict,
-        "max_record_bytes": max_record_bytes,
-    }
-    return FileReport._from_json(_core.dedup_files(json.dumps(config), progress))
+    config = run_config(
+        inputs,
+        output,
+        threads=threads,
+        tmp=tmp,
+        strict=strict,
+        max_record_bytes=max_record_bytes,
+        text=text,
+        id=id,
+        threshold=threshold,
+        num_hashes=num_hashes,
+        ngram=ngram,
+        unit=unit,
+        recall=recall,
+        keep=keep,
+        exact_only=exact_only,
+        glob=[glob] if isinstance(glob, str) else None if glob is None else list(glob),
+    )
+    return FileReport._from_json(_core.dedup_files(config, progress))

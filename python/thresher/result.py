@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from thresher import _format
 from thresher._arrow import wrap
+from thresher._files import RunReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -170,8 +170,7 @@ class DedupResult:
         return _html("DedupResult", rows)
 
 
-@dataclass(frozen=True, slots=True)
-class FileReport:
+class FileReport(RunReport):
     """The result of `thresher.dedup_files`: what was read, written, removed and set aside.
 
     Attributes:
@@ -180,66 +179,20 @@ class FileReport:
             `largest_clusters`, `timings` (seconds), `peak_rss_bytes`, `threads`.
     """
 
-    report: Mapping[str, Any]
-
-    @classmethod
-    def _from_json(cls, text: str) -> FileReport:
-        return cls(json.loads(text))
-
-    @property
-    def documents(self) -> int:
-        """Records read, bad ones included."""
-        return int(self.report["accounting"]["in"]["docs"])
-
-    @property
-    def kept(self) -> int:
-        """Records in the output."""
-        return int(self.report["accounting"]["kept"]["docs"])
-
     @property
     def exact(self) -> int:
         """Records removed because a kept one has the same text."""
-        return self._docs("removed", "exact")
+        return self._removed("exact")
 
     @property
     def near(self) -> int:
         """Records removed because a kept one is similar enough."""
-        return self._docs("removed", "near")
-
-    @property
-    def quarantined(self) -> int:
-        """Records set aside because they could not be read."""
-        return sum(int(tally["docs"]) for tally in self.report["accounting"]["quarantined"].values())
-
-    @property
-    def outputs(self) -> list[str]:
-        """Paths of the files written."""
-        return [str(output["path"]) for output in self.report["outputs"]]
+        return self._removed("near")
 
     @property
     def largest_clusters(self) -> list[dict[str, Any]]:
         """The largest clusters: `id` of the kept document, `size` with it, up to five removed `examples`."""
         return list(self.report["largest_clusters"])
-
-    def _docs(self, section: str, reason: str) -> int:
-        return int(self.report["accounting"][section].get(reason, {"docs": 0})["docs"])
-
-    def _parts(self) -> list[tuple[str, int, int]]:
-        books = self.report["accounting"]
-        quarantined = books["quarantined"].values()
-        parts = [("kept", books["kept"]["docs"], books["kept"]["bytes"])]
-        removed = sorted(books["removed"].items())
-        parts += [(reason, tally["docs"], tally["bytes"]) for reason, tally in removed]
-        bad_bytes = sum(tally["bytes"] for tally in quarantined)
-        parts.append(("quarantined", self.quarantined, bad_bytes))
-        return parts
-
-    def __str__(self) -> str:
-        """The accounting line."""
-        books = self.report["accounting"]
-        line = _format.accounting(books["in"]["docs"], books["in"]["bytes"], self._parts())
-        blank = books["blank_bytes"]
-        return f"{line} + blank ({_format.size(blank)})" if blank else line
 
     def __repr__(self) -> str:
         """One line with the counts."""

@@ -5,6 +5,24 @@
 [{'from': 'human', 'value': 'Say yes.'}, {'from': 'gpt', 'value': 'Yes.'}]
 """
 
-from thresher.chat.convert import Converted, Loss, RowError, convert, formats
+from thresher.chat.convert import (
+    Converted,
+    ConvertReport,
+    FileLoss,
+    Loss,
+    RowError,
+    convert,
+    convert_files,
+    formats,
+)
 
-__all__ = ["Converted", "Loss", "RowError", "convert", "formats"]
+__all__ = [
+    "ConvertReport",
+    "Converted",
+    "FileLoss",
+    "Loss",
+    "RowError",
+    "convert",
+    "convert_files",
+    "formats",
+]

@@ -14,14 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 from thresher import _core
 from thresher._arrow import wrap
+from thresher._files import MAX_RECORD_BYTES, RunReport, run_config
 from thresher.chat._rows import json_rows
 from thresher.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import os
+    from collections.abc import Callable, Mapping
 
     import pyarrow as pa
 
+    from thresher._files import Paths
+    from thresher._types import Progress
     from thresher.chat._rows import Rows
 
 
@@ -48,6 +52,21 @@ class Loss:
         rows = ", ".join(map(str, self.examples))
         more = ", ..." if self.rows > len(self.examples) else ""
         return f"{self.field}: {self.outcome} ({self.count} times in {self.rows} rows: {rows}{more})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileLoss(Loss):
+    """A loss in one of several files.
+
+    Attributes:
+        input: The name of the file; `examples` count its rows from 0.
+    """
+
+    input: str
+
+    def __str__(self) -> str:
+        """One line of a loss report."""
+        return f"{self.input}: {Loss.__str__(self)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +160,106 @@ def convert(
         message = f"`{to}` cannot carry everything: {what}; without `strict` this is reported and goes on"
         raise DataError(message)
     return Converted(format=found["from"], to=found["to"], lines=wrap(lines), losses=losses, errors=errors)
+
+
+@dataclass(frozen=True)
+class ConvertReport(RunReport):
+    """The result of `convert_files`: what was read, written, lost and set aside.
+
+    Attributes:
+        report: Everything, as it stands in `run.json`: `version`, `config`, `from`, `to`, `inputs`,
+            `outputs`, `accounting`, `losses`, `timings` (seconds), `peak_rss_bytes`, `threads`.
+    """
+
+    @property
+    def from_format(self) -> str:
+        """The format of the inputs."""
+        return str(self.report["from"])
+
+    @property
+    def to(self) -> str:
+        """The format of the output."""
+        return str(self.report["to"])
+
+    @property
+    def losses(self) -> tuple[FileLoss, ...]:
+        """What the target could not carry, by input and field."""
+        return tuple(
+            FileLoss(input=found["input"], **{**loss, "examples": tuple(loss["examples"])})
+            for found in self.report["losses"]
+            for loss in found["losses"]
+        )
+
+    def __repr__(self) -> str:
+        """One line with the counts."""
+        return (
+            f"ConvertReport(documents={self.documents}, kept={self.kept}, quarantined={self.quarantined}, "
+            f"losses={len(self.losses)})"
+        )
+
+
+def convert_files(
+    inputs: Paths,
+    output: str | os.PathLike[str],
+    *,
+    to: str,
+    from_format: str | Mapping[str, Any] | None = None,
+    threads: int | None = None,
+    tmp: str | os.PathLike[str] | None = None,
+    strict: bool = False,
+    max_record_bytes: int = MAX_RECORD_BYTES,
+    progress: Callable[[Progress], object] | None = None,
+) -> ConvertReport:
+    r"""Converts the rows of files to another format; see `convert` for what a loss is.
+
+    The rows are streamed once; for a Parquet or Arrow output, whose columns only all rows together tell,
+    twice. Memory is a few units of 4 MiB a thread. A row that cannot be read or written goes to quarantine
+    with its place and the reason. The output is the same with any number of threads.
+
+    Args:
+        inputs: Files (`.jsonl`, `.jsonl.gz`, `.jsonl.zst`, `.parquet`, `.arrow`), patterns, folders of such
+            files, or `-` for JSONL on standard input.
+        output: A folder for the data and the evidence, where files keep name and format; a data file, whose
+            name says the format, with the evidence beside it; or `-` for JSONL on standard output.
+        to: The format to write, one of `formats()`.
+        from_format: The format to read, or a mapping of fields. Default: found out from the first rows.
+        threads: Threads to use. Default: as many as the process may use.
+        tmp: Folder for the copy of standard input. Default: that of the system.
+        strict: Whether the first bad row, or the first loss, ends the run.
+        max_record_bytes: Longest row in bytes; a longer one goes to quarantine.
+        progress: Called about ten times a second with a `Progress`; an exception from it stops the run.
+
+    Returns:
+        The report that `run.json` holds.
+
+    Raises:
+        ParameterError: There is no such format, it cannot be found out, or there is no input.
+        DataError: A bad row or a loss in a strict run, a file that changed while it was read, or a field
+            without one type in a columnar output.
+        FileError: The operating system refused a file operation.
+        BusyError: Another run writes to the same output.
+
+    Example:
+        >>> import pathlib, tempfile, thresher as th
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> _ = (folder / "in.jsonl").write_text('{"instruction": "Say yes.", "output": "Yes."}\n')
+        >>> th.chat.convert_files(folder / "in.jsonl", folder / "out.jsonl", to="sharegpt")
+        ConvertReport(documents=1, kept=1, quarantined=0, losses=0)
+    """
+    source = (
+        dict(from_format) if from_format is not None and not isinstance(from_format, str) else from_format
+    )
+    config = run_config(
+        inputs,
+        output,
+        threads=threads,
+        tmp=tmp,
+        strict=strict,
+        max_record_bytes=max_record_bytes,
+        **{"from": source},
+        to=to,
+    )
+    return ConvertReport._from_json(_core.chat_convert_files(config, progress))
 
 
 def formats() -> tuple[str, ...]:

@@ -1,0 +1,99 @@
+"""What every run over files takes and gives: common parameters, and the books that balance."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from thresher import _core, _format
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Self
+
+    Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+    """One file, pattern or folder, or several."""
+
+MAX_RECORD_BYTES = 256 * 2**20
+"""The longest record of a file by default; a longer line is a broken file, not a document."""
+
+
+def run_config(
+    inputs: Paths,
+    output: str | os.PathLike[str] | None,
+    *,
+    threads: int | None,
+    tmp: str | os.PathLike[str] | None,
+    strict: bool,
+    max_record_bytes: int,
+    **own: object,
+) -> str:
+    """The configuration of a run as JSON: what all runs have, and what this one has of its own."""
+    several = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
+    return json.dumps(
+        {
+            "inputs": [os.fspath(path) for path in several],
+            "output": None if output is None else os.fspath(output),
+            "threads": _core.available_threads() if threads is None else threads,
+            "tmp": None if tmp is None else os.fspath(tmp),
+            "strict": strict,
+            "max_record_bytes": max_record_bytes,
+            **own,
+        }
+    )
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What every run over files reports: what was read, written and set aside.
+
+    Attributes:
+        report: Everything, as it stands in `run.json`.
+    """
+
+    report: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def _from_json(cls, text: str) -> Self:
+        return cls(json.loads(text))
+
+    @property
+    def documents(self) -> int:
+        """Records read, bad ones included."""
+        return int(self.report["accounting"]["in"]["docs"])
+
+    @property
+    def kept(self) -> int:
+        """Records in the output."""
+        return int(self.report["accounting"]["kept"]["docs"])
+
+    @property
+    def quarantined(self) -> int:
+        """Records set aside, and so in no output."""
+        return sum(int(tally["docs"]) for tally in self.report["accounting"]["quarantined"].values())
+
+    @property
+    def outputs(self) -> list[str]:
+        """Paths of the files written."""
+        return [str(output["path"]) for output in self.report["outputs"]]
+
+    def _removed(self, reason: str) -> int:
+        return int(self.report["accounting"]["removed"].get(reason, {"docs": 0})["docs"])
+
+    def _parts(self) -> list[tuple[str, int, int]]:
+        books = self.report["accounting"]
+        parts = [("kept", books["kept"]["docs"], books["kept"]["bytes"])]
+        removed = sorted(books["removed"].items())
+        parts += [(reason, tally["docs"], tally["bytes"]) for reason, tally in removed]
+        bad_bytes = sum(tally["bytes"] for tally in books["quarantined"].values())
+        parts.append(("quarantined", self.quarantined, bad_bytes))
+        return parts
+
+    def __str__(self) -> str:
+        """The accounting line."""
+        books = self.report["accounting"]
+        line = _format.accounting(books["in"]["docs"], books["in"]["bytes"], self._parts())
+        blank = books["blank_bytes"]
+        return f"{line} + blank ({_format.size(blank)})" if blank else line

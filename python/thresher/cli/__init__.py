@@ -1,0 +1,100 @@
+"""The command line: thin arguments over the public functions, and the only package that prints.
+
+Data goes to standard output, everything for people to standard error, so a command can stand in a pipe. There
+is no colour, so NO_COLOR holds by itself. Exit codes (after sysexits.h): 0 done, 2 wrong usage, 65 bad data
+in a strict run, 70 a bug of ours, 74 input/output or disk full, 75 output in use by another run, 130
+interrupted.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+import thresher
+from thresher.cli._chat import convert
+from thresher.cli._dedup import dedup
+from thresher.cli._doctor import doctor
+from thresher.errors import BusyError, DataError, InternalError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EXIT_USAGE, EXIT_DATA, EXIT_INTERNAL, EXIT_IO, EXIT_BUSY, EXIT_INTERRUPTED = 2, 65, 70, 74, 75, 130
+EXIT_PIPE = 141
+"""Whoever read our output has gone: as if the signal of a closed pipe had ended us, and as silent."""
+
+
+class _ReaderGone(Exception):
+    """Whoever read our output has gone."""
+
+
+class _Commands(click.Group):
+    """A group that tells a closed pipe from other failures before click does, which would exit with 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as in click
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise _ReaderGone from error
+            raise
+
+
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
+@click.version_option(thresher.__version__, message="thresher %(version)s")
+def cli() -> None:
+    """Clean, training-ready data from raw text and chat data: near-duplicates out, formats converted."""
+
+
+for command in (dedup, convert, doctor):
+    cli.add_command(command)
+
+
+def _fail(error: BaseException) -> int:
+    """Says what went wrong, and gives the exit code for it."""
+    if isinstance(error, _ReaderGone) or (isinstance(error, OSError) and error.errno == errno.EPIPE):
+        # Python flushes standard output at exit, which would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_PIPE
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        click.echo("thresher: interrupted", err=True)
+        return EXIT_INTERRUPTED
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if not isinstance(error, thresher.ThresherError | OSError):
+        traceback.print_exception(error)
+    click.echo(f"thresher: {error}", err=True)
+    for kind, code in (
+        (BusyError, EXIT_BUSY),
+        (OSError, EXIT_IO),
+        (DataError, EXIT_DATA),
+        (InternalError, EXIT_INTERNAL),
+    ):
+        if isinstance(error, kind):
+            return code
+    return EXIT_USAGE if isinstance(error, thresher.ThresherError) else EXIT_INTERNAL
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs the command and exits with its code.
+
+    Args:
+        arguments: What follows the command's name. Default: that of the process.
+    """
+    try:
+        code = cli.main(
+            args=None if arguments is None else list(arguments), prog_name="thresher", standalone_mode=False
+        )
+        sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:
+        sys.exit(_fail(error))
+    sys.exit(code if isinstance(code, int) else 0)

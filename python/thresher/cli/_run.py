@@ -1,0 +1,91 @@
+"""What the commands over files share: options, the progress line, text that is safe on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from thresher import _format
+from thresher._files import MAX_RECORD_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from thresher._types import Progress
+
+R = TypeVar("R")
+Command = TypeVar("Command", bound="Callable[..., Any]")
+
+
+def run_options(command: Command) -> Command:
+    """The options that every run over files has."""
+    options = (
+        click.option("--threads", type=int, help="Threads to use; default: as many as the process may use."),
+        click.option("--tmp", metavar="DIR", help="Folder for a copy of standard input."),
+        click.option("--strict", is_flag=True, help="Stop at the first bad record."),
+        click.option("--max-record-bytes", type=int, default=MAX_RECORD_BYTES, show_default=True),
+        click.option("--json", "as_json", is_flag=True, help="Write the report to standard output as JSON."),
+        click.option("--quiet", is_flag=True, help="Say nothing but errors."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def with_progress(run: Callable[[Callable[[Progress], None] | None], R], *, quiet: bool) -> R:
+    """Calls `run` with what shows its progress, on a terminal."""
+    bar = None if quiet or not sys.stderr.isatty() else _Bar()
+    try:
+        return run(bar.show if bar else None)
+    finally:
+        if bar:
+            bar.close()
+
+
+def check_streams(output: str | None, *, as_json: bool) -> None:
+    """Refuses data and report on the same stream."""
+    if as_json and output == "-":
+        message = "--json and -o - both write to standard output; choose one"
+        raise click.UsageError(message)
+
+
+def printable(text: str) -> str:
+    """An id without what could steer a terminal."""
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+    )
+
+
+class _Bar:
+    """The progress line: bytes of the current step, documents a second, memory."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._step = ""
+        self._began_s = 0.0
+
+    def show(self, moment: Progress) -> None:
+        from tqdm import tqdm
+
+        if moment["step"] != self._step:
+            self.close()
+            self._step, self._began_s = moment["step"], moment["elapsed_s"]
+            total = moment["total_bytes"] or None
+            self._bar = tqdm(
+                total=total, desc=self._step, unit="B", unit_scale=True, leave=False, file=sys.stderr
+            )
+        seconds = max(moment["elapsed_s"] - self._began_s, 0.1)
+        notes = [f"{moment['docs'] / seconds:,.0f} docs/s", f"RSS {_format.size(moment['rss_bytes'])}"]
+        if moment["quarantined"]:
+            notes.append(f"{_format.count(moment['quarantined'])} bad")
+        self._bar.set_postfix_str(", ".join(notes), refresh=False)
+        # Set rather than added up: moments come ten times a second, and each is to be shown.
+        self._bar.n = moment["bytes"]
+        self._bar.refresh()
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
