@@ -91,6 +91,17 @@ impl Plan {
         }
     }
 
+    /// Makes sure that there are rows, and not whole documents.
+    pub(crate) fn check_rows(&self) -> Result<()> {
+        match self.sources.iter().find(|source| source.format().is_none()) {
+            None => Ok(()),
+            Some(folder) => Err(Error::Parameter(format!(
+                "input `{}` is a folder of documents, which has no rows; name JSONL, Parquet or Arrow files",
+                folder.input().path().display()
+            ))),
+        }
+    }
+
     /// Makes sure that the input files are those of the start.
     pub(crate) fn check_unchanged(&self) -> Result<()> {
         for (source, was) in self.sources.iter().zip(&self.fingerprints) {

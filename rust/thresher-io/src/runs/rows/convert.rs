@@ -91,6 +91,7 @@ pub fn run(config: &ConvertRun, progress: &Progress) -> Result<ConvertReport> {
         max_record_bytes: config.max_record_bytes,
     };
     let plan = Plan::new(reading, &Fields::default())?;
+    plan.check_rows()?;
     let from = match &config.from {
         Some(from) => format_of(from)?,
         None => detected(&sample(&plan.sources)?)?,

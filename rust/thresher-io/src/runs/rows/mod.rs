@@ -197,7 +197,7 @@ impl RowsRun<'_> {
 
     /// The formats of the outputs; for columns, all rows are worked on once.
     fn forms<W: RowWork>(&self, work: &W, destination: &Destination) -> Result<Forms> {
-        let mut forms = Forms::new(destination, &self.plan.sources)?;
+        let mut forms = Forms::new(destination, &self.plan.sources);
         if !forms.have_columns() {
             return Ok(forms);
         }
