@@ -12,9 +12,9 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use crate::cluster::Clusters;
+use crate::content::ContentHasher;
 use crate::error::{Error, Result};
 use crate::exact::{Classes, SeenTexts};
-use crate::hash::content_hash;
 use crate::lsh::{BandTable, Buckets, group};
 use crate::minhash::{Signer, tasks};
 use crate::observe::{Observer, check};
@@ -137,6 +137,7 @@ type Signed = (Vec<Option<u128>>, BandTable);
 /// Hashes every text whole and, of equal ones, signs and bands the one that comes first.
 fn sign(texts: &[Option<&str>], config: &DedupConfig, observer: &dyn Observer) -> Result<Signed> {
     let bands = config.banding.bands();
+    let hasher = ContentHasher::default();
     let seen = SeenTexts::default();
     let parts: Vec<Signed> = tasks(texts)
         .into_par_iter()
@@ -144,7 +145,7 @@ fn sign(texts: &[Option<&str>], config: &DedupConfig, observer: &dyn Observer) -
             || (Signer::new(config.shingles, config.num_hashes), vec![0; bands]),
             |(signer, keys), task| {
                 check(observer)?;
-                let hash_of = |text: Option<&str>| text.map(|text| content_hash(text.as_bytes()));
+                let hash_of = |text: Option<&str>| text.map(|text| hasher.hash(text.as_bytes()));
                 let hashes: Vec<Option<u128>> = texts[task.clone()].iter().copied().map(hash_of).collect();
                 let mut table = BandTable::with_capacity(bands, task.len());
                 for (doc, hash) in task.clone().zip(&hashes) {
