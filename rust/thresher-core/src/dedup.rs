@@ -15,7 +15,7 @@ use crate::cluster::Clusters;
 use crate::content::ContentHasher;
 use crate::error::{Error, Result};
 use crate::exact::{Classes, SeenTexts};
-use crate::lsh::{BandTable, Buckets, group};
+use crate::lsh::BandTable;
 use crate::minhash::{Signer, tasks};
 use crate::observe::{Observer, check};
 use crate::outcome::{Outcome, Summary, Timings};
@@ -103,12 +103,9 @@ pub fn dedup(
         let clock = Instant::now();
         let standing = classes.standing(texts.len());
         table.relabel(|doc| standing[doc as usize]);
-        let buckets: Vec<Buckets> =
-            table.partitions().par_iter().map(|keys| group(keys, table.docs())).collect();
+        let clusters = Clusters::of(&table, texts.len());
         drop(table);
         check(observer)?;
-        let clusters = Clusters::new(texts.len(), &buckets);
-        drop(buckets);
         candidates = clusters.docs().len() as u64;
         timings.group_s = clock.elapsed().as_secs_f64();
 
@@ -138,7 +135,7 @@ type Signed = (Vec<Option<u128>>, BandTable);
 fn sign(texts: &[Option<&str>], config: &DedupConfig, observer: &dyn Observer) -> Result<Signed> {
     let bands = config.banding.bands();
     let hasher = ContentHasher::default();
-    let seen = SeenTexts::default();
+    let seen = SeenTexts::with_capacity(texts.len());
     let parts: Vec<Signed> = tasks(texts)
         .into_par_iter()
         .map_init(

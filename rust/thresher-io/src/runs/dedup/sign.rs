@@ -157,7 +157,7 @@ fn rank_of(scalar: Option<&Scalar<'_>>) -> Rank {
 pub(crate) fn sign(run: &Run<'_>, quarantine: &mut Quarantine) -> Result<Corpus> {
     let search = &run.checked.search;
     let bands = search.banding.bands();
-    let (hasher, seen) = (ContentHasher::default(), SeenTexts::default());
+    let (hasher, seen) = (ContentHasher::default(), SeenTexts::with_capacity(0));
     let mut corpus = Corpus { table: BandTable::new(bands), ..Corpus::default() };
     let (mut row, mut last_input) = (0, 0);
     run.begin(1);
