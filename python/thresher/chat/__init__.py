@@ -15,14 +15,17 @@ from thresher.chat.convert import (
     convert_files,
     formats,
 )
+from thresher.chat.stream import ConvertStream, convert_stream
 
 __all__ = [
     "ConvertReport",
+    "ConvertStream",
     "Converted",
     "FileLoss",
     "Loss",
     "RowError",
     "convert",
     "convert_files",
+    "convert_stream",
     "formats",
 ]
