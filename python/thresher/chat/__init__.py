@@ -1,4 +1,4 @@
-"""Chat formats: convert rows from one to another, without silent loss.
+"""Chat formats: convert rows from one to another without silent loss, and check them.
 
 >>> import thresher as th
 >>> th.chat.convert([{"instruction": "Say yes.", "output": "Yes."}], to="sharegpt").rows[0]["conversations"]
@@ -16,16 +16,24 @@ from thresher.chat.convert import (
     formats,
 )
 from thresher.chat.stream import ConvertStream, convert_stream
+from thresher.chat.validate import Check, CodeCount, Problem, ValidationReport, checks, targets, validate
 
 __all__ = [
+    "Check",
+    "CodeCount",
     "ConvertReport",
     "ConvertStream",
     "Converted",
     "FileLoss",
     "Loss",
+    "Problem",
     "RowError",
+    "ValidationReport",
+    "checks",
     "convert",
     "convert_files",
     "convert_stream",
     "formats",
+    "targets",
+    "validate",
 ]

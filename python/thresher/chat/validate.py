@@ -1,0 +1,232 @@
+"""Checks of chat data: everything that is wrong with each row, at once, with its place.
+
+A row of any format is read into the one intermediate form and checked there: order of roles, calls and their
+results, arguments against the schemas of the tools, empty turns, weights, system prompts, reasoning. `checks()`
+lists what is looked for.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from thresher import _core
+from thresher._format import count
+from thresher.chat._rows import json_rows
+from thresher.errors import ParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from thresher.chat._rows import Rows
+
+    Severity = Literal["error", "warning"]
+
+_SHOWN_PROBLEMS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """Something that a row is checked for.
+
+    Attributes:
+        code: The stable name, for `ignore` and in reports.
+        severity: `error` or `warning`.
+        about: What is wrong with such a row.
+    """
+
+    code: str
+    severity: Severity
+    about: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong with a row.
+
+    Attributes:
+        row: The place of the row in the input.
+        code: What kind of problem it is, one of `checks()`.
+        severity: `error` or `warning`.
+        path: Where in the row, as in `messages[3].tool_calls[0].function.arguments`; empty for the row itself.
+        message: One sentence: the value, what is allowed, what to do.
+    """
+
+    row: int
+    code: str
+    severity: Severity
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        """One line of a report."""
+        path = f" {self.path}" if self.path else ""
+        return f"row {self.row}{path}: {self.severity}: {self.message} [{self.code}]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeCount:
+    """How often a problem was found.
+
+    Attributes:
+        severity: `error` or `warning`.
+        count: Problems.
+        rows: Rows that have them.
+        examples: The first five of these rows.
+    """
+
+    severity: Severity
+    count: int
+    rows: int
+    examples: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidationReport:
+    """What is wrong with rows of chat data.
+
+    Attributes:
+        format: The format that the rows were read as.
+        rows: Rows that were checked.
+        valid: Rows without an error; they may have warnings.
+        codes: What was found, by code: how often, in how many rows, and in which.
+        problems: The first problems, in order of row and place.
+        unlisted: Problems that are counted in `codes`, but beyond `max_problems`.
+    """
+
+    format: str
+    rows: int
+    valid: int
+    codes: Mapping[str, CodeCount]
+    problems: list[Problem] = field(repr=False)
+    unlisted: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether no row has an error."""
+        return self.valid == self.rows
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Problems by code."""
+        return {code: found.count for code, found in self.codes.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as plain values that JSON can hold."""
+        return {"ok": self.ok, **asdict(self)}
+
+    def __str__(self) -> str:
+        """A table of the codes, and the first problems."""
+        lines = [f"{count(self.rows)} rows ({self.format}): {count(self.valid)} valid"]
+        if self.codes:
+            table = [("code", "severity", "count", "rows", "first rows")]
+            for code, found in self.codes.items():
+                first = ", ".join(map(str, found.examples)) + (", ..." if found.rows > len(found.examples) else "")
+                table.append((code, found.severity, count(found.count), count(found.rows), first))
+            widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+            for line in table:
+                cells = [
+                    cell.rjust(width) if 2 <= at <= 3 else cell.ljust(width)
+                    for at, (cell, width) in enumerate(zip(line, widths, strict=True))
+                ]
+                lines.append("  ".join(cells).rstrip())
+        lines += map(str, self.problems[:_SHOWN_PROBLEMS])
+        rest = sum(self.counts.values()) - min(len(self.problems), _SHOWN_PROBLEMS)
+        if rest:
+            lines.append(f"and {count(rest)} more")
+        return "\n".join(lines)
+
+
+def validate(
+    rows: Rows,
+    *,
+    format: str | Mapping[str, Any] | None = None,
+    target: str = "openai",
+    reasoning: Literal["keep", "strip", "any"] = "any",
+    ignore: Iterable[str] = (),
+    strict: bool = False,
+    max_problems: int = 1000,
+    threads: int | None = None,
+) -> ValidationReport:
+    """Checks rows of chat data, and says everything that is wrong with each.
+
+    Args:
+        rows: Dicts or JSON texts, an Arrow table of any library, or a Hugging Face data set.
+        format: The format of the rows, one of `formats()`, or a mapping of fields. Default: found out from the
+            rows.
+        target: Whose order of roles counts: `openai` (system or developer first, results follow calls),
+            `single-call` (the same with one call a turn), `alternating` (user and assistant take turns), or
+            `any`.
+        reasoning: `keep` if the last assistant turn must have its reasoning (a field, or `<think>` in the text);
+            `strip` if no turn may have any left; `any` for both.
+        ignore: Codes of `checks()` that are not looked for.
+        strict: Whether a warning is an error.
+        max_problems: Problems to list; all are counted.
+        threads: Threads to use. Default: as many as the process may use. The report does not depend on it.
+
+    Returns:
+        The report; it never raises for what is in a row.
+
+    Raises:
+        ParameterError: There is no such format, target or code, or the format cannot be found out.
+        ColumnError: `rows` are no rows.
+
+    Example:
+        >>> import thresher as th
+        >>> rows = [{"messages": [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": ""}]}]
+        >>> report = th.chat.validate(rows)
+        >>> report.ok, report.counts
+        (False, {'empty_turn': 1})
+        >>> print(report.problems[0].path)
+        messages[1].content
+    """
+    if max_problems < 0:
+        message = f"max_problems is `{max_problems}`, but it is 0 or more; 0 only counts"
+        raise ParameterError(message)
+    ignored = [ignore] if isinstance(ignore, str) else list(ignore)
+    call = {
+        "format": format if format is None or isinstance(format, str) else dict(format),
+        "max_problems": max_problems,
+        "options": {"target": target, "reasoning": reasoning, "ignore": ignored, "strict": strict},
+    }
+    found_format, text = _core.chat_validate(json_rows(rows), json.dumps(call), threads)
+    found = json.loads(text)
+    codes = {
+        code: CodeCount(**{**counted, "examples": tuple(counted["examples"])})
+        for code, counted in found["codes"].items()
+    }
+    problems = [Problem(**problem) for problem in found["problems"]]
+    return ValidationReport(
+        format=found_format,
+        rows=found["rows"],
+        valid=found["valid"],
+        codes=codes,
+        problems=problems,
+        unlisted=found["unlisted"],
+    )
+
+
+def checks() -> tuple[Check, ...]:
+    """Everything that rows are checked for.
+
+    Example:
+        >>> import thresher as th
+        >>> {check.code: check.severity for check in th.chat.checks()}["empty_turn"]
+        'error'
+    """
+    return tuple(
+        Check(code=code, severity="error" if severity == "error" else "warning", about=about)
+        for code, severity, about in _core.chat_checks()
+    )
+
+
+def targets() -> dict[str, str]:
+    """The targets that rows can be checked for, and what each stands for.
+
+    Example:
+        >>> import thresher as th
+        >>> sorted(th.chat.targets())
+        ['alternating', 'any', 'openai', 'single-call']
+    """
+    return dict(_core.chat_targets())

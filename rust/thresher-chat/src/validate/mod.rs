@@ -1,0 +1,98 @@
+//! Finds everything that is wrong with rows of chat data, all at once, and says where.
+//!
+//! ```text
+//! row -> keys -> Format::read -> Conversation -> each of CHECKS -> problems, in order of place -> Report
+//! ```
+//!
+//! What a row can have is one table ([`CODES`]), who looks for it another (`CHECKS`); each check is a function over a
+//! [`Conversation`](crate::Conversation), so that a row of any format is checked alike. A row that cannot be read has the
+//! reader's reason as its problem: what stands behind that place is not looked at.
+//!
+//! The work on a row is linear in its size. What is not (a schema against arguments) is bounded beforehand: see `schema`.
+
+mod codes;
+mod content;
+mod keys;
+mod options;
+mod place;
+mod report;
+mod row;
+mod tools;
+
+use thresher_core::json::Json;
+
+pub use codes::{CODES, Code, Severity};
+pub use options::{Options, OptionsError, Reasoning, TARGETS, Target};
+pub use report::{Count, Problem, Report};
+
+use crate::error::RowError;
+use crate::format::Format;
+use options::Settings;
+use row::{Found, HEAD, Row};
+use tools::ToolCache;
+
+/// Who looks for what.
+const CHECKS: &[fn(Row<'_>, &mut Found<'_>)] = &[content::empty];
+
+/// Checks rows one after the other. It remembers the tools it met; what it finds does not depend on that.
+#[derive(Debug)]
+pub struct Validator {
+    settings: Settings,
+    tools: ToolCache,
+    keys: keys::Scratch,
+}
+
+impl Validator {
+    /// A validator.
+    ///
+    /// # Errors
+    /// There is no such target or code.
+    pub fn try_new(options: &Options) -> Result<Self, OptionsError> {
+        Ok(Self {
+            settings: Settings::try_new(options)?,
+            tools: ToolCache::default(),
+            keys: keys::Scratch::default(),
+        })
+    }
+
+    /// Appends the problems of `row`, in order of place, to `problems`.
+    pub fn check(&mut self, row: Json<'_>, format: &Format, problems: &mut Vec<Problem>) {
+        let first = problems.len();
+        let mut found = Found { settings: self.settings, problems };
+        self.keys.check(row.text(), "", HEAD, &mut found);
+        match format.read(row) {
+            Ok(conversation) => {
+                let tools = self.tools.get(conversation.tools.as_deref());
+                let row = Row { conversation: &conversation, format, tools };
+                for check in CHECKS {
+                    check(row, &mut found);
+                }
+            }
+            Err(error) => refused(&error, &mut found),
+        }
+        if problems.len() > first + 1 {
+            // The turns before a preference stand in both of its conversations, and so do their problems.
+            problems[first..].sort_by(|a, b| {
+                (a.at, a.code, &a.path, &a.message).cmp(&(b.at, b.code, &b.path, &b.message))
+            });
+            let mut seen = problems.split_off(first);
+            seen.dedup();
+            problems.append(&mut seen);
+        }
+    }
+
+    /// The same of a text that may be no JSON.
+    pub fn check_text(&mut self, text: &str, format: &Format, problems: &mut Vec<Problem>) {
+        match Json::parse(text) {
+            Ok(row) => self.check(row, format, problems),
+            Err(error) => refused(&error.into(), &mut Found { settings: self.settings, problems }),
+        }
+    }
+}
+
+/// The reason of a reader as a problem. Where it begins with a place, that is the path.
+fn refused(error: &RowError, found: &mut Found<'_>) {
+    let place = error.detail.split_once(": ").filter(|(path, _)| path.ends_with(']') && !path.contains(' '));
+    let (path, message) = place.unwrap_or(("", &error.detail));
+    found.note(error.reason.into(), HEAD, path, message);
+}
