@@ -99,6 +99,7 @@ codes! {
     UnansweredCall "unanswered_call" Error "the conversation goes on without the result of a call",
     OrphanResult "orphan_result" Error "a result answers no call",
     ResultBeforeCall "result_before_call" Error "a result stands before its call",
+    LateResult "late_result" Error "another turn stands between a call and its result",
     DuplicateResult "duplicate_result" Error "a call has more than one result",
     ResultNameMismatch "result_name_mismatch" Warning "a result names another function than its call",
     ArgumentsNotJson "arguments_not_json" Error "the arguments of a call are not JSON",

@@ -10,14 +10,22 @@
 //!
 //! The work on a row is linear in its size. What is not (a schema against arguments) is bounded beforehand: see `schema`.
 
+mod arguments;
+mod calls;
 mod codes;
 mod content;
 mod keys;
+mod markup;
 mod options;
+mod order;
 mod place;
+mod reasoning;
 mod report;
 mod row;
+mod schema;
+mod system;
 mod tools;
+mod training;
 
 use thresher_core::json::Json;
 
@@ -32,7 +40,18 @@ use row::{Found, HEAD, Row};
 use tools::ToolCache;
 
 /// Who looks for what.
-const CHECKS: &[fn(Row<'_>, &mut Found<'_>)] = &[content::empty];
+const CHECKS: &[fn(Row<'_>, &mut Found<'_>)] = &[
+    tools::tools,
+    order::roles,
+    system::prompts,
+    calls::functions,
+    calls::matched,
+    arguments::fit,
+    content::empty,
+    content::markup,
+    training::weights,
+    reasoning::thoughts,
+];
 
 /// Checks rows one after the other. It remembers the tools it met; what it finds does not depend on that.
 #[derive(Debug)]

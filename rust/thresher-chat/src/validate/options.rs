@@ -51,7 +51,7 @@ pub struct Target {
     pub(crate) parallel_calls: bool,
 }
 
-/// Which role may follow which. System prompts come first and are no part of this.
+/// Which role may follow which. System prompts come first and results follow calls, so they are no part of this.
 #[derive(Debug)]
 pub(crate) struct Order {
     pub(crate) developer: bool,
@@ -76,8 +76,8 @@ impl Order {
 const LOOSE: Order = Order {
     developer: true,
     after_user: &[Role::User, Role::Assistant],
-    after_assistant: &[Role::User, Role::Assistant, Role::Tool],
-    after_tool: &[Role::User, Role::Assistant, Role::Tool],
+    after_assistant: &[Role::User, Role::Assistant],
+    after_tool: &[Role::User, Role::Assistant],
 };
 
 /// The targets.
@@ -100,8 +100,8 @@ pub const TARGETS: &[Target] = &[
         order: Some(Order {
             developer: false,
             after_user: &[Role::Assistant],
-            after_assistant: &[Role::User, Role::Tool],
-            after_tool: &[Role::Assistant, Role::Tool],
+            after_assistant: &[Role::User],
+            after_tool: &[Role::Assistant],
         }),
         parallel_calls: true,
     },

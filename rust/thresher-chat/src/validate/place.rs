@@ -11,12 +11,13 @@ pub(super) fn of_message(conversation: &Conversation<'_>, format: &Format, at: u
     match format {
         Format::Flat(flat) => {
             let name = |name: &Option<Cow<'static, str>>| name.as_deref().unwrap_or_default().to_owned();
-            let is_system = |message: &&Message<'_>| matches!(message.role, Role::System | Role::Developer);
-            let system = conversation.messages.iter().take_while(is_system).count();
+            // A flat row has no more than one system prompt, and then questions and answers in turn.
+            let is_system = |message: &Message<'_>| matches!(message.role, Role::System | Role::Developer);
+            let system = usize::from(conversation.messages.first().is_some_and(is_system));
             if at < system {
                 return name(&flat.system);
             }
-            let questions = conversation.messages.iter().filter(|message| message.role == Role::User).count();
+            let questions = (prompt - system).div_ceil(2);
             let (pair, side) = ((at - system) / 2, (at - system) % 2);
             match (&flat.preference, &conversation.ending) {
                 _ if pair + 1 < questions => format!("{}[{pair}][{side}]", name(&flat.history)),
