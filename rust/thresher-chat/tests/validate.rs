@@ -1,10 +1,13 @@
-//! One row for each code, rows that look wrong and are not, and what a row of each format calls its places.
+//! The table of rows and their problems, hostile rows, and what a row of each format calls its places.
 
 #![expect(clippy::unwrap_used, reason = "a row that cannot be made is a failed test")]
 
+use std::path::Path;
+
+use serde::Deserialize;
 use serde_json::{Value, json};
 use thresher_chat::Format;
-use thresher_chat::validate::{CODES, Code, Options, Problem, Reasoning, Report, Severity, Validator};
+use thresher_chat::validate::{CODES, Code, Options, Problem, Report, Severity, Validator};
 
 fn problems_of(text: &str, format: &str, options: &Options) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -25,403 +28,39 @@ fn says(role: &str, content: &str) -> Value {
     json!({"role": role, "content": content})
 }
 
-fn calls(ids: &[&str]) -> Value {
-    let calls: Vec<_> = ids
-        .iter()
-        .map(|id| json!({"id": id, "type": "function", "function": {"name": "find", "arguments": "{\"q\": \"a\"}"}}))
-        .collect();
-    json!({"role": "assistant", "content": null, "tool_calls": calls})
-}
-
-fn result(id: &str) -> Value {
-    json!({"role": "tool", "tool_call_id": id, "content": "found"})
-}
-
-fn find_tool() -> Value {
-    json!({"type": "function", "function": {"name": "find", "parameters": {
-        "type": "object", "properties": {"q": {"type": "string"}}, "required": ["q"]}}})
-}
-
-fn with_tools(messages: &Value) -> Value {
-    json!({"messages": messages, "tools": [find_tool()]})
-}
-
-fn call_with(arguments: &Value) -> Value {
-    let call = json!({"id": "a", "function": {"name": "find", "arguments": arguments}});
-    with_tools(&json!([says("user", "q"), {"role": "assistant", "tool_calls": [call]}]))
-}
-
-fn answered(answer: &Value) -> Value {
-    openai(&json!([says("user", "q"), answer]))
-}
-
-fn about_tools(tools: &Value) -> Value {
-    json!({"messages": [says("user", "q"), says("assistant", "a")], "tools": tools})
-}
-
 fn target(name: &str) -> Options {
     Options { target: name.into(), ..Options::default() }
 }
 
-fn reasoning(reasoning: Reasoning) -> Options {
-    Options { reasoning, ..Options::default() }
+/// A line of `tests/golden/chat_problems.jsonl`, which the tests of the package read too.
+#[derive(Deserialize)]
+struct Case {
+    /// The codes of the row, in order; none if it is fine.
+    codes: Vec<String>,
+    /// The path of the first.
+    #[serde(default)]
+    path: String,
+    format: String,
+    #[serde(default)]
+    options: Options,
+    /// The row; a string is its text.
+    row: Value,
 }
 
-/// Rows in `openai`, what they are checked for, and the codes that they have, with the path of the first.
-fn broken() -> Vec<(String, Options, Vec<&'static str>, &'static str)> {
-    let [user, assistant] = [says("user", "q"), says("assistant", "a")];
-    let system = says("system", "s");
-    let any = Options::default;
-    let rows: Vec<(Value, Options, Vec<&'static str>, &'static str)> = vec![
-        (json!([1]), any(), vec!["not_an_object"], ""),
-        (json!({"a": 1}), any(), vec!["missing_field"], ""),
-        (json!({"messages": 1}), any(), vec!["wrong_shape"], ""),
-        (openai(&json!([user, says("alien", "x")])), any(), vec!["unknown_role"], "messages[1]"),
-        (
-            openai(&json!([user, {"role": "assistant", "tool_calls": [1]}])),
-            any(),
-            vec!["bad_call"],
-            "messages[1]",
-        ),
-        (openai(&json!([])), any(), vec!["no_messages"], ""),
-        (
-            openai(&json!([says("developer", "s"), user, assistant])),
-            target("alternating"),
-            vec!["role_not_allowed"],
-            "messages[0]",
-        ),
-        (openai(&json!([user, system, assistant])), any(), vec!["system_not_first"], "messages[1]"),
-        (openai(&json!([assistant, user, assistant])), any(), vec!["wrong_first_role"], "messages[0]"),
-        (
-            openai(&json!([user, says("user", "p"), assistant])),
-            target("alternating"),
-            vec!["wrong_role_order"],
-            "messages[1]",
-        ),
-        (
-            openai(&json!([user, says("user", "p"), assistant])),
-            any(),
-            vec!["consecutive_same_role"],
-            "messages[1]",
-        ),
-        (
-            openai(&json!([user, assistant, says("assistant", "b")])),
-            target("any"),
-            vec!["consecutive_same_role"],
-            "messages[2]",
-        ),
-        (openai(&json!([user, user, assistant])), any(), vec!["repeated_turn"], "messages[1]"),
-        (openai(&json!([user])), any(), vec!["no_assistant"], ""),
-        (openai(&json!([user, assistant, user])), any(), vec!["wrong_last_role"], "messages[2]"),
-        (
-            with_tools(&json!([user, calls(&["a"]), result("a")])),
-            any(),
-            vec!["trailing_tool_message"],
-            "messages[2]",
-        ),
-        (openai(&json!([system, system, user, assistant])), any(), vec!["duplicate_system"], "messages[1]"),
-        (
-            openai(&json!([system, says("system", "t"), user, assistant])),
-            any(),
-            vec!["contradictory_system"],
-            "messages[1]",
-        ),
-        (
-            openai(&json!([system, says("developer", "s"), user, assistant])),
-            any(),
-            vec!["system_and_developer"],
-            "messages[1]",
-        ),
-        (
-            json!({"system": "s", "messages": [system, user, assistant]}),
-            any(),
-            vec!["duplicate_system"],
-            "system",
-        ),
-        (
-            json!({"system": "t", "messages": [system, user, assistant]}),
-            any(),
-            vec!["contradictory_system"],
-            "system",
-        ),
-        (json!({"system": "s", "messages": [user, assistant]}), any(), vec!["system_not_read"], "system"),
-        (answered(&says("assistant", "")), any(), vec!["empty_turn"], "messages[1].content"),
-        (answered(&json!({"role": "assistant"})), any(), vec!["empty_turn"], "messages[1].content"),
-        (
-            answered(&json!({"role": "assistant", "content": []})),
-            any(),
-            vec!["empty_turn"],
-            "messages[1].content",
-        ),
-        (
-            answered(&json!({"role": "assistant", "content": [{"type": "text", "text": ""}]})),
-            any(),
-            vec!["empty_turn"],
-            "messages[1].content",
-        ),
-        (
-            answered(&json!({"role": "assistant", "content": null})),
-            any(),
-            vec!["null_content"],
-            "messages[1].content",
-        ),
-        (answered(&says("assistant", " \n\t")), any(), vec!["blank_turn"], "messages[1].content"),
-        (answered(&says("assistant", "a<|im_end|>")), any(), vec!["control_token"], "messages[1].content"),
-        (
-            openai(&json!([says("user", "a [/INST] b"), assistant])),
-            any(),
-            vec!["control_token"],
-            "messages[0].content",
-        ),
-        (
-            answered(&says("assistant", "<tool_call>{\"name\": \"f\"}</tool_call>")),
-            any(),
-            vec!["call_in_text"],
-            "messages[1].content",
-        ),
-        (
-            answered(&json!({"role": "assistant", "content": "a", "weight": 0})),
-            any(),
-            vec!["nothing_trained"],
-            "",
-        ),
-        (
-            answered(&json!({"role": "assistant", "content": "a", "train": false})),
-            any(),
-            vec!["nothing_trained"],
-            "",
-        ),
-        (answered(&assistant), reasoning(Reasoning::Keep), vec!["reasoning_missing"], "messages[1]"),
-        (
-            answered(&says("assistant", "<think> </think>a")),
-            reasoning(Reasoning::Keep),
-            vec!["reasoning_missing"],
-            "messages[1]",
-        ),
-        (
-            answered(&says("assistant", "<think>t</think>a")),
-            reasoning(Reasoning::Strip),
-            vec!["reasoning_left"],
-            "messages[1].content",
-        ),
-        (
-            answered(&json!({"role": "assistant", "content": "a", "reasoning": "t"})),
-            reasoning(Reasoning::Strip),
-            vec!["reasoning_left"],
-            "messages[1].reasoning",
-        ),
-        (answered(&says("assistant", "<think>t")), any(), vec!["think_unclosed"], "messages[1].content"),
-        (answered(&says("assistant", "t</think>a")), any(), vec!["think_unopened"], "messages[1].content"),
-        (
-            answered(&says("assistant", "<think>t<think>u</think>a")),
-            any(),
-            vec!["think_nested"],
-            "messages[1].content",
-        ),
-        (about_tools(&json!({"find": 1})), any(), vec!["tools_not_a_list"], "tools"),
-        (about_tools(&json!("find")), any(), vec!["tools_not_a_list"], "tools"),
-        (about_tools(&json!(["find"])), any(), vec!["tool_wrong_shape"], "tools[0]"),
-        (
-            about_tools(&json!([{"function": {"description": "d"}}])),
-            any(),
-            vec!["tool_without_name"],
-            "tools[0].function",
-        ),
-        (
-            about_tools(&json!([find_tool(), find_tool()])),
-            any(),
-            vec!["duplicate_tool"],
-            "tools[1].function.name",
-        ),
-        (
-            about_tools(&json!([{"name": "f", "parameters": {"type": "strin"}}])),
-            any(),
-            vec!["tool_schema_invalid"],
-            "tools[0].parameters",
-        ),
-        (
-            about_tools(&json!([{"name": "f", "parameters": [1]}])),
-            any(),
-            vec!["tool_schema_invalid"],
-            "tools[0].parameters",
-        ),
-        (
-            about_tools(&json!([{"name": "f", "parameters": {"$ref": "https://example.com/a"}}])),
-            any(),
-            vec!["tool_schema_unchecked"],
-            "tools[0].parameters",
-        ),
-        (
-            openai(&json!([user, calls(&["a"])])),
-            any(),
-            vec!["calls_without_tools"],
-            "messages[1].tool_calls[0]",
-        ),
-        (
-            with_tools(
-                &json!([user, {"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": " "}}]}]),
-            ),
-            any(),
-            vec!["call_without_name"],
-            "messages[1].tool_calls[0].function.name",
-        ),
-        (
-            with_tools(
-                &json!([user, {"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "fnd"}}]}]),
-            ),
-            any(),
-            vec!["unknown_function"],
-            "messages[1].tool_calls[0].function.name",
-        ),
-        (
-            with_tools(&json!([user, calls(&["a", "b"])])),
-            target("single-call"),
-            vec!["parallel_calls"],
-            "messages[1]",
-        ),
-        (
-            json!({"messages": [user, calls(&["a", "b"])], "tools": [find_tool()], "parallel_tool_calls": false}),
-            any(),
-            vec!["parallel_calls"],
-            "messages[1]",
-        ),
-        (
-            with_tools(&json!([user, calls(&["a"]), {"role": "tool", "content": "r"}, assistant])),
-            any(),
-            vec!["missing_id"],
-            "messages[2]",
-        ),
-        (
-            with_tools(&json!([user, calls(&["a"]), result("a"), calls(&["a"]), result("a"), assistant])),
-            any(),
-            vec!["duplicate_call_id"],
-            "messages[3].tool_calls[0].id",
-        ),
-        (
-            with_tools(&json!([user, calls(&["a", "b"]), result("a"), assistant])),
-            any(),
-            vec!["unanswered_call"],
-            "messages[1].tool_calls[1]",
-        ),
-        (
-            with_tools(&json!([user, calls(&["a"]), result("a"), result("c"), assistant])),
-            any(),
-            vec!["orphan_result"],
-            "messages[3].tool_call_id",
-        ),
-        (
-            openai(&json!([user, {"role": "tool", "content": "r"}, assistant])),
-            any(),
-            vec!["orphan_result"],
-            "messages[1]",
-        ),
-        (
-            with_tools(&json!([user, result("a"), calls(&["a"]), assistant])),
-            any(),
-            vec!["result_before_call"],
-            "messages[1].tool_call_id",
-        ),
-        (
-            with_tools(&json!([user, calls(&["a"]), says("user", "p"), result("a"), assistant])),
-            any(),
-            vec!["late_result"],
-            "messages[3]",
-        ),
-        (
-            with_tools(&json!([user, calls(&["a"]), result("a"), result("a"), assistant])),
-            any(),
-            vec!["duplicate_result"],
-            "messages[3].tool_call_id",
-        ),
-        (
-            with_tools(
-                &json!([user, calls(&["a"]), {"role": "tool", "tool_call_id": "a", "name": "fnd", "content": "r"}, assistant]),
-            ),
-            any(),
-            vec!["result_name_mismatch"],
-            "messages[2].name",
-        ),
-        (
-            call_with(&json!("{\"q\": ")),
-            any(),
-            vec!["arguments_not_json"],
-            "messages[1].tool_calls[0].function.arguments",
-        ),
-        (
-            call_with(&json!("")),
-            any(),
-            vec!["arguments_not_json"],
-            "messages[1].tool_calls[0].function.arguments",
-        ),
-        (
-            call_with(&json!("[1]")),
-            any(),
-            vec!["arguments_not_an_object"],
-            "messages[1].tool_calls[0].function.arguments",
-        ),
-        (
-            call_with(&json!(null)),
-            any(),
-            vec!["arguments_not_an_object"],
-            "messages[1].tool_calls[0].function.arguments",
-        ),
-        (
-            call_with(&json!("{\"q\": 1}")),
-            any(),
-            vec!["arguments_violate_schema"],
-            "messages[1].tool_calls[0].function.arguments.q",
-        ),
-        (
-            call_with(&json!({})),
-            any(),
-            vec!["arguments_violate_schema"],
-            "messages[1].tool_calls[0].function.arguments",
-        ),
-        (
-            call_with(&json!("{\"q\": \"a\", \"q\": \"b\"}")),
-            any(),
-            vec!["duplicate_key"],
-            "messages[1].tool_calls[0].function.arguments",
-        ),
-        (
-            json!({"messages": [user, {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": format!("\"{}\"", "a".repeat(9000))}}]}]}),
-            any(),
-            vec!["calls_without_tools", "arguments_not_an_object"],
-            "messages[1].tool_calls[0]",
-        ),
-    ];
-    let texts = [
-        ("{\"messages\": [", vec!["invalid_json"], ""),
-        (
-            r#"{"messages":[{"role":"user","content":"q","role":"user"},{"role":"assistant","content":"a"}]}"#,
-            vec!["duplicate_key"],
-            "messages[0]",
-        ),
-        (
-            r#"{"x":{"y":[{},{"\u0061":1,"a":2}]},"messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]}"#,
-            vec!["duplicate_key"],
-            "x.y[1]",
-        ),
-        (r#"{"messages":[{"role":"\ud800","content":"q"}]}"#, vec!["lone_surrogate"], "messages[0]"),
-        (
-            r#"{"messages":[{"role":"user","content":"q"},{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"\ud800"}}]}],"tools":[{"name":"f"}]}"#,
-            vec!["lone_surrogate"],
-            "messages[1].tool_calls[0].function.arguments",
-        ),
-    ];
-    let texts = texts.map(|(text, codes, path)| (text.to_owned(), any(), codes, path));
-    rows.into_iter()
-        .map(|(row, options, codes, path)| (row.to_string(), options, codes, path))
-        .chain(texts)
-        .collect()
+fn cases() -> Vec<Case> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/chat_problems.jsonl");
+    std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]
-fn every_broken_row_has_its_codes_at_its_place_and_no_others() {
-    for (row, options, expected, path) in broken() {
-        let problems = problems_of(&row, "openai", &options);
-        assert_eq!(codes(&problems), expected, "{row}\n{problems:#?}");
-        assert_eq!(problems[0].path, path, "{row}");
+fn every_row_has_its_codes_at_their_place_and_no_others() {
+    let cases = cases();
+    assert!(cases.iter().filter(|case| case.codes.is_empty()).count() > 20, "rows that only look wrong");
+    for case in cases {
+        let row = case.row.as_str().map_or_else(|| case.row.to_string(), str::to_owned);
+        let problems = problems_of(&row, &case.format, &case.options);
+        assert_eq!(codes(&problems), case.codes, "{row}\n{problems:#?}");
+        assert_eq!(problems.first().map_or("", |problem| &problem.path), case.path, "{row}");
         assert!(problems.iter().all(|problem| problem.message.len() < 600), "{problems:#?}");
     }
 }
@@ -430,120 +69,9 @@ fn every_broken_row_has_its_codes_at_its_place_and_no_others() {
 fn the_table_has_a_row_for_every_code() {
     // No reader gives the first; the second needs a row that takes long, and has a test of its own.
     let elsewhere = [Code::NotExpressible, Code::ArgumentsUnchecked];
-    let seen: Vec<_> = broken().into_iter().flat_map(|(_, _, codes, _)| codes).collect();
+    let seen: Vec<String> = cases().into_iter().flat_map(|case| case.codes).collect();
     for code in CODES.iter().filter(|code| !elsewhere.contains(code)) {
-        assert!(seen.contains(&code.name()), "{code} is nowhere");
-    }
-}
-
-#[test]
-fn rows_that_look_wrong_and_are_not_have_no_problems() {
-    let [user, assistant] = [says("user", "q"), says("assistant", "a")];
-    let none: Vec<(Value, &str, Options)> = vec![
-        (openai(&json!([says("developer", "s"), user, assistant])), "openai", target("openai")),
-        (
-            openai(&json!([says("system", "s"), user, assistant, user, assistant])),
-            "openai",
-            target("alternating"),
-        ),
-        (openai(&json!([assistant, says("system", "s"), user, assistant])), "openai", target("any")),
-        (
-            with_tools(&json!([user, calls(&["a", "b"]), result("b"), result("a"), assistant])),
-            "openai",
-            target("alternating"),
-        ),
-        (
-            with_tools(
-                &json!([user, calls(&["a"]), {"role": "tool", "tool_call_id": "a", "content": ""}, assistant]),
-            ),
-            "openai",
-            target("openai"),
-        ),
-        (with_tools(&json!([user, calls(&["a"])])), "openai", target("single-call")),
-        (call_with(&json!({"q": "a"})), "openai", target("openai")),
-        (
-            about_tools(
-                &json!([{"name": "f"}, {"type": "function", "function": {"name": "g", "parameters": null}}]),
-            ),
-            "openai",
-            target("openai"),
-        ),
-        (about_tools(&json!("[]")), "openai", target("openai")),
-        (about_tools(&json!(null)), "openai", target("openai")),
-        (
-            answered(&json!({"role": "assistant", "content": null, "refusal": "no"})),
-            "openai",
-            target("openai"),
-        ),
-        (
-            answered(&json!({"role": "assistant", "content": "", "reasoning_content": "t"})),
-            "openai",
-            reasoning(Reasoning::Keep),
-        ),
-        (answered(&says("assistant", "\n<think>\nt\n</think>\na")), "openai", reasoning(Reasoning::Keep)),
-        (
-            openai(&json!([user, assistant, user, says("assistant", "<think>t</think>b")])),
-            "openai",
-            reasoning(Reasoning::Keep),
-        ),
-        (
-            answered(&says("assistant", "x < y, a <b> and [link](u), 1 <| 2")),
-            "openai",
-            reasoning(Reasoning::Strip),
-        ),
-        (
-            openai(
-                &json!([user, {"role": "assistant", "content": "a", "weight": 0}, user, {"role": "assistant", "content": "b", "weight": 1}]),
-            ),
-            "openai",
-            target("openai"),
-        ),
-        (
-            openai(
-                &json!([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "u"}}]}, assistant]),
-            ),
-            "openai",
-            target("openai"),
-        ),
-        (
-            json!({"instruction": "i", "input": "x", "output": "o", "history": [["a", "b"], ["c", "d"]]}),
-            "alpaca",
-            target("alternating"),
-        ),
-        (json!({"instruction": "", "input": "x", "output": "o"}), "alpaca", target("openai")),
-        (
-            json!({"conversations": [
-            {"from": "human", "value": "q"},
-            {"from": "function_call", "value": "[{\"name\": \"f\", \"arguments\": {}}, {\"name\": \"g\", \"arguments\": {}}]"},
-            {"from": "observation", "value": "r"},
-            {"from": "gpt", "value": "a"}], "tools": "[{\"name\": \"f\"}, {\"name\": \"g\"}]"}),
-            "sharegpt",
-            target("openai"),
-        ),
-        (
-            json!({"conversations": [
-            {"from": "human", "value": "q"},
-            {"from": "gpt", "value": "<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call><tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>"},
-            {"from": "tool", "value": "<tool_response>1</tool_response><tool_response>2</tool_response>"},
-            {"from": "gpt", "value": "a"}], "tools": [{"name": "f"}]}),
-            "hermes",
-            target("openai"),
-        ),
-        (
-            json!({"text": "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\na<|im_end|>\n"}),
-            "chatml",
-            target("openai"),
-        ),
-        (
-            json!({"prompt": [user], "chosen": [assistant], "rejected": [says("assistant", "b")]}),
-            "trl",
-            target("alternating"),
-        ),
-        (json!({"prompt": [user], "completion": [assistant], "label": true}), "trl", target("alternating")),
-    ];
-    for (row, format, options) in none {
-        let problems = problems_of(&row.to_string(), format, &options);
-        assert!(problems.is_empty(), "{row}\n{problems:#?}");
+        assert!(seen.iter().any(|seen| seen == code.name()), "{code} is nowhere");
     }
 }
 
@@ -615,7 +143,7 @@ fn hostile_rows_end() {
     let result = r#"{"role":"tool","content":"r"}"#;
     let call = r#"{"function":{"name":"f","arguments":"{}"}}"#;
     let same_id = r#"{"id":"a","function":{"name":"f"}}"#;
-    let keys: Vec<String> = (0..20_000).map(|at| format!("\"k{at}\":1")).collect();
+    let keys: Vec<String> = (0..2_000).map(|at| format!("\"k{at}\":1")).collect();
     let deep = format!("{}{}", "[".repeat(120), "]".repeat(120));
     let rows = [
         format!(r#"{{"messages":[{}]}}"#, many(20_000, r#"{"role":"system","content":"s"}"#)),

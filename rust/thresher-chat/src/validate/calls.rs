@@ -103,14 +103,20 @@ impl<'r> Matching<'r> {
     /// Gives each result to its call, and tells which are left over.
     fn answer(&mut self, line: Line<'r>, found: &mut Found<'_>) {
         let last = line.turns().next_back().map_or(0, |turn| turn.at);
-        for turn in line.turns() {
+        let mut turns = line.turns().peekable();
+        let mut results_before = 0;
+        while let Some(turn) = turns.next() {
             if turn.message.role != Role::Tool {
                 self.speaker = turn.at;
+                results_before = 0;
                 continue;
             }
+            let alone =
+                results_before == 0 && turns.peek().is_none_or(|next| next.message.role != Role::Tool);
+            results_before += 1;
             match &turn.message.call_id {
                 Some(id) => self.by_id(turn, id, found),
-                None => self.in_order(turn, found),
+                None => self.in_order(turn, alone, found),
             }
         }
         for made in &self.made {
@@ -154,12 +160,12 @@ impl<'r> Matching<'r> {
         self.give(place, turn, found);
     }
 
-    fn in_order(&mut self, turn: Turn<'r>, found: &mut Found<'_>) {
+    fn in_order(&mut self, turn: Turn<'r>, alone: bool, found: &mut Found<'_>) {
         if self.has_ids {
             let message = "the result has no `tool_call_id`, though others in the row have ids; give it that of its call";
             found.note(Code::MissingId, turn.order(), self.row.path(turn), message);
         }
-        let results = self.results_in(turn);
+        let results = self.results_in(turn, alone);
         for _ in 0..results {
             while self.made.get(self.open).is_some_and(|made| made.results > 0) {
                 self.open += 1;
@@ -187,11 +193,12 @@ impl<'r> Matching<'r> {
         self.made.partition_point(|made| made.turn.at < self.made[last].turn.at)
     }
 
-    /// The calls that one turn answers: formats that put all calls of a turn into its text do so with results too.
-    fn results_in(&self, turn: Turn<'_>) -> usize {
+    /// The calls that one turn answers. Formats that put all calls of a turn into its text do so with results too: one
+    /// turn alone answers all.
+    fn results_in(&self, turn: Turn<'_>, alone: bool) -> usize {
         if let Format::Turns(turns) = self.row.format
             && turns.calls == CallStyle::Turn
-            && turn.message.name.is_none()
+            && alone
         {
             let first = self.exchange_of(turn);
             let open = self.made[first..].iter().take_while(|made| made.turn.at < turn.at);

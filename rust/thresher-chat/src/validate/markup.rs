@@ -47,7 +47,7 @@ const TAGS: [(&str, Mark); 4] = [
     ("</tool_call>", Mark::Call),
 ];
 
-/// Bars of `<|im_end|>` and of DeepSeek's `<｜User｜>`.
+/// Bars of `<|im_end|>` and of `DeepSeek`'s `<｜User｜>`.
 const BARS: [&str; 2] = ["|", "\u{ff5c}"];
 /// The longest name between bars.
 const NAME: usize = 40;

@@ -81,7 +81,7 @@ impl Validator {
         self.keys.check(row.text(), "", HEAD, &mut found);
         match format.read(row) {
             Ok(conversation) => {
-                let tools = self.tools.get(conversation.tools.as_deref());
+                let tools = self.tools.of(&conversation);
                 let row = Row { conversation: &conversation, format, tools };
                 for check in CHECKS {
                     check(row, &mut found);

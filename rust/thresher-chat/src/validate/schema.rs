@@ -1,7 +1,7 @@
 //! JSON Schemas of strangers: compiled once, and only if checking against them is bounded.
 //!
 //! A schema comes with the data, so it may be made to hang: references that call each other without end, references to
-//! references that double at each step, a regular expression that backtracks. The evaluator follows references as if they
+//! references that double at each step, a regular expression that backtracks (only those that take linear time are taken). The evaluator follows references as if they
 //! were written out. So they are written out here first, by counting ([`Bounds`]): a schema that does not end, or that
 //! has more than [`MAX_NODES`] parts once written out, is refused. Recursion that goes down into the value (a tree) is
 //! fine; the depth of the value then bounds it, and the product is what [`Schema::check`] compares with [`MAX_WORK`].
@@ -17,10 +17,10 @@ const MAX_DEPTH: usize = 64;
 const MAX_NODES: u64 = 20_000;
 /// Parts of the schema times bytes of the value; a few times what a second does in the worst case.
 const MAX_WORK: u64 = 1 << 26;
-/// Steps back of a regular expression with look-around; any other takes linear time.
-const MAX_BACKTRACKS: usize = 10_000;
 /// Bytes of a compiled regular expression.
 const MAX_PATTERN_BYTES: usize = 1 << 20;
+/// What a regular expression counts for.
+const PATTERN_COST: usize = 64;
 /// Violations that are told apart in one value.
 const MAX_VIOLATIONS: usize = 16;
 
@@ -51,8 +51,7 @@ pub(super) struct Violation {
 impl Schema {
     pub(super) fn try_new(schema: &Value) -> Result<Self, Refusal> {
         let bounds = Bounds::of(schema)?;
-        let patterns = jsonschema::PatternOptions::fancy_regex()
-            .backtrack_limit(MAX_BACKTRACKS)
+        let patterns = jsonschema::PatternOptions::regex()
             .size_limit(MAX_PATTERN_BYTES)
             .dfa_size_limit(MAX_PATTERN_BYTES);
         let built = jsonschema::options()
@@ -165,6 +164,13 @@ impl Bounds {
     }
 }
 
+/// Whether a regular expression has what takes more than linear time.
+fn backtracks(pattern: &str) -> bool {
+    let refers_back = |pair: &[u8]| pair[0] == b'\\' && (matches!(pair[1], b'1'..=b'9') || pair[1] == b'k');
+    ["(?=", "(?!", "(?<=", "(?<!"].iter().any(|look| pattern.contains(look))
+        || pattern.as_bytes().windows(2).any(refers_back)
+}
+
 fn unsafe_because(why: impl Into<String>) -> Refusal {
     Refusal::Unsafe(why.into())
 }
@@ -188,8 +194,21 @@ impl<'s> Walk<'s> {
         }
         let listed = |name: &str| keywords.get(name).and_then(Value::as_array).map_or(0, Vec::len);
         let own = 1 + keywords.len() + listed("enum") + listed("required");
-        let costly = keywords.contains_key("pattern") || keywords.contains_key("patternProperties");
-        self.count(weight.saturating_mul(own as u64 * if costly { 8 } else { 1 }))?;
+        let by_key =
+            keywords.get("patternProperties").and_then(Value::as_object).into_iter().flat_map(Map::keys);
+        let patterns: Vec<&str> = keywords
+            .get("pattern")
+            .and_then(Value::as_str)
+            .into_iter()
+            .chain(by_key.map(String::as_str))
+            .collect();
+        if let Some(pattern) = patterns.iter().find(|pattern| backtracks(pattern)) {
+            return Err(unsafe_because(format!(
+                "the regular expression {} looks around or back, which may take forever",
+                super::row::shown(pattern)
+            )));
+        }
+        self.count(weight.saturating_mul((own + PATTERN_COST * patterns.len()) as u64))?;
         if let Some(name) = DYNAMIC.into_iter().find(|name| keywords.contains_key(*name)) {
             return Err(unsafe_because(format!("it has `{name}`; refer to the definition by `$ref`")));
         }
@@ -345,9 +364,15 @@ mod tests {
     }
 
     #[test]
-    fn a_regular_expression_that_backtracks_ends() {
+    fn a_regular_expression_takes_linear_time_or_is_refused() {
         let text = "a".repeat(50_000) + "!";
-        for pattern in ["^(a+)+$", "^(?=(a+)+$)b", "(?=a)(a|a)*$", r"^(a+)\1+$"] {
+        for pattern in ["^(?=(a+)+$)b", "(?=a)(a|a)*$", "^(?!a)b", "(?<!a)b", r"^(a+)\1+$", r"(?<n>a+)\k<n>"]
+        {
+            for schema in [json!({"pattern": pattern}), json!({"patternProperties": {pattern: {}}})] {
+                assert!(matches!(refusal(&schema), Refusal::Unsafe(_)), "{pattern}");
+            }
+        }
+        for pattern in ["^(a+)+$", "^(a|a)*$", "^(a|aa)+b$"] {
             let schema = Schema::try_new(&json!({"pattern": pattern})).unwrap();
             let found = schema.check(&json!(text), text.len());
             assert!(found.is_some_and(|found| !found.is_empty()), "{pattern}");

@@ -9,6 +9,7 @@ use super::codes::Code;
 use super::row::{Found, HEAD, Row, shown};
 use super::schema::{MAX_BYTES, Refusal, Schema};
 use crate::calls::tools_array;
+use crate::conversation::{Conversation, Role};
 
 /// Bytes of text whose meaning is remembered; then all is forgotten.
 const REMEMBERED: usize = 16 << 20;
@@ -63,15 +64,21 @@ pub(super) struct ToolCache {
 }
 
 impl ToolCache {
-    /// What the `tools` of a row mean.
-    pub(super) fn get(&mut self, tools: Option<&str>) -> Option<&ToolSet> {
-        let tools = tools?;
+    /// What the tools of a row mean; none if it offers none.
+    pub(super) fn of(&mut self, conversation: &Conversation<'_>) -> Option<&ToolSet> {
+        match &conversation.tools {
+            Some(tools) => Some(self.get(tools)),
+            None => in_prompt(conversation).map(|tools| self.get(&tools)),
+        }
+    }
+
+    fn get(&mut self, tools: &str) -> &ToolSet {
         if !self.sets.contains_key(tools) {
             self.make_room(tools.len());
             let set = self.read(tools);
             self.sets.insert(tools.into(), set);
         }
-        self.sets.get(tools)
+        self.sets.entry(tools.into()).or_default()
     }
 
     fn make_room(&mut self, bytes: usize) {
@@ -168,6 +175,28 @@ impl ToolCache {
         self.schemas.insert(text.into(), compiled.clone());
         compiled
     }
+}
+
+/// The tools that a system prompt offers between `<tools>` and `</tools>`, as Hermes and Qwen are told of them: an array,
+/// or one object a line. Looked for only if there are calls.
+fn in_prompt(conversation: &Conversation<'_>) -> Option<String> {
+    let prompt = conversation.messages.first().filter(|first| first.role == Role::System)?;
+    if conversation.all_messages().all(|message| message.calls.is_empty()) {
+        return None;
+    }
+    let text = super::row::text(prompt)?;
+    text.split("<tools>").skip(1).find_map(|rest| {
+        let inside = rest.split_once("</tools>")?.0.trim();
+        let array = if inside.starts_with('[') {
+            inside.to_owned()
+        } else {
+            format!(
+                "[{}]",
+                inside.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join(",")
+            )
+        };
+        Json::parse(&array).is_ok().then_some(array)
+    })
 }
 
 /// A message of somebody else, on one line and not long.
