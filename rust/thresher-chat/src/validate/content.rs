@@ -1,10 +1,9 @@
-//! Turns that say nothing, say it twice, or say what breaks a template.
+//! Turns that say nothing.
 
 use thresher_core::json::{Json, Kind, Str};
 
 use super::codes::Code;
-use super::markup::{Mark, marks, searchable};
-use super::row::{Found, Row, Turn, shown, text};
+use super::row::{Found, Row};
 use crate::conversation::{Content, Message, Role};
 
 /// Fields without a meaning of their own here that say something all the same.
@@ -25,9 +24,7 @@ pub(super) fn empty(row: Row<'_>, found: &mut Found<'_>) {
             _ if message.content.is_empty() || is_parts_without_text(&message.content) => {
                 (Code::EmptyTurn, "has no text, no calls and no reasoning")
             }
-            _ if text(message).is_some_and(|text| text.trim().is_empty()) => {
-                (Code::BlankTurn, "is nothing but white space")
-            }
+            Content::Text(text) if is_blank(text) => (Code::BlankTurn, "is nothing but white space"),
             _ => continue,
         };
         let message = format!("the turn of `{role}` {what}; give it a text, or leave the row out");
@@ -50,6 +47,13 @@ pub(super) fn says_more_than_text(message: &Message<'_>) -> bool {
         })
 }
 
+/// Whether a text is white space. Most texts show by their first byte that they are not.
+fn is_blank(text: &Str<'_>) -> bool {
+    let first = text.escaped().as_bytes().first();
+    !first.is_some_and(|first| first.is_ascii_graphic() && *first != b'\\')
+        && text.decode().is_ok_and(|text| text.trim().is_empty())
+}
+
 /// Whether there are parts, all of them empty texts.
 fn is_parts_without_text(content: &Content<'_>) -> bool {
     let Content::Parts(parts) = content else { return false };
@@ -57,57 +61,4 @@ fn is_parts_without_text(content: &Content<'_>) -> bool {
         let text = part.as_str().or_else(|| part.get("text").and_then(Json::as_str));
         text.is_some_and(|text| text.is_empty())
     })
-}
-
-/// Markup in texts that rendering or reading trips over.
-pub(super) fn markup(row: Row<'_>, found: &mut Found<'_>) {
-    if !found.wants(Code::ControlToken) && !found.wants(Code::CallInText) {
-        return;
-    }
-    for turn in row.turns() {
-        match &turn.message.content {
-            Content::Text(text) => marked(row, turn, text, found),
-            Content::Parts(parts) => {
-                for part in Json::checked(parts).items() {
-                    let text = part.as_str().or_else(|| part.get("text").and_then(Json::as_str));
-                    if let Some(text) = text {
-                        marked(row, turn, &text, found);
-                    }
-                }
-            }
-            Content::Absent | Content::Null => {}
-        }
-        for text in [&turn.message.input, &turn.message.reasoning].into_iter().flatten() {
-            marked(row, turn, text, found);
-        }
-    }
-}
-
-/// Notes the first control token of a text, and the first tag of a call.
-fn marked(row: Row<'_>, turn: Turn<'_>, text: &Str<'_>, found: &mut Found<'_>) {
-    let text = searchable(text);
-    let [mut token, mut call] = [None; 2];
-    for (mark, spelling) in marks(&text) {
-        match mark {
-            Mark::Control => token = token.or(Some(spelling)),
-            Mark::Call if turn.message.role == Role::Assistant => call = call.or(Some(spelling)),
-            _ => {}
-        }
-    }
-    if let Some(token) = token {
-        let message = format!(
-            "the text holds {}, which a chat template may take for the end or the beginning of a turn; cut it out or \
-             write it otherwise",
-            shown(token)
-        );
-        found.note(Code::ControlToken, turn.order(), row.content_path(turn), message);
-    }
-    if let Some(tag) = call {
-        let message = format!(
-            "the text holds {}, but no call could be read from it; write the call in the way of `{}`",
-            shown(tag),
-            row.format.name()
-        );
-        found.note(Code::CallInText, turn.order(), row.content_path(turn), message);
-    }
 }

@@ -8,6 +8,10 @@ use memchr::memchr2;
 use memchr::memmem;
 use thresher_core::json::Str;
 
+use super::codes::Code;
+use super::row::{Found, Row, Turn, shown, texts};
+use crate::conversation::Role;
+
 /// What a text can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
@@ -93,6 +97,71 @@ fn mark_at(rest: &str) -> Option<(Mark, usize)> {
             .find(|(token, _)| rest.starts_with(token))
             .map(|(token, mark)| (mark, token.len())),
         _ => None,
+    }
+}
+
+/// Markup that rendering or reading trips over, in all texts.
+pub(super) fn check(row: Row<'_>, found: &mut Found<'_>) {
+    for turn in row.turns() {
+        for text in texts(turn.message) {
+            marked(row, turn, &text, turn.message.role == Role::Assistant, found);
+        }
+        for text in [&turn.message.input, &turn.message.reasoning].into_iter().flatten() {
+            marked(row, turn, text, false, found);
+        }
+    }
+}
+
+/// Notes what is wrong with the markup of one text: tags in what the assistant says, control tokens anywhere.
+fn marked(row: Row<'_>, turn: Turn<'_>, text: &Str<'_>, is_answer: bool, found: &mut Found<'_>) {
+    let text = searchable(text);
+    let [mut token, mut call] = [None; 2];
+    let [mut open, mut nested, mut unopened] = [false; 3];
+    for (mark, spelling) in marks(&text) {
+        match mark {
+            Mark::Control => token = token.or(Some(spelling)),
+            Mark::Call => call = call.or(Some(spelling)),
+            Mark::Think => {
+                nested |= open;
+                open = true;
+            }
+            Mark::EndThink => {
+                unopened |= !open;
+                open = false;
+            }
+        }
+    }
+    if let Some(token) = token {
+        let message = format!(
+            "the text holds {}, which a chat template may take for the end or the beginning of a turn; cut it out or \
+             write it otherwise",
+            shown(token)
+        );
+        found.note(Code::ControlToken, turn.order(), row.content_path(turn), message);
+    }
+    if !is_answer {
+        return;
+    }
+    if let Some(tag) = call {
+        let message = format!(
+            "the text holds {}, but no call could be read from it; write the call in the way of `{}`",
+            shown(tag),
+            row.format.name()
+        );
+        found.note(Code::CallInText, turn.order(), row.content_path(turn), message);
+    }
+    for (there, code, message) in [
+        (
+            open,
+            Code::ThinkUnclosed,
+            "a `<think>` has no `</think>`; close it, or leave out a text that was cut short",
+        ),
+        (unopened, Code::ThinkUnopened, "a `</think>` has no `<think>`; put one where the reasoning begins"),
+        (nested, Code::ThinkNested, "a `<think>` stands inside another one; close the first before it"),
+    ] {
+        if there {
+            found.note(code, turn.order(), row.content_path(turn), message);
+        }
     }
 }
 

@@ -48,7 +48,7 @@ const CHECKS: &[fn(Row<'_>, &mut Found<'_>)] = &[
     calls::matched,
     arguments::fit,
     content::empty,
-    content::markup,
+    markup::check,
     training::weights,
     reasoning::thoughts,
 ];

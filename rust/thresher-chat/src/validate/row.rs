@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use thresher_core::json::Str;
+use thresher_core::json::{Json, Str};
 
 use super::codes::Code;
 use super::options::Settings;
@@ -119,6 +119,17 @@ pub(super) fn text<'m>(message: &'m Message<'_>) -> Option<Cow<'m, str>> {
         Content::Text(text) => text.decode().ok(),
         _ => None,
     }
+}
+
+/// The texts in the content of a message: one, or those of its parts.
+pub(super) fn texts<'m>(message: &'m Message<'_>) -> impl Iterator<Item = Str<'m>> {
+    let (text, parts) = match &message.content {
+        Content::Text(text) => (Some(text.reborrow()), None),
+        Content::Parts(parts) => (None, Some(Json::checked(parts))),
+        Content::Absent | Content::Null => (None, None),
+    };
+    let part = |part: Json<'m>| part.as_str().or_else(|| part.get("text").and_then(Json::as_str));
+    text.into_iter().chain(parts.into_iter().flat_map(Json::items).filter_map(part))
 }
 
 /// The most characters of a value that a sentence shows.
