@@ -1,8 +1,8 @@
 """Checks of chat data: everything that is wrong with each row, at once, with its place.
 
-A row of any format is read into the one intermediate form and checked there: order of roles, calls and their
-results, arguments against the schemas of the tools, empty turns, weights, system prompts, reasoning. `checks()`
-lists what is looked for.
+A row of any format is read into the one intermediate form and checked there: order of roles, calls and
+their results, arguments against the schemas of the tools, empty turns, weights, system prompts, reasoning.
+`checks()` lists what is looked for.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class Problem:
         row: The place of the row in the input.
         code: What kind of problem it is, one of `checks()`.
         severity: `error` or `warning`.
-        path: Where in the row, as in `messages[3].tool_calls[0].function.arguments`; empty for the row itself.
+        path: Where in the row, as in `messages[3].tool_calls[0].function.arguments`; empty for the row
+            itself.
         message: One sentence: the value, what is allowed, what to do.
     """
 
@@ -122,7 +123,9 @@ class ValidationReport:
         if self.codes:
             table = [("code", "severity", "count", "rows", "first rows")]
             for code, found in self.codes.items():
-                first = ", ".join(map(str, found.examples)) + (", ..." if found.rows > len(found.examples) else "")
+                first = ", ".join(map(str, found.examples)) + (
+                    ", ..." if found.rows > len(found.examples) else ""
+                )
                 table.append((code, found.severity, count(found.count), count(found.rows), first))
             widths = [max(map(len, column)) for column in zip(*table, strict=True)]
             for line in table:
@@ -153,13 +156,13 @@ def validate(
 
     Args:
         rows: Dicts or JSON texts, an Arrow table of any library, or a Hugging Face data set.
-        format: The format of the rows, one of `formats()`, or a mapping of fields. Default: found out from the
-            rows.
+        format: The format of the rows, one of `formats()`, or a mapping of fields. Default: found out from
+            the rows.
         target: Whose order of roles counts: `openai` (system or developer first, results follow calls),
             `single-call` (the same with one call a turn), `alternating` (user and assistant take turns), or
             `any`.
-        reasoning: `keep` if the last assistant turn must have its reasoning (a field, or `<think>` in the text);
-            `strip` if no turn may have any left; `any` for both.
+        reasoning: `keep` if the last assistant turn must have its reasoning (a field, or `<think>` in the
+            text); `strip` if no turn may have any left; `any` for both.
         ignore: Codes of `checks()` that are not looked for.
         strict: Whether a warning is an error.
         max_problems: Problems to list; all are counted.
