@@ -119,7 +119,8 @@ fn against(
     for violation in violations {
         let path = format!("{}{}", row.call_path(turn, index, FIELD), violation.path);
         let message = format!(
-            "an argument of {} breaks its schema: {}; correct it, or the schema",
+            "the argument {} breaks the schema of {}: {}; correct it, or the schema",
+            shown(&violation.value),
             shown(&name),
             one_line(&violation.message)
         );

@@ -27,6 +27,8 @@ mod system;
 mod tools;
 mod training;
 
+use std::collections::HashSet;
+
 use thresher_core::json::Json;
 
 pub use codes::{CODES, Code, Severity};
@@ -89,15 +91,7 @@ impl Validator {
             }
             Err(error) => refused(&error, &mut found),
         }
-        if problems.len() > first + 1 {
-            // The turns before a preference stand in both of its conversations, and so do their problems.
-            problems[first..].sort_by(|a, b| {
-                (a.at, a.code, &a.path, &a.message).cmp(&(b.at, b.code, &b.path, &b.message))
-            });
-            let mut seen = problems.split_off(first);
-            seen.dedup();
-            problems.append(&mut seen);
-        }
+        in_order(problems, first);
     }
 
     /// The same of a text that may be no JSON.
@@ -107,6 +101,25 @@ impl Validator {
             Err(error) => refused(&error.into(), &mut Found { settings: self.settings, problems }),
         }
     }
+}
+
+/// Puts the problems from `first` on in the order of their places, and keeps one of equal ones: the turns before a
+/// preference stand in both of its conversations, and so do their problems.
+fn in_order(problems: &mut Vec<Problem>, first: usize) {
+    if problems.len() < first + 2 {
+        return;
+    }
+    problems[first..].sort_by_key(|problem| (problem.at, problem.code));
+    let mut seen = HashSet::new();
+    let keep: Vec<bool> = problems[first..]
+        .iter()
+        .map(|problem| seen.insert((problem.code, &problem.path, &problem.message)))
+        .collect();
+    let mut at = 0;
+    problems.retain(|_| {
+        at += 1;
+        at <= first || keep[at - 1 - first]
+    });
 }
 
 /// The reason of a reader as a problem. Where it begins with a place, that is the path.

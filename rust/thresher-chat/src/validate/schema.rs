@@ -7,6 +7,8 @@
 //! fine; the depth of the value then bounds it, and the product is what [`Schema::check`] compares with [`MAX_WORK`].
 //! Nothing is fetched: references leave the schema only in schemas that are refused.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value};
 
 /// The longest schema, as text.
@@ -20,7 +22,7 @@ const MAX_WORK: u64 = 1 << 26;
 /// Bytes of a compiled regular expression.
 const MAX_PATTERN_BYTES: usize = 1 << 20;
 /// What a regular expression counts for.
-const PATTERN_COST: usize = 64;
+const PATTERN_COST: usize = 256;
 /// Violations that are told apart in one value.
 const MAX_VIOLATIONS: usize = 16;
 
@@ -45,6 +47,9 @@ pub(super) struct Schema {
 pub(super) struct Violation {
     /// Where in the value, as in `.stops[2].city`.
     pub(super) path: String,
+    /// What stands there, as JSON.
+    pub(super) value: String,
+    /// What is wrong with it.
     pub(super) message: String,
 }
 
@@ -68,6 +73,11 @@ impl Schema {
         }
     }
 
+    /// What it weighs in memory, roughly, in bytes.
+    pub(super) fn weight(&self) -> usize {
+        self.bounds.nodes as usize * 64
+    }
+
     /// What is wrong with `value`, whose text has `bytes`; none if finding out would take too long.
     pub(super) fn check(&self, value: &Value, bytes: usize) -> Option<Vec<Violation>> {
         let depth = if self.bounds.returns > 1 { depth_of(value) } else { 0 };
@@ -79,21 +89,26 @@ impl Schema {
         if self.validator.is_valid(value) {
             return Some(Vec::new());
         }
-        let mut violations = Vec::new();
+        let mut violations: Vec<Violation> = Vec::new();
         let mut more = 0usize;
         for error in self.validator.iter_errors(value) {
-            if violations.len() == MAX_VIOLATIONS {
-                more += 1;
+            let violation = Violation {
+                path: path_of(error.instance_path().as_str()),
+                value: error.instance().to_string(),
+                message: error.masked_with("it").to_string(),
+            };
+            // References that lead to one schema twice find the same twice.
+            if violations.contains(&violation) {
                 continue;
             }
-            violations.push(Violation {
-                path: path_of(error.instance_path().as_str()),
-                message: error.to_string(),
-            });
+            if violations.len() < MAX_VIOLATIONS {
+                violations.push(violation);
+            } else {
+                more += 1;
+            }
         }
-        if more > 0 {
-            let message = format!("there are {more} more violations");
-            violations.push(Violation { path: String::new(), message });
+        if let Some(last) = violations.last_mut().filter(|_| more > 0) {
+            let _ = write!(last.message, " (and there are {more} more violations)");
         }
         Some(violations)
     }

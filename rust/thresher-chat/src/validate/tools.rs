@@ -11,7 +11,7 @@ use super::schema::{MAX_BYTES, Refusal, Schema};
 use crate::calls::tools_array;
 use crate::conversation::{Conversation, Role};
 
-/// Bytes of text whose meaning is remembered; then all is forgotten.
+/// Bytes of tools and schemas, roughly, that are remembered; then all is forgotten.
 const REMEMBERED: usize = 16 << 20;
 
 /// A tool that can be called.
@@ -171,7 +171,7 @@ impl ToolCache {
                 Err(error) => Err(Refusal::Invalid(error.to_string())),
             }
         };
-        self.bytes += text.len();
+        self.bytes += text.len() + compiled.as_ref().map_or(0, |schema| schema.weight());
         self.schemas.insert(text.into(), compiled.clone());
         compiled
     }
