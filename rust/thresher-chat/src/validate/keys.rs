@@ -137,3 +137,73 @@ fn end_of_string(bytes: &[u8], start: usize) -> usize {
     }
     bytes.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use thresher_core::json::Json;
+
+    use super::*;
+    use crate::validate::options::{Options, Settings};
+
+    /// The paths of objects with duplicate keys, found by looking into every value.
+    fn naive(value: Json<'_>, path: &str, found: &mut Vec<String>) {
+        let mut times: BTreeMap<String, usize> = BTreeMap::new();
+        for (key, _) in value.entries() {
+            *times.entry(key.decode().unwrap().into_owned()).or_default() += 1;
+        }
+        for (key, inner) in value.entries() {
+            let dot = if path.is_empty() { "" } else { "." };
+            naive(inner, &format!("{path}{dot}{}", key.escaped()), found);
+        }
+        for (at, inner) in value.items().enumerate() {
+            naive(inner, &format!("{path}[{at}]"), found);
+        }
+        found.extend(times.values().filter(|times| **times > 1).map(|_| path.to_owned()));
+    }
+
+    fn found(text: &str) -> Vec<String> {
+        let mut problems = Vec::new();
+        let settings = Settings::try_new(&Options::default()).unwrap();
+        Scratch::default().check(text, "", 0, &mut Found { settings, problems: &mut problems });
+        problems.into_iter().map(|problem| problem.path).collect()
+    }
+
+    /// JSON with keys that are often alike, in several ways of writing.
+    fn values() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            Just("1".to_owned()),
+            Just(r#""a\"],{""#.to_owned()),
+            Just("[]".to_owned()),
+            Just(" { } ".to_owned())
+        ];
+        let key = prop_oneof![r#"a|b|\\u0061|\\"|"#, "[c-z]{1,3}"];
+        leaf.prop_recursive(4, 48, 16, move |inner| {
+            let object = prop::collection::vec((key.clone(), inner.clone()), 0..16).prop_map(|members| {
+                let members: Vec<_> =
+                    members.iter().map(|(key, value)| format!("\"{key}\" :{value}")).collect();
+                format!("{{{}}}", members.join(", "))
+            });
+            let array =
+                prop::collection::vec(inner, 0..4).prop_map(|items| format!("[{}]", items.join(" ,")));
+            prop_oneof![3 => object, 1 => array]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn one_pass_finds_what_looking_into_every_value_finds(text in values()) {
+            let value = Json::parse(&text).unwrap();
+            let mut expected = Vec::new();
+            naive(value, "", &mut expected);
+            prop_assert_eq!(found(&text), expected, "{}", text);
+        }
+
+        #[test]
+        fn unchecked_text_never_panics(text in "[\\[\\]{}\",:\\\\ a1]{0,24}") {
+            let _ = found(&text);
+        }
+    }
+}

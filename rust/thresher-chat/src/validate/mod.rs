@@ -33,7 +33,7 @@ use thresher_core::json::Json;
 
 pub use codes::{CODES, Code, Severity};
 pub use options::{Options, OptionsError, Reasoning, TARGETS, Target};
-pub use report::{Count, Problem, Report};
+pub use report::{Count, MAX_PROBLEMS, Problem, Report};
 
 use crate::error::RowError;
 use crate::format::Format;

@@ -40,6 +40,9 @@ pub struct Count {
     last: Option<u64>,
 }
 
+/// Problems that a report lists, unless it is told otherwise.
+pub const MAX_PROBLEMS: usize = 1000;
+
 /// What was found in rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
@@ -56,6 +59,12 @@ pub struct Report {
     pub unlisted: u64,
     #[serde(skip)]
     max_problems: usize,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self::new(MAX_PROBLEMS)
+    }
 }
 
 impl Report {
