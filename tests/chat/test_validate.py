@@ -68,7 +68,7 @@ def test_a_report_says_how_many_and_which() -> None:
 def test_good_rows_have_a_report_of_one_line() -> None:
     report = th.chat.validate([GOOD])
     assert report.ok
-    assert str(report) == "1 rows (openai): 1 valid"
+    assert str(report) == "1 row (openai): 1 valid"
     assert th.chat.validate([], format="openai").ok
 
 

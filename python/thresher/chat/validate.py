@@ -119,7 +119,8 @@ class ValidationReport:
 
     def __str__(self) -> str:
         """A table of the codes, and the first problems."""
-        lines = [f"{count(self.rows)} rows ({self.format}): {count(self.valid)} valid"]
+        rows = "row" if self.rows == 1 else "rows"
+        lines = [f"{count(self.rows)} {rows} ({self.format}): {count(self.valid)} valid"]
         if self.codes:
             table = [("code", "severity", "count", "rows", "first rows")]
             for code, found in self.codes.items():
