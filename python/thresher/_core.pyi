@@ -15,6 +15,7 @@ __all__ = [
     "chat_formats",
     "chat_targets",
     "chat_validate",
+    "chat_validate_files",
     "choose_banding",
     "dedup",
     "dedup_files",
@@ -199,3 +200,6 @@ def chat_validate(rows: Texts, options_json: str, threads: int | None) -> tuple[
         ColumnError: `rows` is not text.
         KeyboardInterrupt: Ctrl-C; the GIL is released meanwhile.
     """
+
+def chat_validate_files(config_json: str, progress: Callable[[Progress], object] | None) -> str:
+    """What is wrong with the rows of files; as `dedup_files`, with the parameters of a validation."""

@@ -16,7 +16,17 @@ from thresher.chat.convert import (
     formats,
 )
 from thresher.chat.stream import ConvertStream, convert_stream
-from thresher.chat.validate import Check, CodeCount, Problem, ValidationReport, checks, targets, validate
+from thresher.chat.validate import (
+    Check,
+    CodeCount,
+    Problem,
+    ValidateReport,
+    ValidationReport,
+    checks,
+    targets,
+    validate,
+    validate_files,
+)
 
 __all__ = [
     "Check",
@@ -28,6 +38,7 @@ __all__ = [
     "Loss",
     "Problem",
     "RowError",
+    "ValidateReport",
     "ValidationReport",
     "checks",
     "convert",
@@ -36,4 +47,5 @@ __all__ = [
     "formats",
     "targets",
     "validate",
+    "validate_files",
 ]

@@ -12,13 +12,17 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from thresher import _core
+from thresher._files import MAX_RECORD_BYTES, RunReport, run_config
 from thresher._format import count
 from thresher.chat._rows import json_rows
 from thresher.errors import ParameterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    import os
+    from collections.abc import Callable, Iterable, Mapping
 
+    from thresher._files import Paths
+    from thresher._types import Progress
     from thresher.chat._rows import Rows
 
     Severity = Literal["error", "warning"]
@@ -185,28 +189,130 @@ def validate(
         >>> print(report.problems[0].path)
         messages[1].content
     """
+    call = {
+        "format": format if format is None or isinstance(format, str) else dict(format),
+        "max_problems": _checked(max_problems),
+        "options": {"target": target, "reasoning": reasoning, "ignore": _names(ignore), "strict": strict},
+    }
+    found_format, found = _core.chat_validate(json_rows(rows), json.dumps(call), threads)
+    return _report(found_format, json.loads(found))
+
+
+@dataclass(frozen=True)
+class ValidateReport(RunReport):
+    """The result of `validate_files`: what is wrong with the rows of each file, and what was written.
+
+    Attributes:
+        report: Everything: `version`, `config`, `format`, `inputs`, `outputs`, `accounting`, `found` (by
+            input), `timings` (seconds), `peak_rss_bytes`, `threads`. With an output, it is in `run.json`.
+    """
+
+    @property
+    def by_input(self) -> dict[str, ValidationReport]:
+        """What was found, by the name of the input; its rows count from 0."""
+        return {found["input"]: _report(str(self.report["format"]), found) for found in self.report["found"]}
+
+    @property
+    def ok(self) -> bool:
+        """Whether every row was read and has no error."""
+        return self.quarantined == 0
+
+    def __repr__(self) -> str:
+        """One line with the counts."""
+        return f"ValidateReport(documents={self.documents}, valid={self.kept}, invalid={self.quarantined})"
+
+
+def validate_files(
+    inputs: Paths,
+    output: str | os.PathLike[str] | None = None,
+    *,
+    format: str | Mapping[str, Any] | None = None,
+    target: str = "openai",
+    reasoning: Literal["keep", "strip", "any"] = "any",
+    ignore: Iterable[str] = (),
+    strict: bool = False,
+    max_problems: int = 1000,
+    threads: int | None = None,
+    tmp: str | os.PathLike[str] | None = None,
+    max_record_bytes: int = MAX_RECORD_BYTES,
+    progress: Callable[[Progress], object] | None = None,
+) -> ValidateReport:
+    r"""Checks the rows of files; see `validate` for what is looked for.
+
+    Rows are streamed; memory is a few units of 4 MiB a thread. With an output, rows without an error are
+    written there as they are (a JSONL line byte for byte), and the others go to quarantine, each with its
+    place and its first error.
+
+    Args:
+        inputs: Files (`.jsonl`, `.jsonl.gz`, `.jsonl.zst`, `.json`, `.parquet`, `.arrow`), patterns, folders
+            of such files, or `-` for JSONL on standard input.
+        output: A folder, a data file of the format of the inputs, or `-`. Default: rows are only looked at.
+        format: The format of the rows, or a mapping of fields. Default: found out from the first rows.
+        target: Whose order of roles counts; see `validate`.
+        reasoning: `keep`, `strip` or `any`; see `validate`.
+        ignore: Codes of `checks()` that are not looked for.
+        strict: Whether a warning is an error.
+        max_problems: Problems to list for each input; all are counted.
+        threads: Threads to use. Default: as many as the process may use. The report does not depend on it.
+        tmp: Folder for the copy of standard input. Default: that of the system.
+        max_record_bytes: Longest row in bytes; a longer one is in error.
+        progress: Called about ten times a second with a `Progress`; an exception from it stops the run.
+
+    Returns:
+        The report; nothing in a row raises.
+
+    Raises:
+        ParameterError: There is no such format, target or code, the format cannot be found out, or there is
+            no input.
+        DataError: A file changed while it was read.
+        FileError: The operating system refused a file operation.
+        BusyError: Another run writes to the same output.
+
+    Example:
+        >>> import pathlib, tempfile, thresher as th
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> _ = (folder / "in.jsonl").write_text('{"instruction": "Say yes.", "output": ""}\n')
+        >>> report = th.chat.validate_files(folder / "in.jsonl")
+        >>> report, report.by_input["in.jsonl"].counts
+        (ValidateReport(documents=1, valid=0, invalid=1), {'empty_turn': 1})
+    """
+    config = run_config(
+        inputs,
+        output,
+        threads=threads,
+        tmp=tmp,
+        strict=strict,
+        max_record_bytes=max_record_bytes,
+        format=format if format is None or isinstance(format, str) else dict(format),
+        max_problems=_checked(max_problems),
+        options={"target": target, "reasoning": reasoning, "ignore": _names(ignore)},
+    )
+    return ValidateReport._from_json(_core.chat_validate_files(config, progress))
+
+
+def _checked(max_problems: int) -> int:
     if max_problems < 0:
         message = f"max_problems is `{max_problems}`, but it is 0 or more; 0 only counts"
         raise ParameterError(message)
-    ignored = [ignore] if isinstance(ignore, str) else list(ignore)
-    call = {
-        "format": format if format is None or isinstance(format, str) else dict(format),
-        "max_problems": max_problems,
-        "options": {"target": target, "reasoning": reasoning, "ignore": ignored, "strict": strict},
-    }
-    found_format, text = _core.chat_validate(json_rows(rows), json.dumps(call), threads)
-    found = json.loads(text)
+    return max_problems
+
+
+def _names(ignore: Iterable[str]) -> list[str]:
+    return [ignore] if isinstance(ignore, str) else list(ignore)
+
+
+def _report(format: str, found: Mapping[str, Any]) -> ValidationReport:
+    """The native report on rows as ours."""
     codes = {
         code: CodeCount(**{**counted, "examples": tuple(counted["examples"])})
         for code, counted in found["codes"].items()
     }
-    problems = [Problem(**problem) for problem in found["problems"]]
     return ValidationReport(
-        format=found_format,
+        format=format,
         rows=found["rows"],
         valid=found["valid"],
         codes=codes,
-        problems=problems,
+        problems=[Problem(**problem) for problem in found["problems"]],
         unlisted=found["unlisted"],
     )
 

@@ -1,12 +1,12 @@
 //! What rows are checked for: the order of roles that a target takes, as a table, and what to leave out.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::codes::{Code, CodeSet, Severity};
 use crate::conversation::Role;
 
 /// What the caller asks for; as JSON, an object with any of these fields.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
     /// The name of one of [`TARGETS`].
@@ -26,7 +26,7 @@ impl Default for Options {
 }
 
 /// What is to become of reasoning (a field of its own, or `<think>` in the text).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reasoning {
     /// The last assistant turn must have it. Templates of reasoning models drop that of earlier turns, so data made for

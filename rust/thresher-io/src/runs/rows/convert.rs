@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use thresher_chat::{Converter, Format, Losses, NAMES, RowError, RowLosses, detect};
+use thresher_chat::{Converter, Format, Losses, NAMES, RowLosses, detect};
 use thresher_core::json::{Fields, Json};
 
 use super::sample::sample;
-use super::{RowWork, RowsReport, RowsRun};
+use super::{Refusal, RowWork, RowsReport, RowsRun};
 use crate::error::{Error, Result};
 use crate::runs::books::peak_rss_bytes;
 use crate::runs::clock::Clock;
@@ -172,6 +172,10 @@ impl RowWork for Conversion {
         RowLosses::default()
     }
 
+    fn found(&self) -> Losses {
+        Losses::default()
+    }
+
     fn row(
         &self,
         state: &mut RowLosses,
@@ -179,7 +183,7 @@ impl RowWork for Conversion {
         slot: u64,
         row: Json<'_>,
         out: &mut String,
-    ) -> std::result::Result<(), RowError> {
+    ) -> std::result::Result<(), Refusal> {
         self.0.convert(row, out, state)?;
         found.add(slot, state);
         Ok(())
