@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from thresher import _core
-from thresher._files import MAX_RECORD_BYTES, RunReport, run_config
+from thresher._files import BATCH_BYTES, MAX_RECORD_BYTES, RunReport, run_config
 from thresher._format import count
 from thresher.chat._rows import json_rows
 from thresher.errors import ParameterError
@@ -235,6 +235,7 @@ def validate_files(
     threads: int | None = None,
     tmp: str | os.PathLike[str] | None = None,
     max_record_bytes: int = MAX_RECORD_BYTES,
+    batch_bytes: int = BATCH_BYTES,
     progress: Callable[[Progress], object] | None = None,
 ) -> ValidateReport:
     r"""Checks the rows of files; see `validate` for what is looked for.
@@ -256,6 +257,8 @@ def validate_files(
         threads: Threads to use. Default: as many as the process may use. The report does not depend on it.
         tmp: Folder for the copy of standard input. Default: that of the system.
         max_record_bytes: Longest row in bytes; a longer one is in error.
+        batch_bytes: Bytes of input that a thread works on at a time: more memory, less overhead. The output
+            does not depend on it.
         progress: Called about ten times a second with a `Progress`; an exception from it stops the run.
 
     Returns:
@@ -283,6 +286,7 @@ def validate_files(
         tmp=tmp,
         strict=strict,
         max_record_bytes=max_record_bytes,
+        batch_bytes=batch_bytes,
         format=format if format is None or isinstance(format, str) else dict(format),
         max_problems=_checked(max_problems),
         options={"target": target, "reasoning": reasoning, "ignore": _names(ignore)},

@@ -36,6 +36,8 @@ pub struct ConvertRun {
     pub strict: bool,
     /// Longest row, in bytes; a longer one is set aside.
     pub max_record_bytes: u64,
+    /// Bytes of input that a thread works on at a time; the output does not depend on it.
+    pub batch_bytes: u64,
 }
 
 /// The contents of `run.json`.
@@ -89,6 +91,7 @@ pub fn run(config: &ConvertRun, progress: &Progress) -> Result<ConvertReport> {
         glob: None,
         tmp: config.tmp.as_deref(),
         max_record_bytes: config.max_record_bytes,
+        batch_bytes: config.batch_bytes,
     };
     let plan = Plan::new(reading, &Fields::default())?;
     plan.check_rows()?;
