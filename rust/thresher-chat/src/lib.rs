@@ -13,6 +13,7 @@ pub mod error;
 pub mod format;
 pub mod loss;
 mod out;
+pub mod template;
 
 pub use conversation::{Call, Content, Conversation, Ending, Message, Role};
 pub use convert::{Converter, detect};

@@ -1,3 +1,4 @@
 //! Chat data: rows of JSON in, rows of JSON or a report out.
 
 pub(crate) mod convert;
+pub(crate) mod template;

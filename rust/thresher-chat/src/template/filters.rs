@@ -1,0 +1,285 @@
+//! The filters of jinja2 that a chat template has use for, and Hugging Face's `tojson`.
+//!
+//! Not there: `urlize`, `xmlattr`, `striptags`, `filesizeformat`, `urlencode`, `wordwrap`, `pprint`, `random`, `sum` of
+//! texts, `forceescape`. A template that names one is refused when it is compiled.
+
+use super::attributes::path;
+use super::ast::Binary;
+use super::error::{Failure, Outcome};
+use super::eval::Machine;
+use super::expr::Given;
+use super::lists;
+use super::methods;
+use super::ops;
+use super::show::{self, Dump};
+use super::value::{Budget, Value};
+
+/// All filters.
+pub(super) const NAMES: [&str; 45] = [
+    "abs", "attr", "batch", "capitalize", "center", "count", "d", "default", "dictsort", "e", "escape", "first", "float",
+    "format", "groupby", "indent", "int", "items", "join", "last", "length", "list", "lower", "map", "max", "min",
+    "reject", "rejectattr", "replace", "reverse", "round", "safe", "select", "selectattr", "slice", "sort", "string",
+    "sum", "title", "tojson", "trim", "truncate", "unique", "upper", "wordcount",
+];
+
+/// Applies a filter.
+pub(super) fn apply(machine: &mut Machine, name: &str, value: &Value, given: &Given) -> Outcome<Value> {
+    if let Some(done) = lists::apply(machine, name, value, given)? {
+        return Ok(done);
+    }
+    let budget = &machine.budget;
+    let text = || show::to_str(value, budget);
+    Ok(match name {
+        "abs" => match value.as_float() {
+            Some(number) if number < 0.0 => ops::negative(value)?,
+            Some(_) => value.as_int().map_or_else(|| value.clone(), Value::Int),
+            None => return Err(Failure::error(format!("a {} has no absolute value", value.type_name()))),
+        },
+        "attr" => {
+            let wanted = given.get(0, "name").and_then(Value::as_text);
+            let wanted = wanted.ok_or_else(|| Failure::error("`attr` takes a name"))?;
+            match value {
+                // The filter looks at attributes only, and data has none but its methods.
+                Value::Namespace(_) | Value::Loop(_) | Value::Undefined(_) => {
+                    super::attributes::attribute(value, &wanted.into())?
+                }
+                _ => match super::attributes::attribute(value, &wanted.into())? {
+                    found @ Value::Method(_) => found,
+                    _ => Value::undefined(wanted),
+                },
+            }
+        }
+        "capitalize" => Value::text(methods::capitalize(&text()?)),
+        "center" => {
+            let width = given.get(0, "width").cloned().unwrap_or(Value::Int(80));
+            let given = Given { list: vec![width], named: Vec::new() };
+            methods::call(&Value::text(text()?), "center", &given, budget)?
+        }
+        "count" | "length" => match value.len() {
+            Some(len) => Value::Int(len as i128),
+            None => return Err(Failure::error(format!("a {} has no length", value.type_name()))),
+        },
+        "d" | "default" => {
+            given.only(&["default_value", "boolean"])?;
+            let even_if_false = given.get(1, "boolean").is_some_and(Value::is_true);
+            if value.is_undefined() || (even_if_false && !value.is_true()) {
+                given.get(0, "default_value").cloned().unwrap_or(Value::text(""))
+            } else {
+                value.clone()
+            }
+        }
+        "e" | "escape" => {
+            let text = text()?;
+            budget.bytes(text.len() * 5)?;
+            let mut out = String::with_capacity(text.len());
+            for c in text.chars() {
+                match c {
+                    '&' => out.push_str("&amp;"),
+                    '<' => out.push_str("&lt;"),
+                    '>' => out.push_str("&gt;"),
+                    '\'' => out.push_str("&#39;"),
+                    '"' => out.push_str("&#34;"),
+                    c => out.push(c),
+                }
+            }
+            Value::text(out)
+        }
+        "float" => {
+            let parsed = value.as_text().map_or_else(|| value.as_float(), |text| python_float(text.trim()));
+            let default = || given.get(0, "default").cloned().unwrap_or(Value::Float(0.0));
+            parsed.map_or_else(default, Value::Float)
+        }
+        "int" => {
+            let default = || given.get(0, "default").cloned().unwrap_or(Value::Int(0));
+            let whole = |value: f64| value.is_finite().then(|| value.trunc()).filter(|value| value.abs() < 1e38);
+            match value {
+                Value::Digits(_) => value.clone(),
+                Value::Float(value) => whole(*value).map_or_else(default, |value| Value::Int(value as i128)),
+                _ => match (value.as_int(), value.as_text()) {
+                    (Some(int), _) => Value::Int(int),
+                    (None, Some(text)) => {
+                        let text = text.trim().replace('_', "");
+                        let parsed = text.parse().ok();
+                        let parsed = parsed.or_else(|| python_float(&text).and_then(whole).map(|value| value as i128));
+                        parsed.map_or_else(default, Value::Int)
+                    }
+                    _ => default(),
+                },
+            }
+        }
+        "format" => match given.named.is_empty() {
+            true => Value::text(super::format::percent(&text()?, &Value::tuple(given.list.clone())?, budget)?),
+            false => {
+                let mut dict = super::value::Dict::default();
+                for (name, value) in &given.named {
+                    dict.put(name, value.clone());
+                }
+                Value::text(super::format::percent(&text()?, &dict.into_value()?, budget)?)
+            }
+        },
+        "indent" => indent(&text()?, given, budget)?,
+        "lower" => Value::text(text()?.to_lowercase()),
+        "replace" => methods::replace(&text()?, given, budget)?,
+        "round" => round(value, given)?,
+        "safe" => match value {
+            Value::Marked(_) => value.clone(),
+            _ => Value::text(text()?),
+        },
+        "string" if value.as_text().is_some() => value.clone(),
+        "string" => Value::text(text()?),
+        "title" => Value::text(title(&text()?)),
+        "tojson" => tojson(value, given, budget)?,
+        "trim" => {
+            let text = text()?;
+            let trimmed = methods::strip(&text, "strip", given.get(0, "chars"));
+            Value::text(trimmed.ok_or_else(|| Failure::error("`trim` takes a text of characters"))?)
+        }
+        "truncate" => truncate(&text()?, given)?,
+        "upper" => Value::text(text()?.to_uppercase()),
+        "wordcount" => {
+            let text = text()?;
+            let words = text.split(|c: char| c != '_' && !c.is_alphanumeric()).filter(|word| !word.is_empty());
+            Value::Int(words.count() as i128)
+        }
+        _ => return Err(Failure::error(format!("there is no filter `{name}`"))),
+    })
+}
+
+/// A float as Python's `float` reads it.
+fn python_float(text: &str) -> Option<f64> {
+    text.replace('_', "").parse().ok()
+}
+
+fn indent(text: &str, given: &Given, budget: &Budget) -> Outcome<Value> {
+    given.only(&["width", "first", "blank"])?;
+    let unit = match given.get(0, "width") {
+        None => " ".repeat(4),
+        Some(width) => match (width.as_int(), width.as_text()) {
+            (Some(width), _) => {
+                let width = usize::try_from(width.max(0)).unwrap_or(usize::MAX);
+                budget.bytes(width)?;
+                " ".repeat(width)
+            }
+            (None, Some(unit)) => unit.to_owned(),
+            _ => return Err(Failure::error("the width of `indent` is an int or a text")),
+        },
+    };
+    let is = |at: usize, name: &str| given.get(at, name).is_some_and(Value::is_true);
+    let (first, blank) = (is(1, "first"), is(2, "blank"));
+    let lines: Vec<&str> = text.split('\n').collect();
+    budget.bytes(text.len() + lines.len().saturating_mul(unit.len()))?;
+    let mut out = String::with_capacity(text.len());
+    for (index, line) in lines.into_iter().enumerate() {
+        out.push_str(if index > 0 { "\n" } else { "" });
+        if (index == 0 && first) || (index > 0 && (blank || !line.is_empty())) {
+            out.push_str(&unit);
+        }
+        out.push_str(line);
+    }
+    Ok(Value::text(out))
+}
+
+fn round(value: &Value, given: &Given) -> Outcome<Value> {
+    given.only(&["precision", "method"])?;
+    let precision = given.get(0, "precision").map_or(Some(0), Value::as_int).and_then(|p| i32::try_from(p).ok());
+    let method = given.get(1, "method").map_or(Some("common"), Value::as_text);
+    let (Some(precision), Some(method)) = (precision.filter(|p| (-30..=30).contains(p)), method) else {
+        return Err(Failure::error("`round` takes a precision from -30 to 30 and a method"));
+    };
+    let Some(number) = value.as_float() else {
+        return Err(Failure::error(format!("a {} cannot be rounded", value.type_name())));
+    };
+    let scale = 10f64.powi(precision);
+    match method {
+        "common" if precision >= 0 && value.as_int().is_some() => Ok(value.as_int().map_or(Value::None, Value::Int)),
+        "common" if precision >= 0 => {
+            // Printing rounds half to even on the exact value, as Python does.
+            let rounded = format!("{number:.*}", precision as usize);
+            Ok(Value::Float(rounded.parse().unwrap_or(number)))
+        }
+        "common" => Ok(Value::Float((number * scale).round_ties_even() / scale)),
+        "ceil" => Ok(Value::Float((number * scale).ceil() / scale)),
+        "floor" => Ok(Value::Float((number * scale).floor() / scale)),
+        _ => Err(Failure::error("the method of `round` is common, ceil or floor")),
+    }
+}
+
+/// Words begin with an upper-case letter, as jinja2 has it.
+fn title(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut start = true;
+    for c in text.chars() {
+        if start {
+            out.extend(c.to_uppercase());
+        } else {
+            out.extend(c.to_lowercase());
+        }
+        start = super::lex::is_space(c) || "-({[<".contains(c);
+    }
+    out
+}
+
+/// `json.dumps` with the defaults that Hugging Face gives it.
+fn tojson(value: &Value, given: &Given, budget: &Budget) -> Outcome<Value> {
+    given.only(&["ensure_ascii", "indent", "separators", "sort_keys"])?;
+    let is = |at: usize, name: &str| given.get(at, name).is_some_and(Value::is_true);
+    let indent = match given.get(1, "indent") {
+        None | Some(Value::None) => None,
+        Some(indent) => Some(match (indent.as_int(), indent.as_text()) {
+            (Some(width), _) => {
+                let width = usize::try_from(width.max(0)).unwrap_or(usize::MAX);
+                budget.bytes(width)?;
+                " ".repeat(width)
+            }
+            (None, Some(unit)) => unit.to_owned(),
+            _ => return Err(Failure::error("the indent of `tojson` is an int or a text")),
+        }),
+    };
+    let (item, key) = match given.get(2, "separators") {
+        None | Some(Value::None) => (if indent.is_some() { "," } else { ", " }.to_owned(), ": ".to_owned()),
+        Some(separators) => match &separators.iterate(budget)?.items[..] {
+            [item, key] => (show::to_str(item, budget)?, show::to_str(key, budget)?),
+            _ => return Err(Failure::error("the separators of `tojson` are two texts")),
+        },
+    };
+    let dump = Dump { ensure_ascii: is(0, "ensure_ascii"), indent, item, key, sort_keys: is(3, "sort_keys") };
+    let mut out = String::new();
+    dump.write(&mut out, value, budget, 0)?;
+    Ok(Value::text(out))
+}
+
+fn truncate(text: &str, given: &Given) -> Outcome<Value> {
+    given.only(&["length", "killwords", "end", "leeway"])?;
+    let int = |at: usize, name: &str, default: i128| given.get(at, name).map_or(Some(default), Value::as_int);
+    let (Some(length), Some(leeway)) = (int(0, "length", 255), int(3, "leeway", 5)) else {
+        return Err(Failure::error("`truncate` takes a length and a leeway"));
+    };
+    let end = given.get(2, "end").map_or(Some("..."), Value::as_text);
+    let end = end.ok_or_else(|| Failure::error("the end of `truncate` is a text"))?;
+    let chars: Vec<char> = text.chars().collect();
+    if chars.len() as i128 <= length.saturating_add(leeway) {
+        return Ok(Value::text(text));
+    }
+    let keep = length.saturating_sub(end.chars().count() as i128);
+    let keep = usize::try_from(keep).map_err(|_| Failure::error("`truncate` leaves no room for its end"))?;
+    let mut kept: String = chars[..keep].iter().collect();
+    if !given.get(1, "killwords").is_some_and(Value::is_true)
+        && let Some(space) = kept.rfind(' ')
+    {
+        kept.truncate(space);
+    }
+    Ok(Value::text(kept + end))
+}
+
+/// The sum of numbers.
+pub(super) fn add_up(items: &[Value], start: Value, budget: &Budget) -> Outcome<Value> {
+    items.iter().try_fold(start, |sum, item| ops::binary(Binary::Add, &sum, item, budget))
+}
+
+/// The attribute that `map`, `sort` and others look at.
+pub(super) fn attribute_of(value: &Value, attribute: Option<&Value>, budget: &Budget) -> Outcome<Value> {
+    match attribute {
+        None | Some(Value::None) => Ok(value.clone()),
+        Some(attribute) => path(value, attribute, budget),
+    }
+}
