@@ -12,6 +12,8 @@ __all__ = [
     "chat_convert",
     "chat_convert_files",
     "chat_formats",
+    "chat_render",
+    "chat_render_variables",
     "choose_banding",
     "dedup",
     "dedup_files",
@@ -172,3 +174,31 @@ def chat_convert(rows: Texts, options_json: str, threads: int | None) -> tuple[A
 
 def chat_convert_files(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Rows of files in another chat format; as `dedup_files`, with the parameters of a conversion."""
+
+def chat_render(
+    rows: Texts, options_json: str, threads: int | None
+) -> tuple[ArrowArray, ArrowArray, str]:
+    """Rows rendered with a chat template.
+
+    Args:
+        rows: One JSON text a row; read in place. A stream is consumed.
+        options_json: A JSON object with `template` (`template`, `config`, `name`), `from`,
+            `add_generation_prompt`, `mask`, `now`, `variables`, `arguments` and `variant`.
+        threads: Threads to use; None for as many as the process may use.
+
+    Returns:
+        `large_string`, null where a row could not be rendered; `list<struct<start: int32, end: int32>>`, what
+        the model is to generate, in characters; and a report as JSON: `from` and `errors`.
+
+    Raises:
+        ParameterError: The template cannot be compiled, or an option is wrong.
+        ColumnError: `rows` is not text.
+        KeyboardInterrupt: Ctrl-C; the GIL is released meanwhile.
+    """
+
+def chat_render_variables(template: str, variables_json: str, now: str | None) -> str:
+    """The text of a template with these variables and nothing else.
+
+    Raises:
+        ParameterError: The template cannot be compiled or rendered.
+    """

@@ -15,14 +15,18 @@ from thresher.chat.convert import (
     convert_files,
     formats,
 )
+from thresher.chat.render import Rendered, mask_tokens, render
 
 __all__ = [
     "ConvertReport",
     "Converted",
     "FileLoss",
     "Loss",
+    "Rendered",
     "RowError",
     "convert",
     "convert_files",
     "formats",
+    "mask_tokens",
+    "render",
 ]

@@ -127,7 +127,10 @@ pub(super) fn apply(machine: &mut Machine, name: &str, value: &Value, given: &Gi
         },
         "string" if value.as_text().is_some() => value.clone(),
         "string" => Value::text(text()?),
-        "title" => Value::text(title(&text()?)),
+        "title" => {
+            let starts = |before| super::lex::is_space(before) || "-({[<".contains(before);
+            Value::text(methods::titled(&text()?, starts))
+        }
         "tojson" => tojson(value, given, budget)?,
         "trim" => {
             let text = text()?;
@@ -202,21 +205,6 @@ fn round(value: &Value, given: &Given) -> Outcome<Value> {
         "floor" => Ok(Value::Float((number * scale).floor() / scale)),
         _ => Err(Failure::error("the method of `round` is common, ceil or floor")),
     }
-}
-
-/// Words begin with an upper-case letter, as jinja2 has it.
-fn title(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut start = true;
-    for c in text.chars() {
-        if start {
-            out.extend(c.to_uppercase());
-        } else {
-            out.extend(c.to_lowercase());
-        }
-        start = super::lex::is_space(c) || "-({[<".contains(c);
-    }
-    out
 }
 
 /// `json.dumps` with the defaults that Hugging Face gives it.

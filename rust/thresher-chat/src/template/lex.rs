@@ -160,6 +160,10 @@ impl<'s> Lexer<'s> {
     }
 
     fn raw(&mut self, start: usize, inside: usize) -> Outcome<()> {
+        if inside == self.source.len() {
+            self.at = inside;
+            return Ok(());
+        }
         let mut from = inside;
         while let Some(open) = self.source[from..].find("{%").map(|at| from + at) {
             from = open + 2;

@@ -208,13 +208,8 @@ fn by_space(text: &str, limit: usize, from_right: bool) -> Vec<&str> {
             return parts;
         }
         if parts.len() + 1 == limit {
-            parts.push(if from_right { rest.trim_start_matches(is_space) } else { rest.trim_end_matches(is_space) });
-            if let (Some(last), false) = (parts.last_mut(), from_right) {
-                // Python leaves the end of the last part as it is.
-                *last = rest;
-            } else if let Some(last) = parts.last_mut() {
-                *last = rest;
-            }
+            // The last part keeps the white space at its other end.
+            parts.push(rest);
             return parts;
         }
         if from_right {
@@ -311,15 +306,24 @@ pub(super) fn capitalize(text: &str) -> String {
 
 /// Python's `str.title`: a letter after what is no letter is upper case.
 fn title(text: &str) -> String {
+    let is_cased = |c: char| c.is_lowercase() || c.is_uppercase();
+    titled(text, |before| !is_cased(before))
+}
+
+/// Upper case where a word starts, which the character before it says; lower case elsewhere.
+pub(super) fn titled(text: &str, starts: impl Fn(char) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut inside = false;
-    for c in text.chars() {
-        if inside {
-            out.extend(c.to_lowercase());
-        } else {
+    let mut before = ' ';
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        if starts(before) {
             out.extend(c.to_uppercase());
+        } else if c == 'Σ' && !chars.peek().is_some_and(|next| next.is_alphabetic()) {
+            out.push('ς');
+        } else {
+            out.extend(c.to_lowercase());
         }
-        inside = c.is_lowercase() || c.is_uppercase();
+        before = c;
     }
     out
 }
