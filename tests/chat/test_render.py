@@ -62,3 +62,28 @@ def test_the_styles_render_and_refuse() -> None:
         assert [error.reason for error in done.errors] == ["template_raised"] * refused
         assert "Yes" in done.texts[0].as_py()
         assert len(done) == 2 - refused
+
+
+def _pieces(text: str, spans: list[dict[str, int]]) -> list[str]:
+    return [text[span["start"] : span["end"]] for span in spans]
+
+
+@pytest.mark.parametrize("style", templates.STYLES)
+@given(row=chats.rows(), prompt=st.booleans())
+@settings(max_examples=100)
+def test_spans_are_what_generation_tags_would_hold(style: str, row: dict[str, Any], prompt: bool) -> None:
+    options = {"from_format": "openai", "now": jinja.NOW, "arguments": "mapping", **templates.TOKENS}
+    tagged = th.chat.render([row], template=templates.tagged(style), add_generation_prompt=prompt, **options)
+    found = th.chat.render([row], template=templates.plain(style), add_generation_prompt=prompt, **options)
+    variables = {**templates.TOKENS, "add_generation_prompt": prompt, **chats.seen(row, mapping=True)}
+    text = expected(templates.plain(style), variables)
+    assert tagged.texts.to_pylist() == [text]
+    if text is None:
+        return
+    want = jinja.spans(templates.tagged(style), variables)
+    assert [(span["start"], span["end"]) for span in tagged.spans[0].as_py()] == want
+    if found.errors:
+        assert found.errors[0].reason == "no_spans"
+        return
+    assert found.texts.to_pylist() == [text]
+    assert _pieces(text, found.spans[0].as_py()) == [text[start:end] for start, end in want]

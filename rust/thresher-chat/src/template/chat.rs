@@ -50,9 +50,12 @@ impl Chat {
         Ok(chat)
     }
 
-    /// The variables that render the first `count` messages.
-    pub(super) fn variables(&self, count: usize, add_generation_prompt: bool) -> Result<Vec<(Arc<str>, Value)>> {
-        let messages = self.messages[..count.min(self.messages.len())].to_vec();
+    /// The variables that render these messages.
+    pub(super) fn variables(
+        &self,
+        messages: Vec<Value>,
+        add_generation_prompt: bool,
+    ) -> Result<Vec<(Arc<str>, Value)>> {
         Ok(vec![
             ("messages".into(), Value::list(messages)?),
             ("tools".into(), self.tools.clone()),

@@ -40,6 +40,7 @@ mod ops;
 mod parse;
 mod parse_expr;
 mod show;
+mod spans;
 mod value;
 
 use std::sync::Arc;
@@ -189,19 +190,26 @@ impl Template {
     /// Why it cannot be rendered, or what the model is to generate cannot be found for sure.
     pub fn render(&self, conversation: &Conversation<'_>, options: &RenderOptions) -> Result<Rendered> {
         let chat = chat::Chat::new(conversation, options)?;
-        let marked = self.run_chat(&chat, chat.messages.len(), options.add_generation_prompt, options)?;
-        Ok(Rendered { text: marked.text.to_string(), spans: marked.spans })
+        let messages = chat.messages.clone();
+        let marked = self.run_messages(&chat, messages, options.add_generation_prompt, options)?;
+        let text = marked.text.to_string();
+        let spans = match (options.mask, self.has_generation) {
+            (false, _) => Vec::new(),
+            (true, true) => spans::learnt(&chat, &marked.spans)?,
+            (true, false) => spans::find(self, &chat, options, &text)?,
+        };
+        Ok(Rendered { text, spans })
     }
 
-    /// Renders the first `count` messages.
-    fn run_chat(
+    /// Renders these messages with the tools of `chat`.
+    fn run_messages(
         &self,
         chat: &chat::Chat,
-        count: usize,
+        messages: Vec<Value>,
         add_generation_prompt: bool,
         options: &RenderOptions,
     ) -> Result<Marked> {
-        let mut variables = chat.variables(count, add_generation_prompt)?;
+        let mut variables = chat.variables(messages, add_generation_prompt)?;
         for (name, value) in self.tokens.iter().chain(&options.variables) {
             let value = Value::from_json(Json::checked(value))?;
             match variables.iter_mut().find(|(known, _)| **known == **name) {
