@@ -11,7 +11,10 @@ __all__ = [
     "available_threads",
     "chat_convert",
     "chat_convert_files",
+    "chat_fit",
     "chat_formats",
+    "chat_mismatch",
+    "chat_probe",
     "chat_render",
     "chat_render_variables",
     "choose_banding",
@@ -201,4 +204,46 @@ def chat_render_variables(template: str, variables_json: str, now: str | None) -
 
     Raises:
         ParameterError: The template cannot be compiled or rendered.
+    """
+
+def chat_probe(options_json: str) -> str:
+    """What a template can do, as JSON.
+
+    Args:
+        options_json: As for `chat_render`.
+
+    Raises:
+        ParameterError: The template cannot be compiled, or an option is wrong.
+    """
+
+def chat_mismatch(rows: Texts, options_json: str, threads: int | None) -> str:
+    """Whether rows rendered with one template fit a model deployed with another.
+
+    Args:
+        rows: One JSON text a row; read in place. A stream is consumed.
+        options_json: As for `chat_render`, and `deployed`, a template as `template`.
+        threads: Threads to use; None for as many as the process may use.
+
+    Returns:
+        A report as JSON: `rows`, `different`, `failed_trained`, `failed_deployed`, `parts`, `differences`, `errors`.
+
+    Raises:
+        ParameterError: A template cannot be compiled, or an option is wrong.
+        ColumnError: `rows` is not text.
+        KeyboardInterrupt: Ctrl-C; the GIL is released meanwhile.
+    """
+
+def chat_fit(texts: Texts, candidates_json: str, threads: int | None) -> str:
+    """The share of the parts of each template that texts have, as JSON pairs of name and share.
+
+    Args:
+        texts: Rendered texts; read in place. A stream is consumed.
+        candidates_json: A JSON object with `templates`, pairs of name and template, and `options`, as for
+            `chat_render`.
+        threads: Threads to use; None for as many as the process may use.
+
+    Raises:
+        ParameterError: A template cannot be compiled, or an option is wrong.
+        ColumnError: `texts` is not text.
+        KeyboardInterrupt: Ctrl-C; the GIL is released meanwhile.
     """

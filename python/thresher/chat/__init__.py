@@ -1,4 +1,4 @@
-"""Chat formats: convert rows from one to another, without silent loss.
+"""Chat formats: convert rows from one to another, without silent loss, and render them as a model sees them.
 
 >>> import thresher as th
 >>> th.chat.convert([{"instruction": "Say yes.", "output": "Yes."}], to="sharegpt").rows[0]["conversations"]
@@ -15,18 +15,38 @@ from thresher.chat.convert import (
     convert_files,
     formats,
 )
+from thresher.chat.fit import (
+    ArgumentForm,
+    Mismatch,
+    PartDifference,
+    Probe,
+    RowDifference,
+    SideError,
+    check_mismatch,
+    detect_template,
+    probe,
+)
 from thresher.chat.render import Rendered, mask_tokens, render
 
 __all__ = [
+    "ArgumentForm",
     "ConvertReport",
     "Converted",
     "FileLoss",
     "Loss",
+    "Mismatch",
+    "PartDifference",
+    "Probe",
     "Rendered",
+    "RowDifference",
     "RowError",
+    "SideError",
+    "check_mismatch",
     "convert",
     "convert_files",
+    "detect_template",
     "formats",
     "mask_tokens",
+    "probe",
     "render",
 ]

@@ -121,14 +121,16 @@ def render(
         ['Hello.<|im_end|>']
     """
     source = dict(from_format) if from_format is not None and not isinstance(from_format, str) else from_format
-    options = {
-        "template": origin(template, name),
-        "from": source,
-        **_options(now, arguments, variables),
-        "add_generation_prompt": add_generation_prompt,
-        "mask": mask,
-        "variant": ending,
-    }
+    options = render_options(
+        origin(template, name),
+        now=now,
+        variables=variables,
+        arguments=arguments,
+        from_format=source,
+        add_generation_prompt=add_generation_prompt,
+        mask=mask,
+        ending=ending,
+    )
     texts, spans, report = _core.chat_render(json_rows(rows), json.dumps(options), threads)
     found = json.loads(report)
     errors = tuple(RowError(**error) for error in found["errors"])
@@ -139,17 +141,36 @@ def render(
     return Rendered(texts=wrap(texts), spans=wrap(spans), errors=errors, format=found["from"])
 
 
-def _options(now: str | datetime.date | None, arguments: Arguments, variables: Mapping[str, object]) -> dict[str, Any]:
-    """What all functions that render have in common."""
+def render_options(
+    template: dict[str, str | None],
+    *,
+    now: str | datetime.date | None,
+    variables: Mapping[str, object],
+    arguments: Arguments = "auto",
+    from_format: str | dict[str, Any] | None = None,
+    add_generation_prompt: bool = False,
+    mask: bool = False,
+    ending: str = "chosen",
+) -> dict[str, Any]:
+    """The options of the native functions that render.
+
+    Raises:
+        ParameterError: A variable is nothing that JSON can hold.
+    """
     try:
         json.dumps(variables, allow_nan=False)
     except (TypeError, ValueError) as error:
         message = f"the variables of a template are what JSON can hold: {error}"
         raise ParameterError(message) from error
     return {
+        "template": template,
+        "from": from_format,
+        "add_generation_prompt": add_generation_prompt,
+        "mask": mask,
         "now": now if now is None or isinstance(now, str) else now.isoformat(),
-        "arguments": arguments,
         "variables": dict(variables),
+        "arguments": arguments,
+        "variant": ending,
     }
 
 

@@ -157,11 +157,11 @@ impl ExprKind {
             Self::List(items) | Self::Tuple(items) | Self::Concat(items) => deepest(items),
             Self::Dict(items) => items.iter().map(|(a, b)| a.depth.max(b.depth)).max().unwrap_or(0),
             Self::Not(a) | Self::Negative(a) | Self::Positive(a) | Self::Attribute(a, _) => a.depth,
-            Self::Binary(_, a, b) | Self::And(a, b) | Self::Or(a, b) | Self::Item(a, b) => a.depth.max(b.depth),
-            Self::Compare(a, more) => more.iter().map(|(_, b)| b.depth).max().unwrap_or(0).max(a.depth),
-            Self::If { test, yes, no } => {
-                test.depth.max(yes.depth).max(no.as_ref().map_or(0, |no| no.depth))
+            Self::Binary(_, a, b) | Self::And(a, b) | Self::Or(a, b) | Self::Item(a, b) => {
+                a.depth.max(b.depth)
             }
+            Self::Compare(a, more) => more.iter().map(|(_, b)| b.depth).max().unwrap_or(0).max(a.depth),
+            Self::If { test, yes, no } => test.depth.max(yes.depth).max(no.as_ref().map_or(0, |no| no.depth)),
             Self::Slice(a, bounds) => {
                 bounds.iter().flatten().map(|bound| bound.depth).max().unwrap_or(0).max(a.depth)
             }

@@ -71,7 +71,9 @@ pub(super) fn item(value: &Value, key: &Value, budget: &Budget) -> Outcome<Value
         usize::try_from(if at < 0 { at + len as i128 } else { at }).ok()
     };
     let found = match value {
-        Value::List(items) | Value::Tuple(items) => place(items.items.len()).and_then(|at| items.items.get(at)).cloned(),
+        Value::List(items) | Value::Tuple(items) => {
+            place(items.items.len()).and_then(|at| items.items.get(at)).cloned()
+        }
         Value::Text(_) | Value::Marked(_) if key.as_int().is_some() => {
             let text = value.as_text().unwrap_or_default();
             budget.bytes(text.len())?;

@@ -23,11 +23,17 @@ pub(super) struct Chat {
 }
 
 impl Chat {
-    pub(super) fn new(conversation: &Conversation<'_>, options: &RenderOptions) -> Result<Self> {
+    pub(super) fn new(
+        conversation: &Conversation<'_>,
+        options: &RenderOptions,
+        arguments: Arguments,
+    ) -> Result<Self> {
         let prompt = &conversation.messages[..];
         let (ending, apart): (&[Message<'_>], bool) = match (&conversation.ending, options.variant) {
             (Ending::Open, _) | (_, Variant::Prompt) => (&[], false),
-            (Ending::Completion(messages) | Ending::Labelled(messages, _), _) => (messages, !messages.is_empty()),
+            (Ending::Completion(messages) | Ending::Labelled(messages, _), _) => {
+                (messages, !messages.is_empty())
+            }
             (Ending::Preference { chosen, .. }, Variant::Chosen) => (chosen, !chosen.is_empty()),
             (Ending::Preference { rejected, .. }, Variant::Rejected) => (rejected, !rejected.is_empty()),
         };
@@ -44,10 +50,15 @@ impl Chat {
             // Of a row with an ending of its own, that is what is learnt.
             let asked = !apart || index >= prompt.len();
             chat.learnt.push(asked && message.role == Role::Assistant && weight(message));
-            let value = chat.message(message, options.arguments)?;
+            let value = chat.message(message, arguments)?;
             chat.messages.push(value);
         }
         Ok(chat)
+    }
+
+    /// No messages yet, with these tools.
+    pub(super) fn of(tools: Value) -> Self {
+        Self { messages: Vec::new(), learnt: Vec::new(), tools, bytes: 0 }
     }
 
     /// The variables that render these messages.
@@ -183,6 +194,6 @@ fn weight(message: &Message<'_>) -> bool {
     match message.weight.as_deref().map(str::trim) {
         None | Some("true") => true,
         Some("false") => false,
-        Some(number) => number.parse::<f64>().map_or(true, |weight| weight != 0.0),
+        Some(number) => number.parse::<f64>().is_ok_and(|weight| weight != 0.0),
     }
 }

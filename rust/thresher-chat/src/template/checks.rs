@@ -8,14 +8,51 @@ use super::value::{Budget, Value};
 
 /// All tests.
 pub(super) const NAMES: [&str; 39] = [
-    "odd", "even", "divisibleby", "defined", "undefined", "filter", "test", "none", "boolean", "false", "true", "integer",
-    "float", "lower", "upper", "string", "mapping", "number", "sequence", "iterable", "callable", "sameas", "escaped", "in",
-    "==", "eq", "equalto", "!=", "ne", ">", "gt", "greaterthan", "ge", ">=", "<", "lt", "lessthan", "<=", "le",
+    "odd",
+    "even",
+    "divisibleby",
+    "defined",
+    "undefined",
+    "filter",
+    "test",
+    "none",
+    "boolean",
+    "false",
+    "true",
+    "integer",
+    "float",
+    "lower",
+    "upper",
+    "string",
+    "mapping",
+    "number",
+    "sequence",
+    "iterable",
+    "callable",
+    "sameas",
+    "escaped",
+    "in",
+    "==",
+    "eq",
+    "equalto",
+    "!=",
+    "ne",
+    ">",
+    "gt",
+    "greaterthan",
+    "ge",
+    ">=",
+    "<",
+    "lt",
+    "lessthan",
+    "<=",
+    "le",
 ];
 
 /// Whether `value is name(given)`.
 pub(super) fn check(name: &str, value: &Value, given: &Given, budget: &Budget) -> Outcome<bool> {
-    let other = || given.list.first().ok_or_else(|| Failure::error(format!("the test `{name}` takes a value")));
+    let other =
+        || given.list.first().ok_or_else(|| Failure::error(format!("the test `{name}` takes a value")));
     let compare = |op: Compare| ops::compare(op, value, other()?, budget);
     let rest = |by: i128| -> Outcome<f64> {
         let rest = ops::binary(super::ast::Binary::Mod, value, &Value::Int(by), budget)?;
@@ -70,7 +107,14 @@ pub(super) fn check(name: &str, value: &Value, given: &Given, budget: &Budget) -
                 | Value::Loop(_)
         ),
         "callable" => {
-            matches!(value, Value::Undefined(_) | Value::Macro(_) | Value::Function(_) | Value::Method(_) | Value::Loop(_))
+            matches!(
+                value,
+                Value::Undefined(_)
+                    | Value::Macro(_)
+                    | Value::Function(_)
+                    | Value::Method(_)
+                    | Value::Loop(_)
+            )
         }
         "sameas" => same(value, other()?, budget)?,
         "escaped" => false,

@@ -3,7 +3,17 @@
 use super::error::{Failure, Outcome};
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
@@ -84,7 +94,7 @@ impl Moment {
             }
             let two = |value: u32| if plain { value.to_string() } else { format!("{value:02}") };
             let hour = (self.hour + 11) % 12 + 1;
-            out.push_str(&match letter {
+            let part = match letter {
                 Some('d') => two(self.day),
                 Some('e') => format!("{:2}", self.day),
                 Some('m') => two(self.month),
@@ -116,7 +126,8 @@ impl Moment {
                     let letter = other.map_or(String::new(), String::from);
                     return Err(Failure::error(format!("`%{letter}` of strftime_now is not supported")));
                 }
-            });
+            };
+            out.push_str(&part);
         }
         Ok(out)
     }

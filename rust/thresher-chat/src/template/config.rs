@@ -49,14 +49,17 @@ impl Source {
             return Ok(source);
         }
         let Some(template) = config.get("chat_template") else {
-            return Err(missing("there is no `chat_template`; the model may have it in `chat_template.jinja`".into()));
+            return Err(missing(
+                "there is no `chat_template`; the model may have it in `chat_template.jinja`".into(),
+            ));
         };
         if let Some(text) = template.as_str() {
             source.template = text.decode()?.into_owned();
             return Ok(source);
         }
         let wanted = name.unwrap_or("default");
-        let named = |entry: &Json<'_>| entry.get("name").and_then(Json::as_str).is_some_and(|name| name.is(wanted));
+        let named =
+            |entry: &Json<'_>| entry.get("name").and_then(Json::as_str).is_some_and(|name| name.is(wanted));
         let text = match template.kind() {
             Kind::Array => template.items().find(named).and_then(|entry| entry.get("template")),
             Kind::Object => template.get(wanted),
@@ -74,15 +77,14 @@ impl Source {
 fn content(value: Json<'_>) -> Option<String> {
     match value.kind() {
         Kind::String => Some(value.text().to_owned()),
-        Kind::Object => value.get("content").filter(|content| content.kind() == Kind::String).and_then(content_text),
+        Kind::Object => value
+            .get("content")
+            .filter(|content| content.kind() == Kind::String)
+            .map(|content| content.text().to_owned()),
         Kind::Array => {
             let items: Option<Vec<String>> = value.items().map(content).collect();
             Some(format!("[{}]", items?.join(",")))
         }
         _ => None,
     }
-}
-
-fn content_text(value: Json<'_>) -> Option<String> {
-    Some(value.text().to_owned())
 }

@@ -67,13 +67,13 @@ impl Drop for Machine {
     }
 }
 
-/// Runs `body` with these variables, and gives the text and what the model is to generate.
+/// Runs `body` with these variables, and gives the text, what the model is to generate in it, and the steps it took.
 pub(super) fn run(
     body: &Body,
     variables: Vec<(Arc<str>, Value)>,
     now: Option<Moment>,
     allowance: Allowance,
-) -> Outcome<Marked> {
+) -> Outcome<(Marked, u64)> {
     let mut machine = Machine {
         budget: Budget::new(allowance.steps),
         now,
@@ -94,7 +94,8 @@ pub(super) fn run(
             "a text from a `generation` tag was changed before it was printed, so it cannot be found again",
         ));
     }
-    Ok(Marked { text: page.text.into(), spans: page.spans })
+    let steps = allowance.steps - machine.budget.left();
+    Ok((Marked { text: page.text.into(), spans: page.spans }, steps))
 }
 
 impl Machine {
@@ -143,7 +144,11 @@ impl Machine {
                 Some(Value::Namespace(members)) => {
                     members.borrow_mut().set(Value::Text(attribute.clone()), value)?;
                 }
-                _ => return Err(Failure::error(format!("`{name}` is no namespace, so nothing can be set in it"))),
+                _ => {
+                    return Err(Failure::error(format!(
+                        "`{name}` is no namespace, so nothing can be set in it"
+                    )));
+                }
             },
             Target::Tuple(targets) => {
                 let items = value.iterate(&self.budget)?;
@@ -259,7 +264,7 @@ impl Machine {
             StmtKind::SetBlock(target, filters, body) => {
                 let mut value = self.captured(|machine| machine.inner(body, scope).map(drop))?;
                 for filter in filters {
-                    value = self.filter(filter, value, scope)?;
+                    value = self.filter(filter, &value, scope)?;
                 }
                 self.assign(target, value, scope)?;
             }
@@ -274,7 +279,7 @@ impl Machine {
             StmtKind::Filter(filters, body) => {
                 let mut value = self.captured(|machine| machine.inner(body, scope).map(drop))?;
                 for filter in filters {
-                    value = self.filter(filter, value, scope)?;
+                    value = self.filter(filter, &value, scope)?;
                 }
                 self.print(&value)?;
             }
@@ -319,7 +324,13 @@ impl Machine {
     }
 
     /// Runs a loop.
-    pub(super) fn each(&mut self, definition: &Arc<For>, iter: &Value, scope: usize, depth: usize) -> Outcome<()> {
+    pub(super) fn each(
+        &mut self,
+        definition: &Arc<For>,
+        iter: &Value,
+        scope: usize,
+        depth: usize,
+    ) -> Outcome<()> {
         let mut items = iter.iterate(&self.budget)?;
         if let Some(test) = &definition.test {
             let mut kept = Vec::new();

@@ -19,7 +19,9 @@ pub(super) struct Given {
 impl Given {
     /// The argument at `index`, or of this name.
     pub(super) fn get(&self, index: usize, name: &str) -> Option<&Value> {
-        self.list.get(index).or_else(|| self.named.iter().find(|(known, _)| **known == *name).map(|(_, value)| value))
+        self.list
+            .get(index)
+            .or_else(|| self.named.iter().find(|(known, _)| **known == *name).map(|(_, value)| value))
     }
 
     /// Refuses more arguments than these names.
@@ -29,7 +31,9 @@ impl Given {
         }
         for (at, (name, _)) in self.named.iter().enumerate() {
             let place = names.iter().position(|known| **known == **name);
-            if place.is_none_or(|place| place < self.list.len()) || self.named[..at].iter().any(|(n, _)| n == name) {
+            if place.is_none_or(|place| place < self.list.len())
+                || self.named[..at].iter().any(|(n, _)| n == name)
+            {
                 return Err(Failure::error(format!("an argument `{name}` is not taken, or is given twice")));
             }
         }
@@ -117,12 +121,12 @@ impl Machine {
                 for (value, bound) in values.iter_mut().zip(bounds) {
                     *value = bound.as_ref().map(|bound| self.expr(bound, scope)).transpose()?;
                 }
-                ops::slice(&object, values, &self.budget)?
+                ops::slice(&object, &values, &self.budget)?
             }
             ExprKind::Call(..) => self.call_with(expr, None, scope)?,
             ExprKind::Filter(value, filter) => {
                 let value = self.expr(value, scope)?;
-                self.filter(filter, value, scope)?
+                self.filter(filter, &value, scope)?
             }
             ExprKind::Test { negated, value, name, args } => {
                 let value = self.expr(value, scope)?;
@@ -163,7 +167,10 @@ impl Machine {
                         }
                     }
                     other => {
-                        return Err(Failure::error(format!("a {} holds no named arguments", other.type_name())));
+                        return Err(Failure::error(format!(
+                            "a {} holds no named arguments",
+                            other.type_name()
+                        )));
                     }
                 },
             }
@@ -171,9 +178,9 @@ impl Machine {
         Ok(given)
     }
 
-    pub(super) fn filter(&mut self, filter: &Filter, value: Value, scope: usize) -> Outcome<Value> {
+    pub(super) fn filter(&mut self, filter: &Filter, value: &Value, scope: usize) -> Outcome<Value> {
         let given = self.args(&filter.args, scope)?;
-        filters::apply(self, &filter.name, &value, &given)
+        filters::apply(self, &filter.name, value, &given)
     }
 
     /// Runs a call; `caller` is the body of a `call` block.
@@ -205,7 +212,9 @@ impl Machine {
                 let state = Rc::clone(state);
                 self.recurse(&state, iter)
             }
-            Value::Undefined(name) => Err(Failure::error(format!("`{name}` is undefined, so it cannot be called"))),
+            Value::Undefined(name) => {
+                Err(Failure::error(format!("`{name}` is undefined, so it cannot be called")))
+            }
             other => Err(Failure::error(format!("a {} cannot be called", other.type_name()))),
         }
     }
@@ -227,7 +236,10 @@ impl Machine {
         for (name, value) in given.named {
             let is_param = definition.params.iter().any(|(known, _)| *known == name);
             if is_param && params.iter().any(|(known, _)| *known == name) {
-                return Err(Failure::error(format!("`{name}` of macro `{}` is given twice", definition.name)));
+                return Err(Failure::error(format!(
+                    "`{name}` of macro `{}` is given twice",
+                    definition.name
+                )));
             } else if is_param {
                 params.push((name, value));
             } else if *name == *"caller" && caller {
@@ -237,7 +249,10 @@ impl Machine {
             }
         }
         if (!rest.is_empty() && !varargs) || (!more.entries.is_empty() && !kwargs) {
-            return Err(Failure::error(format!("macro `{}` does not take all these arguments", definition.name)));
+            return Err(Failure::error(format!(
+                "macro `{}` does not take all these arguments",
+                definition.name
+            )));
         }
         if varargs {
             params.push(("varargs".into(), Value::tuple(rest)?));

@@ -3,23 +3,65 @@
 //! Not there: `urlize`, `xmlattr`, `striptags`, `filesizeformat`, `urlencode`, `wordwrap`, `pprint`, `random`, `sum` of
 //! texts, `forceescape`. A template that names one is refused when it is compiled.
 
-use super::attributes::path;
 use super::ast::Binary;
+use super::attributes::path;
 use super::error::{Failure, Outcome};
 use super::eval::Machine;
 use super::expr::Given;
 use super::lists;
 use super::methods;
+use super::numbers;
 use super::ops;
 use super::show::{self, Dump};
 use super::value::{Budget, Value};
 
 /// All filters.
 pub(super) const NAMES: [&str; 45] = [
-    "abs", "attr", "batch", "capitalize", "center", "count", "d", "default", "dictsort", "e", "escape", "first", "float",
-    "format", "groupby", "indent", "int", "items", "join", "last", "length", "list", "lower", "map", "max", "min",
-    "reject", "rejectattr", "replace", "reverse", "round", "safe", "select", "selectattr", "slice", "sort", "string",
-    "sum", "title", "tojson", "trim", "truncate", "unique", "upper", "wordcount",
+    "abs",
+    "attr",
+    "batch",
+    "capitalize",
+    "center",
+    "count",
+    "d",
+    "default",
+    "dictsort",
+    "e",
+    "escape",
+    "first",
+    "float",
+    "format",
+    "groupby",
+    "indent",
+    "int",
+    "items",
+    "join",
+    "last",
+    "length",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "safe",
+    "select",
+    "selectattr",
+    "slice",
+    "sort",
+    "string",
+    "sum",
+    "title",
+    "tojson",
+    "trim",
+    "truncate",
+    "unique",
+    "upper",
+    "wordcount",
 ];
 
 /// Applies a filter.
@@ -27,14 +69,12 @@ pub(super) fn apply(machine: &mut Machine, name: &str, value: &Value, given: &Gi
     if let Some(done) = lists::apply(machine, name, value, given)? {
         return Ok(done);
     }
+    if let Some(done) = numbers::apply(name, value, given)? {
+        return Ok(done);
+    }
     let budget = &machine.budget;
     let text = || show::to_str(value, budget);
     Ok(match name {
-        "abs" => match value.as_float() {
-            Some(number) if number < 0.0 => ops::negative(value)?,
-            Some(_) => value.as_int().map_or_else(|| value.clone(), Value::Int),
-            None => return Err(Failure::error(format!("a {} has no absolute value", value.type_name()))),
-        },
         "attr" => {
             let wanted = given.get(0, "name").and_then(Value::as_text);
             let wanted = wanted.ok_or_else(|| Failure::error("`attr` takes a name"))?;
@@ -84,43 +124,21 @@ pub(super) fn apply(machine: &mut Machine, name: &str, value: &Value, given: &Gi
             }
             Value::text(out)
         }
-        "float" => {
-            let parsed = value.as_text().map_or_else(|| value.as_float(), |text| python_float(text.trim()));
-            let default = || given.get(0, "default").cloned().unwrap_or(Value::Float(0.0));
-            parsed.map_or_else(default, Value::Float)
-        }
-        "int" => {
-            let default = || given.get(0, "default").cloned().unwrap_or(Value::Int(0));
-            let whole = |value: f64| value.is_finite().then(|| value.trunc()).filter(|value| value.abs() < 1e38);
-            match value {
-                Value::Digits(_) => value.clone(),
-                Value::Float(value) => whole(*value).map_or_else(default, |value| Value::Int(value as i128)),
-                _ => match (value.as_int(), value.as_text()) {
-                    (Some(int), _) => Value::Int(int),
-                    (None, Some(text)) => {
-                        let text = text.trim().replace('_', "");
-                        let parsed = text.parse().ok();
-                        let parsed = parsed.or_else(|| python_float(&text).and_then(whole).map(|value| value as i128));
-                        parsed.map_or_else(default, Value::Int)
-                    }
-                    _ => default(),
-                },
-            }
-        }
-        "format" => match given.named.is_empty() {
-            true => Value::text(super::format::percent(&text()?, &Value::tuple(given.list.clone())?, budget)?),
-            false => {
+        "format" => {
+            let values = if given.named.is_empty() {
+                Value::tuple(given.list.clone())?
+            } else {
                 let mut dict = super::value::Dict::default();
                 for (name, value) in &given.named {
                     dict.put(name, value.clone());
                 }
-                Value::text(super::format::percent(&text()?, &dict.into_value()?, budget)?)
-            }
-        },
+                dict.into_value()?
+            };
+            Value::text(super::format::percent(&text()?, &values, budget)?)
+        }
         "indent" => indent(&text()?, given, budget)?,
         "lower" => Value::text(text()?.to_lowercase()),
         "replace" => methods::replace(&text()?, given, budget)?,
-        "round" => round(value, given)?,
         "safe" => match value {
             Value::Marked(_) => value.clone(),
             _ => Value::text(text()?),
@@ -141,16 +159,12 @@ pub(super) fn apply(machine: &mut Machine, name: &str, value: &Value, given: &Gi
         "upper" => Value::text(text()?.to_uppercase()),
         "wordcount" => {
             let text = text()?;
-            let words = text.split(|c: char| c != '_' && !c.is_alphanumeric()).filter(|word| !word.is_empty());
+            let words =
+                text.split(|c: char| c != '_' && !c.is_alphanumeric()).filter(|word| !word.is_empty());
             Value::Int(words.count() as i128)
         }
         _ => return Err(Failure::error(format!("there is no filter `{name}`"))),
     })
-}
-
-/// A float as Python's `float` reads it.
-fn python_float(text: &str) -> Option<f64> {
-    text.replace('_', "").parse().ok()
 }
 
 fn indent(text: &str, given: &Given, budget: &Budget) -> Outcome<Value> {
@@ -180,31 +194,6 @@ fn indent(text: &str, given: &Given, budget: &Budget) -> Outcome<Value> {
         out.push_str(line);
     }
     Ok(Value::text(out))
-}
-
-fn round(value: &Value, given: &Given) -> Outcome<Value> {
-    given.only(&["precision", "method"])?;
-    let precision = given.get(0, "precision").map_or(Some(0), Value::as_int).and_then(|p| i32::try_from(p).ok());
-    let method = given.get(1, "method").map_or(Some("common"), Value::as_text);
-    let (Some(precision), Some(method)) = (precision.filter(|p| (-30..=30).contains(p)), method) else {
-        return Err(Failure::error("`round` takes a precision from -30 to 30 and a method"));
-    };
-    let Some(number) = value.as_float() else {
-        return Err(Failure::error(format!("a {} cannot be rounded", value.type_name())));
-    };
-    let scale = 10f64.powi(precision);
-    match method {
-        "common" if precision >= 0 && value.as_int().is_some() => Ok(value.as_int().map_or(Value::None, Value::Int)),
-        "common" if precision >= 0 => {
-            // Printing rounds half to even on the exact value, as Python does.
-            let rounded = format!("{number:.*}", precision as usize);
-            Ok(Value::Float(rounded.parse().unwrap_or(number)))
-        }
-        "common" => Ok(Value::Float((number * scale).round_ties_even() / scale)),
-        "ceil" => Ok(Value::Float((number * scale).ceil() / scale)),
-        "floor" => Ok(Value::Float((number * scale).floor() / scale)),
-        _ => Err(Failure::error("the method of `round` is common, ceil or floor")),
-    }
 }
 
 /// `json.dumps` with the defaults that Hugging Face gives it.

@@ -91,7 +91,7 @@ impl Spec {
                 show::write_repr(&mut text, value, budget, 0)?;
                 (text, false)
             }
-            'd' | 'i' | 'u' => (self.grouped(&self.integer(value).ok_or_else(wrong)?.to_string()), true),
+            'd' | 'i' | 'u' => (self.grouped(&Self::integer(value).ok_or_else(wrong)?.to_string()), true),
             'x' | 'X' | 'o' | 'b' => {
                 let value = value.as_int().ok_or_else(wrong)?;
                 let digits = match letter {
@@ -125,7 +125,7 @@ impl Spec {
         self.width == 0 && self.precision.is_none() && !self.comma && !self.sign
     }
 
-    fn integer(&self, value: &Value) -> Option<i128> {
+    fn integer(value: &Value) -> Option<i128> {
         value.as_int().or_else(|| match value {
             Value::Float(value) if value.is_finite() && value.abs() < 1e30 => Some(value.trunc() as i128),
             _ => None,
@@ -188,7 +188,9 @@ pub(super) fn percent(text: &str, values: &Value, budget: &Budget) -> Outcome<St
             value = Some(dict.get_text(name).cloned().ok_or_else(|| bad(&format!("`{name}` is missing")))?);
             (named, rest) = (true, after);
         }
-        let len = rest.find(|c: char| c.is_ascii_alphabetic() || c == '%').ok_or_else(|| bad("a `%` stands alone"))?;
+        let len = rest
+            .find(|c: char| c.is_ascii_alphabetic() || c == '%')
+            .ok_or_else(|| bad("a `%` stands alone"))?;
         let (spec, after) = rest.split_at(len + 1);
         rest = after;
         if spec == "%" {

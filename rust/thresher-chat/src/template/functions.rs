@@ -26,7 +26,8 @@ pub(super) fn call(machine: &mut Machine, name: &str, given: &Given) -> Outcome<
         }
         "raise_exception" => {
             given.only(&["message"])?;
-            let message = given.get(0, "message").ok_or_else(|| Failure::error("`raise_exception` takes a message"))?;
+            let message =
+                given.get(0, "message").ok_or_else(|| Failure::error("`raise_exception` takes a message"))?;
             Err(Failure::raised(&show::to_str(message, &machine.budget)?))
         }
         _ => {

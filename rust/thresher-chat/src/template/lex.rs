@@ -67,7 +67,7 @@ struct Lexer<'s> {
 impl<'s> Lexer<'s> {
     fn line(&mut self, at: usize) -> u32 {
         let (from, line) = self.counted;
-        let more = self.source.as_bytes()[from.min(at)..at].iter().filter(|&&byte| byte == b'\n').count();
+        let more = self.source[from.min(at)..at].matches('\n').count();
         self.counted = (at, line + more as u32);
         self.counted.1
     }
@@ -140,7 +140,8 @@ impl<'s> Lexer<'s> {
     }
 
     fn comment(&mut self, start: usize, inside: usize) -> Outcome<()> {
-        let Some(end) = self.source.get(inside..).and_then(|rest| rest.find("#}")).map(|at| inside + at) else {
+        let Some(end) = self.source.get(inside..).and_then(|rest| rest.find("#}")).map(|at| inside + at)
+        else {
             return self.fail(start, "a comment does not end");
         };
         let signed = end > inside && b"-+".contains(&self.source.as_bytes()[end - 1]);
@@ -237,7 +238,8 @@ impl<'s> Lexer<'s> {
         match first {
             '(' | '[' | '{' => open.push(first),
             ')' | ']' | '}' => {
-                let fits = matches!((open.pop(), first), (Some('('), ')') | (Some('['), ']') | (Some('{'), '}'));
+                let fits =
+                    matches!((open.pop(), first), (Some('('), ')') | (Some('['), ']') | (Some('{'), '}'));
                 if !fits {
                     return self.fail(at, &format!("`{first}` closes what is not open"));
                 }
@@ -277,7 +279,9 @@ fn number(text: &str, after_dot: bool) -> Option<(usize, Kind)> {
         let mut len = 0;
         let bytes = text.as_bytes();
         while bytes.get(len).is_some_and(u8::is_ascii_digit)
-            || (len > 0 && bytes.get(len) == Some(&b'_') && bytes.get(len + 1).is_some_and(u8::is_ascii_digit))
+            || (len > 0
+                && bytes.get(len) == Some(&b'_')
+                && bytes.get(len + 1).is_some_and(u8::is_ascii_digit))
         {
             len += 1;
         }

@@ -10,13 +10,17 @@ use super::show;
 use super::value::{Budget, Value};
 
 /// Applies a filter, if it is one of these.
-pub(super) fn apply(machine: &mut Machine, name: &str, value: &Value, given: &Given) -> Outcome<Option<Value>> {
+pub(super) fn apply(
+    machine: &mut Machine,
+    name: &str,
+    value: &Value,
+    given: &Given,
+) -> Outcome<Option<Value>> {
     if matches!(name, "map" | "select" | "reject" | "selectattr" | "rejectattr") {
         return through(machine, name, value, given).map(Some);
     }
     let budget = &machine.budget;
     let items = || value.iterate(budget);
-    let reversed = given.get(if name == "dictsort" { 2 } else { 0 }, "reverse").is_some_and(Value::is_true);
     Ok(Some(match name {
         "batch" => batch(value, given, budget)?,
         "slice" => slices(value, given, budget)?,
@@ -26,6 +30,7 @@ pub(super) fn apply(machine: &mut Machine, name: &str, value: &Value, given: &Gi
             };
             let by_value = given.get(1, "by").and_then(Value::as_text) == Some("value");
             let exact = given.get(0, "case_sensitive").is_some_and(Value::is_true);
+            let reversed = given.get(2, "reverse").is_some_and(Value::is_true);
             budget.steps(dict.entries.len() as u64)?;
             let keyed = dict.entries.iter().map(|(key, value)| {
                 let by = if by_value { value } else { key };
@@ -58,29 +63,7 @@ pub(super) fn apply(machine: &mut Machine, name: &str, value: &Value, given: &Gi
             Value::text(out)
         }
         "list" => Value::List(items()?),
-        "max" | "min" => {
-            let exact = given.get(0, "case_sensitive").is_some_and(Value::is_true);
-            let items = items()?;
-            let keyed = items.items.iter().map(|item| {
-                let by = attribute_of(item, given.get(1, "attribute"), budget)?;
-                Ok((folded(&by, exact, budget)?, item.clone()))
-            });
-            let keyed: Vec<(Value, Value)> = keyed.collect::<Outcome<_>>()?;
-            let mut best: Option<(Value, Value)> = None;
-            for (by, item) in keyed {
-                let better = match &best {
-                    None => true,
-                    Some((least, _)) => {
-                        let order = ops::order(&by, least, budget)?;
-                        order == Some(if name == "max" { std::cmp::Ordering::Greater } else { std::cmp::Ordering::Less })
-                    }
-                };
-                if better {
-                    best = Some((by, item));
-                }
-            }
-            best.map_or_else(|| Value::undefined("an item of an empty list"), |(_, item)| item)
-        }
+        "max" | "min" => extreme(name == "max", value, given, budget)?,
         "reverse" => match value.as_text() {
             Some(text) => {
                 budget.bytes(text.len())?;
@@ -88,26 +71,14 @@ pub(super) fn apply(machine: &mut Machine, name: &str, value: &Value, given: &Gi
             }
             None => Value::iter(items()?.items.iter().rev().cloned().collect())?,
         },
-        "sort" => {
-            given.only(&["reverse", "case_sensitive", "attribute"])?;
-            let exact = given.get(1, "case_sensitive").is_some_and(Value::is_true);
-            let attributes: Vec<Value> = match given.get(2, "attribute") {
-                Some(Value::Text(names)) if names.contains(',') => names.split(',').map(Value::text).collect(),
-                Some(other) => vec![other.clone()],
-                None => vec![Value::None],
-            };
-            let items = items()?;
-            let keyed = items.items.iter().map(|item| {
-                let keys = attributes.iter().map(|attribute| {
-                    folded(&attribute_of(item, Some(attribute), budget)?, exact, budget)
-                });
-                Ok((Value::tuple(keys.collect::<Outcome<_>>()?)?, item.clone()))
-            });
-            Value::list(sorted(keyed.collect::<Outcome<_>>()?, reversed, budget)?)?
-        }
+        "sort" => sort(value, given, budget)?,
         "sum" => {
             given.only(&["attribute", "start"])?;
-            let numbers = items()?.items.iter().map(|item| attribute_of(item, given.get(0, "attribute"), budget)).collect::<Outcome<Vec<_>>>()?;
+            let numbers = items()?
+                .items
+                .iter()
+                .map(|item| attribute_of(item, given.get(0, "attribute"), budget))
+                .collect::<Outcome<Vec<_>>>()?;
             add_up(&numbers, given.get(1, "start").cloned().unwrap_or(Value::Int(0)), budget)?
         }
         "unique" => {
@@ -125,6 +96,42 @@ pub(super) fn apply(machine: &mut Machine, name: &str, value: &Value, given: &Gi
         }
         _ => return Ok(None),
     }))
+}
+
+fn extreme(most: bool, value: &Value, given: &Given, budget: &Budget) -> Outcome<Value> {
+    let exact = given.get(0, "case_sensitive").is_some_and(Value::is_true);
+    let wanted = if most { std::cmp::Ordering::Greater } else { std::cmp::Ordering::Less };
+    let mut best: Option<(Value, Value)> = None;
+    for item in &value.iterate(budget)?.items {
+        let by = folded(&attribute_of(item, given.get(1, "attribute"), budget)?, exact, budget)?;
+        let better = match &best {
+            None => true,
+            Some((found, _)) => ops::order(&by, found, budget)? == Some(wanted),
+        };
+        if better {
+            best = Some((by, item.clone()));
+        }
+    }
+    Ok(best.map_or_else(|| Value::undefined("an item of an empty list"), |(_, item)| item))
+}
+
+fn sort(value: &Value, given: &Given, budget: &Budget) -> Outcome<Value> {
+    given.only(&["reverse", "case_sensitive", "attribute"])?;
+    let reversed = given.get(0, "reverse").is_some_and(Value::is_true);
+    let exact = given.get(1, "case_sensitive").is_some_and(Value::is_true);
+    let attributes: Vec<Value> = match given.get(2, "attribute") {
+        Some(Value::Text(names)) if names.contains(',') => names.split(',').map(Value::text).collect(),
+        Some(other) => vec![other.clone()],
+        None => vec![Value::None],
+    };
+    let items = value.iterate(budget)?;
+    let keyed = items.items.iter().map(|item| {
+        let keys = attributes
+            .iter()
+            .map(|attribute| folded(&attribute_of(item, Some(attribute), budget)?, exact, budget));
+        Ok((Value::tuple(keys.collect::<Outcome<_>>()?)?, item.clone()))
+    });
+    Value::list(sorted(keyed.collect::<Outcome<_>>()?, reversed, budget)?)
 }
 
 /// What is compared if case does not matter.
@@ -155,7 +162,8 @@ fn through(machine: &mut Machine, name: &str, value: &Value, given: &Given) -> O
     let items = value.iterate(&machine.budget)?;
     if name == "map" {
         if let Some((_, attribute)) = given.named.iter().find(|(name, _)| **name == *"attribute") {
-            let default = given.named.iter().find(|(name, _)| **name == *"default").map(|(_, value)| value.clone());
+            let default =
+                given.named.iter().find(|(name, _)| **name == *"default").map(|(_, value)| value.clone());
             let mapped = items.items.iter().map(|item| {
                 let found = attribute_of(item, Some(attribute), &machine.budget)?;
                 Ok(if found.is_undefined() { default.clone().unwrap_or(found) } else { found })
@@ -166,7 +174,10 @@ fn through(machine: &mut Machine, name: &str, value: &Value, given: &Given) -> O
         if !filters::NAMES.contains(&&*filter) {
             return Err(Failure::error(format!("there is no filter `{filter}`")));
         }
-        let mapped = items.items.iter().map(|item| machine.deeper(|machine| filters::apply(machine, &filter, item, &rest)));
+        let mapped = items
+            .items
+            .iter()
+            .map(|item| machine.deeper(|machine| filters::apply(machine, &filter, item, &rest)));
         return Value::iter(mapped.collect::<Outcome<_>>()?);
     }
     let mut given = given.clone();
@@ -220,7 +231,8 @@ fn count_of(given: &Given, name: &str, budget: &Budget) -> Outcome<usize> {
 fn batch(value: &Value, given: &Given, budget: &Budget) -> Outcome<Value> {
     let size = count_of(given, "linecount", budget)?;
     let fill = given.get(1, "fill_with").filter(|fill| !matches!(fill, Value::None));
-    let mut batches: Vec<Vec<Value>> = value.iterate(budget)?.items.chunks(size).map(<[Value]>::to_vec).collect();
+    let mut batches: Vec<Vec<Value>> =
+        value.iterate(budget)?.items.chunks(size).map(<[Value]>::to_vec).collect();
     if let (Some(fill), Some(last)) = (fill, batches.last_mut()) {
         last.resize(size, fill.clone());
     }

@@ -10,10 +10,45 @@ use super::value::{Budget, Value};
 
 /// Methods of a text.
 pub(super) const TEXT: [&str; 39] = [
-    "strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "startswith", "endswith", "replace", "upper", "lower",
-    "title", "capitalize", "swapcase", "casefold", "find", "rfind", "index", "rindex", "count", "join", "format",
-    "isdigit", "isnumeric", "isdecimal", "isalpha", "isalnum", "isspace", "isupper", "islower", "isascii",
-    "removeprefix", "removesuffix", "zfill", "center", "ljust", "rjust", "partition", "rpartition",
+    "strip",
+    "lstrip",
+    "rstrip",
+    "split",
+    "rsplit",
+    "splitlines",
+    "startswith",
+    "endswith",
+    "replace",
+    "upper",
+    "lower",
+    "title",
+    "capitalize",
+    "swapcase",
+    "casefold",
+    "find",
+    "rfind",
+    "index",
+    "rindex",
+    "count",
+    "join",
+    "format",
+    "isdigit",
+    "isnumeric",
+    "isdecimal",
+    "isalpha",
+    "isalnum",
+    "isspace",
+    "isupper",
+    "islower",
+    "isascii",
+    "removeprefix",
+    "removesuffix",
+    "zfill",
+    "center",
+    "ljust",
+    "rjust",
+    "partition",
+    "rpartition",
 ];
 /// Methods of a dict that change nothing.
 pub(super) const DICT: [&str; 5] = ["get", "items", "keys", "values", "copy"];
@@ -39,7 +74,10 @@ pub(super) fn call(value: &Value, name: &str, given: &Given, budget: &Budget) ->
             given.only(&[])?;
             match name {
                 "items" => {
-                    let pairs = dict.entries.iter().map(|(key, value)| Value::tuple(vec![key.clone(), value.clone()]));
+                    let pairs = dict
+                        .entries
+                        .iter()
+                        .map(|(key, value)| Value::tuple(vec![key.clone(), value.clone()]));
                     Value::iter(pairs.collect::<Outcome<_>>()?)
                 }
                 "keys" => Value::iter(keys().collect()),
@@ -51,7 +89,8 @@ pub(super) fn call(value: &Value, name: &str, given: &Given, budget: &Budget) ->
             if name == "copy" {
                 return Ok(value.clone());
             }
-            let wanted = given.list.first().ok_or_else(|| Failure::error(format!("`{name}` takes a value")))?;
+            let wanted =
+                given.list.first().ok_or_else(|| Failure::error(format!("`{name}` takes a value")))?;
             let mut found = Vec::new();
             for (at, item) in items.items.iter().enumerate() {
                 if ops::equal(item, wanted, budget)? {
@@ -79,7 +118,9 @@ fn text(text: &str, name: &str, given: &Given, budget: &Budget) -> Outcome<Value
         Value::Bool(text.chars().any(is) && !text.chars().any(other))
     };
     Ok(match name {
-        "strip" | "lstrip" | "rstrip" => Value::text(strip(text, name, given.list.first()).ok_or_else(wrong)?),
+        "strip" | "lstrip" | "rstrip" => {
+            Value::text(strip(text, name, given.list.first()).ok_or_else(wrong)?)
+        }
         "split" | "rsplit" => return split(text, name, given, budget),
         "splitlines" => {
             let keep = given.get(0, "keepends").is_some_and(Value::is_true);
@@ -88,7 +129,8 @@ fn text(text: &str, name: &str, given: &Given, budget: &Budget) -> Outcome<Value
             Value::list(lines)?
         }
         "startswith" | "endswith" => {
-            let fits = |word: &str| if name == "startswith" { text.starts_with(word) } else { text.ends_with(word) };
+            let fits =
+                |word: &str| if name == "startswith" { text.starts_with(word) } else { text.ends_with(word) };
             match &given.list[..] {
                 [Value::Tuple(words)] => {
                     let words: Option<Vec<&str>> = words.items.iter().map(Value::as_text).collect();
@@ -118,7 +160,8 @@ fn text(text: &str, name: &str, given: &Given, budget: &Budget) -> Outcome<Value
         }
         "count" => {
             let wanted = word(0)?;
-            let found = if wanted.is_empty() { text.chars().count() + 1 } else { text.matches(wanted).count() };
+            let found =
+                if wanted.is_empty() { text.chars().count() + 1 } else { text.matches(wanted).count() };
             Value::Int(found as i128)
         }
         "join" => {
@@ -213,7 +256,8 @@ fn by_space(text: &str, limit: usize, from_right: bool) -> Vec<&str> {
             return parts;
         }
         if from_right {
-            let at = rest.rfind(is_space).map_or(0, |at| at + rest[at..].chars().next().map_or(0, char::len_utf8));
+            let at =
+                rest.rfind(is_space).map_or(0, |at| at + rest[at..].chars().next().map_or(0, char::len_utf8));
             parts.push(&rest[at..]);
             rest = &rest[..at];
         } else {
@@ -250,7 +294,10 @@ fn split_lines(text: &str, keep: bool) -> Vec<&str> {
 pub(super) fn replace(text: &str, given: &Given, budget: &Budget) -> Outcome<Value> {
     given.only(&["old", "new", "count"])?;
     let word = |at: usize, name: &str| {
-        given.get(at, name).and_then(Value::as_text).ok_or_else(|| Failure::error("`replace` takes two texts"))
+        given
+            .get(at, name)
+            .and_then(Value::as_text)
+            .ok_or_else(|| Failure::error("`replace` takes two texts"))
     };
     let (old, new) = (word(0, "old")?, word(1, "new")?);
     let count = match given.get(2, "count") {

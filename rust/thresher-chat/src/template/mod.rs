@@ -36,14 +36,17 @@ mod functions;
 mod lex;
 mod lists;
 mod methods;
+pub mod mismatch;
+mod numbers;
 mod ops;
 mod parse;
 mod parse_expr;
+pub mod probe;
 mod show;
 mod spans;
 mod value;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use thresher_core::json::Json;
 
@@ -149,6 +152,8 @@ pub struct Template {
     has_generation: bool,
     /// Special tokens and their values as checked JSON.
     tokens: Vec<(String, String)>,
+    /// The form of arguments that the template wants, once that was asked.
+    wanted: OnceLock<Arguments>,
 }
 
 impl Template {
@@ -159,10 +164,17 @@ impl Template {
     pub fn compile(source: &Source, limits: &Limits) -> Result<Self> {
         if source.template.len() > limits.source {
             let (len, most) = (source.template.len(), limits.source);
-            return Err(Failure::limit(&format!("its source has {len} bytes, and at most {most} are read")).into());
+            return Err(
+                Failure::limit(&format!("its source has {len} bytes, and at most {most} are read")).into()
+            );
         }
         let parsed = parse::parse(&source.template)?;
-        Ok(Self { body: parsed.body, has_generation: parsed.has_generation, tokens: source.tokens.clone() })
+        Ok(Self {
+            body: parsed.body,
+            has_generation: parsed.has_generation,
+            tokens: source.tokens.clone(),
+            wanted: OnceLock::new(),
+        })
     }
 
     /// Whether the template itself says what the model is to generate.
@@ -180,7 +192,7 @@ impl Template {
         for (name, value) in variables.entries() {
             all.push((Arc::from(&*name.decode()?), Value::from_json(value)?));
         }
-        let marked = self.run(all, options, variables.text().len())?;
+        let (marked, _) = self.run(all, options, variables.text().len())?;
         Ok(Rendered { text: marked.text.to_string(), spans: marked.spans })
     }
 
@@ -189,9 +201,11 @@ impl Template {
     /// # Errors
     /// Why it cannot be rendered, or what the model is to generate cannot be found for sure.
     pub fn render(&self, conversation: &Conversation<'_>, options: &RenderOptions) -> Result<Rendered> {
-        let chat = chat::Chat::new(conversation, options)?;
+        let has_calls = conversation.all_messages().any(|message| !message.calls.is_empty());
+        let arguments = if has_calls { self.arguments(options) } else { options.arguments };
+        let chat = chat::Chat::new(conversation, options, arguments)?;
         let messages = chat.messages.clone();
-        let marked = self.run_messages(&chat, messages, options.add_generation_prompt, options)?;
+        let (marked, _) = self.run_messages(&chat, messages, options.add_generation_prompt, options)?;
         let text = marked.text.to_string();
         let spans = match (options.mask, self.has_generation) {
             (false, _) => Vec::new(),
@@ -208,7 +222,7 @@ impl Template {
         messages: Vec<Value>,
         add_generation_prompt: bool,
         options: &RenderOptions,
-    ) -> Result<Marked> {
+    ) -> Result<(Marked, u64)> {
         let mut variables = chat.variables(messages, add_generation_prompt)?;
         for (name, value) in self.tokens.iter().chain(&options.variables) {
             let value = Value::from_json(Json::checked(value))?;
@@ -220,7 +234,12 @@ impl Template {
         self.run(variables, options, chat.bytes)
     }
 
-    fn run(&self, variables: Vec<(Arc<str>, Value)>, options: &RenderOptions, bytes: usize) -> Result<Marked> {
+    fn run(
+        &self,
+        variables: Vec<(Arc<str>, Value)>,
+        options: &RenderOptions,
+        bytes: usize,
+    ) -> Result<(Marked, u64)> {
         let allowance = Allowance {
             steps: options.limits.steps.saturating_add(bytes as u64),
             output: options.limits.output,

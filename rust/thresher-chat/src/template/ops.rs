@@ -18,7 +18,8 @@ pub(super) fn equal(a: &Value, b: &Value, budget: &Budget) -> Outcome<bool> {
         return Ok(a == b);
     }
     if let (Some(x), Some(y)) = (a.as_float(), b.as_float()) {
-        return Ok(x == y && !matches!((a, b), (Value::Digits(a), Value::Digits(b)) if a != b));
+        return Ok(x.partial_cmp(&y) == Some(Ordering::Equal)
+            && !matches!((a, b), (Value::Digits(a), Value::Digits(b)) if a != b));
     }
     Ok(match (a, b) {
         (Value::None, Value::None) | (Value::Undefined(_), Value::Undefined(_)) => true,
@@ -63,7 +64,7 @@ pub(super) fn equal(a: &Value, b: &Value, budget: &Budget) -> Outcome<bool> {
 
 /// Python's order, where there is one.
 pub(super) fn order(a: &Value, b: &Value, budget: &Budget) -> Outcome<Option<Ordering>> {
-    budget.steps(1)?;
+    budget.steps(2)?;
     if let (Some(a), Some(b)) = (a.as_text(), b.as_text()) {
         budget.bytes(a.len().min(b.len()))?;
         return Ok(Some(a.cmp(b)));
@@ -83,11 +84,7 @@ pub(super) fn order(a: &Value, b: &Value, budget: &Budget) -> Outcome<Option<Ord
             }
             Ok(Some(a.items.len().cmp(&b.items.len())))
         }
-        _ => Err(Failure::error(format!(
-            "a {} and a {} have no order",
-            a.type_name(),
-            b.type_name()
-        ))),
+        _ => Err(Failure::error(format!("a {} and a {} have no order", a.type_name(), b.type_name()))),
     }
 }
 
@@ -223,13 +220,14 @@ fn integers(op: Binary, a: i128, b: i128) -> Outcome<Value> {
         Binary::Add => a.checked_add(b),
         Binary::Sub => a.checked_sub(b),
         Binary::Mul => a.checked_mul(b),
-        Binary::Div if b == 0 => return Err(zero()),
+        Binary::Div | Binary::FloorDiv | Binary::Mod if b == 0 => return Err(zero()),
         Binary::Div => return Ok(Value::Float(a as f64 / b as f64)),
-        Binary::FloorDiv | Binary::Mod if b == 0 => return Err(zero()),
         Binary::FloorDiv => {
             a.checked_div_euclid(b).map(|_| a / b - i128::from(a % b != 0 && (a < 0) != (b < 0)))
         }
-        Binary::Mod => a.checked_rem(b).map(|rest| if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest }),
+        Binary::Mod => {
+            a.checked_rem(b).map(|rest| if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest })
+        }
         Binary::Pow if b < 0 => return floats(op, a as f64, b as f64).map(Value::Float),
         Binary::Pow => u32::try_from(b).ok().and_then(|b| a.checked_pow(b)),
     };
@@ -264,17 +262,16 @@ pub(super) fn negative(value: &Value) -> Outcome<Value> {
 }
 
 /// `value[start:stop:step]`.
-pub(super) fn slice(value: &Value, bounds: [Option<Value>; 3], budget: &Budget) -> Outcome<Value> {
+pub(super) fn slice(value: &Value, bounds: &[Option<Value>; 3], budget: &Budget) -> Outcome<Value> {
     let mut parts = [None; 3];
-    for (part, bound) in parts.iter_mut().zip(&bounds) {
-        *part = match bound {
-            None | Some(Value::None) => None,
-            Some(bound) => Some(
-                bound
-                    .as_int()
-                    .ok_or_else(|| Failure::error(format!("a {} cannot bound a slice", bound.type_name())))?,
-            ),
-        };
+    for (part, bound) in parts.iter_mut().zip(bounds) {
+        *part =
+            match bound {
+                None | Some(Value::None) => None,
+                Some(bound) => Some(bound.as_int().ok_or_else(|| {
+                    Failure::error(format!("a {} cannot bound a slice", bound.type_name()))
+                })?),
+            };
     }
     let step = parts[2].unwrap_or(1);
     if step == 0 {

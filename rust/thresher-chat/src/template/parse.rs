@@ -99,7 +99,7 @@ impl Parser {
     }
 
     /// Makes an expression, unless it is too deep.
-    pub(super) fn node(&self, kind: ExprKind) -> Outcome<Expr> {
+    pub(super) fn node(kind: ExprKind) -> Outcome<Expr> {
         let depth = kind.depth() + 1;
         if depth > MAX_DEPTH {
             return Err(Failure::limit(&format!("an expression is more than {MAX_DEPTH} levels deep")));
@@ -278,7 +278,12 @@ impl Parser {
         self.macro_body(name, params, end)
     }
 
-    fn macro_body(&mut self, name: Arc<str>, params: Vec<(Arc<str>, Option<Expr>)>, end: &str) -> Outcome<Macro> {
+    fn macro_body(
+        &mut self,
+        name: Arc<str>,
+        params: Vec<(Arc<str>, Option<Expr>)>,
+        end: &str,
+    ) -> Outcome<Macro> {
         let before = self.names.len();
         let body = self.body_to(end)?;
         let used: HashSet<&str> = self.names[before..].iter().map(|name| &**name).collect();

@@ -16,7 +16,7 @@ impl Parser {
             while condition && parser.skip_name("if") {
                 let test = parser.or()?;
                 let no = if parser.skip_name("else") { Some(parser.expression(true)?) } else { None };
-                expr = parser.node(ExprKind::If { test, yes: expr, no })?;
+                expr = Self::node(ExprKind::If { test, yes: expr, no })?;
             }
             Ok(expr)
         })
@@ -44,7 +44,7 @@ impl Parser {
             is_tuple = true;
         }
         if is_tuple || (in_parentheses && items.is_empty()) {
-            return self.node(ExprKind::Tuple(items));
+            return Self::node(ExprKind::Tuple(items));
         }
         match items.pop() {
             Some(item) => Ok(item),
@@ -56,7 +56,7 @@ impl Parser {
         let mut left = self.and()?;
         while self.skip_name("or") {
             let right = self.and()?;
-            left = self.node(ExprKind::Or(left, right))?;
+            left = Self::node(ExprKind::Or(left, right))?;
         }
         Ok(left)
     }
@@ -65,7 +65,7 @@ impl Parser {
         let mut left = self.not()?;
         while self.skip_name("and") {
             let right = self.not()?;
-            left = self.node(ExprKind::And(left, right))?;
+            left = Self::node(ExprKind::And(left, right))?;
         }
         Ok(left)
     }
@@ -73,7 +73,7 @@ impl Parser {
     fn not(&mut self) -> Outcome<Expr> {
         if self.skip_name("not") {
             let inner = self.deeper(Self::not)?;
-            return self.node(ExprKind::Not(inner));
+            return Self::node(ExprKind::Not(inner));
         }
         self.compare()
     }
@@ -99,7 +99,7 @@ impl Parser {
             self.advance();
             more.push((compare, self.sum()?));
         }
-        if more.is_empty() { Ok(first) } else { self.node(ExprKind::Compare(first, more)) }
+        if more.is_empty() { Ok(first) } else { Self::node(ExprKind::Compare(first, more)) }
     }
 
     fn sum(&mut self) -> Outcome<Expr> {
@@ -112,7 +112,7 @@ impl Parser {
             };
             self.advance();
             let right = self.concat()?;
-            left = self.node(ExprKind::Binary(binary, left, right))?;
+            left = Self::node(ExprKind::Binary(binary, left, right))?;
         }
     }
 
@@ -125,7 +125,7 @@ impl Parser {
         while self.skip_operator("~") {
             items.push(self.product()?);
         }
-        self.node(ExprKind::Concat(items))
+        Self::node(ExprKind::Concat(items))
     }
 
     fn product(&mut self) -> Outcome<Expr> {
@@ -140,7 +140,7 @@ impl Parser {
             };
             self.advance();
             let right = self.power()?;
-            left = self.node(ExprKind::Binary(binary, left, right))?;
+            left = Self::node(ExprKind::Binary(binary, left, right))?;
         }
     }
 
@@ -148,7 +148,7 @@ impl Parser {
         let mut left = self.unary(true)?;
         while self.skip_operator("**") {
             let right = self.unary(true)?;
-            left = self.node(ExprKind::Binary(Binary::Pow, left, right))?;
+            left = Self::node(ExprKind::Binary(Binary::Pow, left, right))?;
         }
         Ok(left)
     }
@@ -156,10 +156,10 @@ impl Parser {
     fn unary(&mut self, with_filters: bool) -> Outcome<Expr> {
         let expr = if self.skip_operator("-") {
             let inner = self.deeper(|parser| parser.unary(false))?;
-            self.node(ExprKind::Negative(inner))?
+            Self::node(ExprKind::Negative(inner))?
         } else if self.skip_operator("+") {
             let inner = self.deeper(|parser| parser.unary(false))?;
-            self.node(ExprKind::Positive(inner))?
+            Self::node(ExprKind::Positive(inner))?
         } else {
             self.primary()?
         };
@@ -238,7 +238,7 @@ impl Parser {
             }
             _ => return self.unexpected("an expression"),
         };
-        self.node(kind)
+        Self::node(kind)
     }
 
     fn postfix(&mut self, mut expr: Expr) -> Outcome<Expr> {
@@ -249,7 +249,7 @@ impl Parser {
                 self.subscript(expr)?
             } else if self.is_operator("(") {
                 let args = self.args()?;
-                self.node(ExprKind::Call(expr, args))?
+                Self::node(ExprKind::Call(expr, args))?
             } else {
                 return Ok(expr);
             };
@@ -259,11 +259,11 @@ impl Parser {
     fn attribute(&mut self, expr: Expr) -> Outcome<Expr> {
         if let Kind::Int(index) = *self.kind() {
             self.advance();
-            let index = self.node(ExprKind::Int(index))?;
-            return self.node(ExprKind::Item(expr, index));
+            let index = Self::node(ExprKind::Int(index))?;
+            return Self::node(ExprKind::Item(expr, index));
         }
         let name = self.name()?;
-        self.node(ExprKind::Attribute(expr, name))
+        Self::node(ExprKind::Attribute(expr, name))
     }
 
     fn subscript(&mut self, expr: Expr) -> Outcome<Expr> {
@@ -287,9 +287,9 @@ impl Parser {
             }
         }
         match (colons, bounds) {
-            (0, [Some(index), ..]) => self.node(ExprKind::Item(expr, index)),
+            (0, [Some(index), ..]) => Self::node(ExprKind::Item(expr, index)),
             (0, _) => self.fail("a subscript is empty"),
-            (_, bounds) => self.node(ExprKind::Slice(expr, bounds)),
+            (_, bounds) => Self::node(ExprKind::Slice(expr, bounds)),
         }
     }
 
@@ -297,12 +297,12 @@ impl Parser {
         loop {
             expr = if self.skip_operator("|") {
                 let filter = self.filter()?;
-                self.node(ExprKind::Filter(expr, filter))?
+                Self::node(ExprKind::Filter(expr, filter))?
             } else if self.skip_name("is") {
                 self.test(expr)?
             } else if self.is_operator("(") {
                 let args = self.args()?;
-                self.node(ExprKind::Call(expr, args))?
+                Self::node(ExprKind::Call(expr, args))?
             } else {
                 return Ok(expr);
             };
@@ -342,7 +342,7 @@ impl Parser {
         } else {
             Args::default()
         };
-        self.node(ExprKind::Test { negated, value, name, args })
+        Self::node(ExprKind::Test { negated, value, name, args })
     }
 
     fn dotted(&mut self) -> Outcome<Arc<str>> {

@@ -1,10 +1,17 @@
 //! Values as text: Python's `str`, `repr` and `json.dumps`.
 
+use std::fmt::{self, Write};
+
 use super::error::{Failure, Outcome};
 use super::value::{Budget, Dict, Value};
 
 /// Containers that are shown in each other; a namespace can hold itself.
 const MAX_DEPTH: usize = 300;
+
+/// Appends what is formatted, which cannot fail.
+fn put(out: &mut String, what: fmt::Arguments<'_>) {
+    let _ = out.write_fmt(what);
+}
 
 /// Appends `str(value)`.
 pub(super) fn write_str(out: &mut String, value: &Value, budget: &Budget) -> Outcome<()> {
@@ -56,15 +63,15 @@ pub(super) fn write_repr(out: &mut String, value: &Value, budget: &Budget, depth
             dict(out, &entries.borrow(), budget, depth)?;
             out.push('>');
         }
-        Value::Range(start, stop, 1) => out.push_str(&format!("range({start}, {stop})")),
-        Value::Range(start, stop, step) => out.push_str(&format!("range({start}, {stop}, {step})")),
+        Value::Range(start, stop, 1) => put(out, format_args!("range({start}, {stop})")),
+        Value::Range(start, stop, step) => put(out, format_args!("range({start}, {stop}, {step})")),
         Value::Macro(closure) => {
             out.push_str("<Macro ");
             quoted(out, &closure.definition.name);
             out.push('>');
         }
         Value::Loop(state) => {
-            out.push_str(&format!("<LoopContext {}/{}>", state.index.get() + 1, state.items.items.len()));
+            put(out, format_args!("<LoopContext {}/{}>", state.index.get() + 1, state.items.items.len()));
         }
         Value::Iter(_) | Value::Function(_) | Value::Method(_) => {
             return Err(Failure::error(format!(
@@ -116,11 +123,11 @@ fn quoted(out: &mut String, text: &str) {
             c if is_printable(c) => out.push(c),
             c => {
                 let code = c as u32;
-                out.push_str(&match code {
-                    0..=0xff => format!("\\x{code:02x}"),
-                    0x100..=0xffff => format!("\\u{code:04x}"),
-                    _ => format!("\\U{code:08x}"),
-                });
+                match code {
+                    0..=0xff => put(out, format_args!("\\x{code:02x}")),
+                    0x100..=0xffff => put(out, format_args!("\\u{code:04x}")),
+                    _ => put(out, format_args!("\\U{code:08x}")),
+                }
             }
         }
     }
@@ -166,7 +173,13 @@ pub(super) struct Dump {
 
 impl Dump {
     /// Appends `json.dumps(value)`.
-    pub(super) fn write(&self, out: &mut String, value: &Value, budget: &Budget, depth: usize) -> Outcome<()> {
+    pub(super) fn write(
+        &self,
+        out: &mut String,
+        value: &Value,
+        budget: &Budget,
+        depth: usize,
+    ) -> Outcome<()> {
         budget.steps(1)?;
         match value {
             Value::None => out.push_str("null"),
@@ -258,10 +271,10 @@ impl Dump {
                 '\t' => out.push_str("\\t"),
                 '\x08' => out.push_str("\\b"),
                 '\x0c' => out.push_str("\\f"),
-                c if (c as u32) < 0x20 => out.push_str(&format!("\\u{:04x}", c as u32)),
+                c if (c as u32) < 0x20 => put(out, format_args!("\\u{:04x}", c as u32)),
                 c if self.ensure_ascii && !(' '..='~').contains(&c) => {
                     for unit in c.encode_utf16(&mut [0; 2]) {
-                        out.push_str(&format!("\\u{unit:04x}"));
+                        put(out, format_args!("\\u{unit:04x}"));
                     }
                 }
                 c => out.push(c),

@@ -11,7 +11,14 @@
 //!
 //! A turn found in neither way is an error of the row: a mask that is nearly right teaches a model to speak for the
 //! user. The turn begins behind the prompt to go on and ends behind its end marker; white space behind that is not
-//! generated. Each turn costs two to six renderings of what comes before it, which a limit of their bytes bounds.
+//! generated.
+//!
+//! Each turn costs two to six renderings of what comes before it. Of more than a few turns, all are marked at once and
+//! looked for between the texts around them, which must fit in one way only; if that fails, one by one, as far as a
+//! limit of steps goes.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use crate::error::{Reason, Result, RowError};
 
@@ -20,8 +27,10 @@ use super::lex::is_space;
 use super::value::{Dict, Value};
 use super::{RenderOptions, Template};
 
-/// Bytes of all renderings of one row that look for its turns.
-const MAX_BYTES: usize = 24 << 20;
+/// Steps of all renderings that look for the turns of one row, beside one for each byte of it.
+const MAX_STEPS: u64 = 1_000_000;
+/// Turns up to which each is looked for by itself.
+const FEW: usize = 6;
 /// Stands for a text of a turn. No template and no row has it; if one has, the turn is not found.
 const MARK: &str = "\u{f0000}thresher\u{f0001}mark\u{f0002}";
 
@@ -33,8 +42,14 @@ pub(super) fn find(
     full: &str,
 ) -> Result<Vec<(usize, usize)>> {
     let mut finder = Finder { template, chat, options, full, spent: 0 };
+    let turns: Vec<usize> = (0..chat.messages.len()).filter(|&index| chat.learnt[index]).collect();
+    if turns.len() > FEW
+        && let Some(spans) = finder.all_in_place(&turns)?
+    {
+        return Ok(spans);
+    }
     let mut spans: Vec<(usize, usize)> = Vec::new();
-    for index in (0..chat.messages.len()).filter(|&index| chat.learnt[index]) {
+    for index in turns {
         let (start, end) = finder.turn(index)?;
         if spans.last().is_some_and(|(_, last)| *last > start) {
             return Err(lost(index, "it overlaps the turn before"));
@@ -78,22 +93,26 @@ struct Finder<'f> {
     chat: &'f Chat,
     options: &'f RenderOptions,
     full: &'f str,
-    spent: usize,
+    spent: u64,
 }
 
 impl Finder<'_> {
     /// Renders `messages`; none if the template refuses.
     fn render(&mut self, messages: Vec<Value>, prompt: bool) -> Result<Option<String>> {
+        let most = MAX_STEPS + self.chat.bytes as u64;
+        // Handing over the messages costs something too.
+        self.spent += messages.len() as u64;
         let rendered = self.template.run_messages(self.chat, messages, prompt, self.options);
         let text = match rendered {
-            Ok(marked) => marked.text.to_string(),
+            Ok((marked, steps)) => {
+                self.spent += steps;
+                marked.text.to_string()
+            }
             Err(error) if error.reason == Reason::TemplateLimit => return Err(error),
             Err(_) => return Ok(None),
         };
-        self.spent += text.len() + 256;
-        if self.spent > MAX_BYTES {
-            let detail = "there are too many turns to look for in a row of this length";
-            return Err(Reason::NoSpans.because(detail));
+        if self.spent > most {
+            return Err(Reason::NoSpans.because("there are too many turns to look for each by itself"));
         }
         Ok(Some(text))
     }
@@ -110,12 +129,67 @@ impl Finder<'_> {
         {
             return Ok(found);
         }
-        for shape in [shaped(&self.chat.messages[index]), Some(spoken())].into_iter().flatten() {
+        for shape in [shaped(&self.chat.messages[index], MARK), Some(spoken(MARK))].into_iter().flatten() {
             if let Some(found) = self.in_place(index, &shape, seen.as_deref(), plain.as_deref())? {
                 return Ok(found);
             }
         }
         Err(lost(index, "the template writes it otherwise once other turns follow, or changes it"))
+    }
+
+    /// All turns at once; none if that is not possible without a doubt.
+    fn all_in_place(&mut self, turns: &[usize]) -> Result<Option<Vec<(usize, usize)>>> {
+        let mut messages = self.chat.messages.clone();
+        for &turn in turns {
+            let mark = format!("{MARK}{turn};");
+            let says_something = kind(&messages[turn]) != [false; 3];
+            let shape = if says_something { shaped(&messages[turn], &mark) } else { None };
+            messages[turn] = shape.unwrap_or_else(|| spoken(&mark));
+        }
+        let shapes = messages.clone();
+        let Some(marked) = self.render(messages, self.options.add_generation_prompt)? else {
+            return Ok(None);
+        };
+        let Some(places) = places(&marked, turns) else { return Ok(None) };
+        let mut around = Vec::with_capacity(turns.len() + 1);
+        let mut from = 0;
+        for (first, last) in &places {
+            around.push(&marked[from..*first]);
+            from = *last;
+        }
+        around.push(&marked[from..]);
+        let (Some(first), Some(last)) = (around.first(), around.last()) else { return Ok(None) };
+        let inside = self.full.strip_prefix(first).and_then(|rest| rest.strip_suffix(last));
+        let way = inside.and_then(|inside| only_way(inside, &around[1..turns.len()]));
+        let (Some(inside), Some(way)) = (inside, way) else { return Ok(None) };
+        let prompt =
+            self.render(self.before(turns[0]), true)?.zip(self.render(self.before(turns[0]), false)?);
+        let prompt = prompt.as_ref().and_then(|(seen, plain)| seen.strip_prefix(&**plain));
+        let Some(prompt) = prompt.filter(|prompt| !prompt.is_empty()) else { return Ok(None) };
+        let mut tails: HashMap<[bool; 3], String> = HashMap::new();
+        let mut spans = Vec::with_capacity(turns.len());
+        for (number, &turn) in turns.iter().enumerate() {
+            let kind = kind(&self.chat.messages[turn]);
+            let tail: &str = match tails.entry(kind) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => {
+                    let Some(alone) = self.render(shapes[..=turn].to_vec(), false)? else { return Ok(None) };
+                    let tail = alone.rsplit_once(&format!("{MARK}{turn};")).map_or("", |(_, tail)| tail);
+                    place.insert(tail.trim_end_matches(is_space).to_owned())
+                }
+            };
+            let (before, behind) = (around[number], around[number + 1]);
+            let body_start = match number.checked_sub(1) {
+                Some(last) => first.len() + way[last] + before.len(),
+                None => first.len(),
+            };
+            let body_end = first.len() + way.get(number).copied().unwrap_or(inside.len());
+            let prompt_end = before.rfind(prompt).map(|at| at + prompt.len());
+            let prompt_end = prompt_end.or_else(|| begun(before, prompt).then_some(before.len()));
+            let Some(prompt_end) = prompt_end.filter(|_| behind.starts_with(tail)) else { return Ok(None) };
+            spans.push((body_start - before.len() + prompt_end, body_end + tail.len()));
+        }
+        Ok(Some(spans))
     }
 
     fn by_prefixes(&mut self, index: usize, seen: &str, plain: &str) -> Result<Option<(usize, usize)>> {
@@ -133,7 +207,7 @@ impl Finder<'_> {
         if seen == plain {
             // There is no prompt to go on: what stands before a turn is its header, unless it is white space.
             let mut messages = self.before(index);
-            messages.push(spoken());
+            messages.push(spoken(MARK));
             let Some(marked) = self.render(messages, false)? else { return Ok(None) };
             let Some((header, _)) = marked.strip_prefix(seen).and_then(|rest| rest.split_once(MARK)) else {
                 return Ok(None);
@@ -158,7 +232,9 @@ impl Finder<'_> {
     ) -> Result<Option<(usize, usize)>> {
         let mut messages = self.chat.messages.clone();
         messages[index] = shape.clone();
-        let Some(marked) = self.render(messages, self.options.add_generation_prompt)? else { return Ok(None) };
+        let Some(marked) = self.render(messages, self.options.add_generation_prompt)? else {
+            return Ok(None);
+        };
         let Some((first, rest)) = marked.split_once(MARK) else { return Ok(None) };
         let last = rest.rsplit_once(MARK).map_or(rest, |(_, last)| last);
         let fits = self.full.starts_with(first)
@@ -176,20 +252,25 @@ impl Finder<'_> {
         }
         let end = self.full.len() - last.len() + tail.len();
         // A template that refuses what stands before the turn still has a prompt to go on after the last one.
-        let all = match (seen, plain) {
-            (Some(seen), Some(plain)) => Some((seen.to_owned(), plain.to_owned())),
-            _ => {
-                let all = self.chat.messages.clone();
-                self.render(all.clone(), true)?.zip(self.render(all, false)?)
-            }
+        let all = if let (Some(seen), Some(plain)) = (seen, plain) {
+            Some((seen.to_owned(), plain.to_owned()))
+        } else {
+            let all = self.chat.messages.clone();
+            self.render(all.clone(), true)?.zip(self.render(all, false)?)
         };
         let prompt = all.as_ref().and_then(|(seen, plain)| seen.strip_prefix(&**plain));
         let start = match prompt {
             None => None,
-            Some("") => Some(first.trim_end_matches(is_space).len()).filter(|_| plain.is_some_and(|plain| {
-                // Without a prompt and without a header, the white space before is generated.
-                first.strip_prefix(plain).is_some_and(|header| header.trim_matches(is_space).is_empty())
-            })).or(Some(first.len())),
+            Some("") => Some(first.trim_end_matches(is_space).len())
+                .filter(|_| {
+                    plain.is_some_and(|plain| {
+                        // Without a prompt and without a header, the white space before is generated.
+                        first
+                            .strip_prefix(plain)
+                            .is_some_and(|header| header.trim_matches(is_space).is_empty())
+                    })
+                })
+                .or(Some(first.len())),
             Some(prompt) => first
                 .rfind(prompt)
                 .map(|at| at + prompt.len())
@@ -197,6 +278,49 @@ impl Finder<'_> {
         };
         Ok(start.map(|start| (start, end.max(start))))
     }
+}
+
+/// Whether a message has content, thoughts and calls.
+fn kind(message: &Value) -> [bool; 3] {
+    let Value::Dict(message) = message else { return [false; 3] };
+    ["content", "reasoning_content", "tool_calls"]
+        .map(|key| message.get_text(key).is_some_and(Value::is_true))
+}
+
+/// First and one past the last byte that marks each turn has; none if they are not there in order.
+fn places(text: &str, turns: &[usize]) -> Option<Vec<(usize, usize)>> {
+    let mut places: Vec<(usize, usize)> = Vec::new();
+    let mut last = None;
+    for (at, _) in text.match_indices(MARK) {
+        let number = &text[at + MARK.len()..];
+        let len = number.find(';')?;
+        let turn: usize = number[..len].parse().ok()?;
+        let end = at + MARK.len() + len + 1;
+        match places.last_mut() {
+            Some(place) if last == Some(turn) => place.1 = end,
+            _ => places.push((at, end)),
+        }
+        if turns.get(places.len() - 1) != Some(&turn) {
+            return None;
+        }
+        last = Some(turn);
+    }
+    (places.len() == turns.len()).then_some(places)
+}
+
+/// Where each of `between` stands in `text`, in order; none if there is more than one way.
+fn only_way(text: &str, between: &[&str]) -> Option<Vec<usize>> {
+    let (mut from, mut until) = (0, text.len());
+    let mut first = Vec::with_capacity(between.len());
+    for part in between {
+        let at = from + text[from..].find(part).filter(|_| !part.is_empty())?;
+        first.push(at);
+        from = at + part.len();
+    }
+    for (part, at) in between.iter().zip(&first).rev() {
+        until = text[..until].rfind(part).filter(|last| last == at)?;
+    }
+    Some(first)
 }
 
 /// Whether a text ends with the beginning of the prompt to go on, as where the prompt opens thoughts and the turn has
@@ -207,26 +331,27 @@ fn begun(text: &str, prompt: &str) -> bool {
 }
 
 /// A turn that says a mark.
-fn spoken() -> Value {
+fn spoken(mark: &str) -> Value {
     let mut dict = Dict::default();
     dict.put("role", Value::text("assistant"));
-    dict.put("content", Value::text(MARK));
+    dict.put("content", Value::text(mark));
     dict.into_value().unwrap_or(Value::None)
 }
 
 /// A turn of the same shape, with a mark for each of its texts.
-fn shaped(message: &Value) -> Option<Value> {
+fn shaped(message: &Value, mark: &str) -> Option<Value> {
     let Value::Dict(message) = message else { return None };
     let mut dict = Dict::default();
     for (key, value) in &message.entries {
         let key = key.as_text()?;
         let value = match (key, value) {
             ("content" | "reasoning_content" | "reasoning" | "thinking", value) => match value.as_text() {
-                Some(text) if !text.trim_matches(is_space).is_empty() => Value::text(MARK),
+                Some(text) if !text.trim_matches(is_space).is_empty() => Value::text(mark),
                 _ => value.clone(),
             },
             ("tool_calls", Value::List(calls)) => {
-                let calls: Option<Vec<Value>> = calls.items.iter().map(shaped_call).collect();
+                let calls: Option<Vec<Value>> =
+                    calls.items.iter().map(|call| shaped_call(call, mark)).collect();
                 Value::list(calls?).ok()?
             }
             _ => value.clone(),
@@ -236,19 +361,19 @@ fn shaped(message: &Value) -> Option<Value> {
     dict.into_value().ok()
 }
 
-fn shaped_call(call: &Value) -> Option<Value> {
+fn shaped_call(call: &Value, mark: &str) -> Option<Value> {
     let Value::Dict(call) = call else { return None };
     let mut outer = Dict::clone(call);
     let Some(Value::Dict(function)) = call.get_text("function") else { return None };
     let mut inner = Dict::clone(function);
-    inner.put("name", Value::text(MARK));
+    inner.put("name", Value::text(mark));
     let arguments = match function.get_text("arguments") {
         Some(Value::Dict(_)) => {
             let mut arguments = Dict::default();
-            arguments.put(MARK, Value::text(MARK));
+            arguments.put(mark, Value::text(mark));
             Some(arguments.into_value().ok()?)
         }
-        Some(text) if text.as_text().is_some() => Some(Value::text(format!("{{\"{MARK}\": \"{MARK}\"}}"))),
+        Some(text) if text.as_text().is_some() => Some(Value::text(format!("{{\"{mark}\": \"{mark}\"}}"))),
         _ => None,
     };
     if let Some(arguments) = arguments {

@@ -31,6 +31,11 @@ impl Budget {
         Self(Cell::new(steps))
     }
 
+    /// What is left.
+    pub(super) fn left(&self) -> u64 {
+        self.0.get()
+    }
+
     /// Pays for steps.
     pub(super) fn steps(&self, steps: u64) -> Outcome<()> {
         let left = self.0.get().checked_sub(steps);

@@ -11,7 +11,9 @@ use pyo3::prelude::*;
 use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use thresher_chat::template::{Arguments, Limits, Moment, RenderOptions, Rendered, Source, Template, Variant};
+use thresher_chat::template::{
+    Arguments, Limits, Moment, RenderOptions, Rendered, Source, Template, Variant,
+};
 use thresher_chat::{Format, RowError};
 use thresher_core::json::Json;
 use thresher_core::observe::check;
@@ -25,12 +27,12 @@ use crate::texts::with_texts;
 /// Rows that one task renders.
 const TASK_ROWS: usize = 64;
 /// Rows that the format is found out from.
-const SAMPLE_ROWS: usize = 1000;
+pub(super) const SAMPLE_ROWS: usize = 1000;
 
 /// Where a template comes from.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Origin {
+pub(super) struct Origin {
     /// The template itself.
     template: Option<String>,
     /// The text of `tokenizer_config.json`.
@@ -40,7 +42,7 @@ struct Origin {
 }
 
 impl Origin {
-    fn compile(&self) -> Result<Template> {
+    pub(super) fn compile(&self) -> Result<Template> {
         let bad = |error: RowError| parameter(format!("the template: {error}"));
         let mut source = match &self.config {
             Some(config) => {
@@ -56,11 +58,15 @@ impl Origin {
     }
 }
 
+/// How rows are rendered.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Options {
-    template: Origin,
-    from: Option<Value>,
+pub(super) struct Options {
+    pub(super) template: Origin,
+    /// The template that the model is deployed with, if two are compared.
+    #[serde(default)]
+    pub(super) deployed: Option<Origin>,
+    pub(super) from: Option<Value>,
     add_generation_prompt: bool,
     mask: bool,
     now: Option<String>,
@@ -70,14 +76,16 @@ struct Options {
 }
 
 impl Options {
-    fn parse(text: &str) -> Result<Self> {
+    pub(super) fn parse(text: &str) -> Result<Self> {
         serde_json::from_str(text).map_err(|error| parameter(format!("the options: {error}")))
     }
 
-    fn render(&self) -> Result<RenderOptions> {
+    pub(super) fn render(&self) -> Result<RenderOptions> {
         let now = self.now.as_deref().map(|now| {
             Moment::parse(now).ok_or_else(|| {
-                parameter(format!("now is `{now}`, but it is a date, as `2024-07-26` or `2024-07-26T10:00:00`"))
+                parameter(format!(
+                    "now is `{now}`, but it is a date, as `2024-07-26` or `2024-07-26T10:00:00`"
+                ))
             })
         });
         Ok(RenderOptions {
@@ -101,7 +109,9 @@ impl Options {
                 "rejected" => Variant::Rejected,
                 "prompt" => Variant::Prompt,
                 other => {
-                    return Err(parameter(format!("variant is `{other}`, but it is chosen, rejected or prompt")));
+                    return Err(parameter(format!(
+                        "variant is `{other}`, but it is chosen, rejected or prompt"
+                    )));
                 }
             },
             limits: Limits::default(),
@@ -204,7 +214,8 @@ fn span_column<'p>(rows: impl Iterator<Item = &'p Option<Vec<(i32, i32)>>>) -> R
     }
     let field = |name: &str| Field::new(name, DataType::Int32, false);
     let fields = Fields::from(vec![field("start"), field("end")]);
-    let columns: Vec<Arc<dyn Array>> = vec![Arc::new(Int32Array::from(starts)), Arc::new(Int32Array::from(ends))];
+    let columns: Vec<Arc<dyn Array>> =
+        vec![Arc::new(Int32Array::from(starts)), Arc::new(Int32Array::from(ends))];
     let internal = |error: arrow_schema::ArrowError| Error::Internal(error.to_string());
     let spans = StructArray::try_new(fields.clone(), columns, None).map_err(internal)?;
     let item = Arc::new(Field::new("item", DataType::Struct(fields), false));
@@ -215,7 +226,11 @@ fn span_column<'p>(rows: impl Iterator<Item = &'p Option<Vec<(i32, i32)>>>) -> R
 /// Renders a template with these variables (a JSON object) and nothing else, and gives the text.
 #[pyfunction]
 #[pyo3(signature = (template, variables_json, now))]
-pub(crate) fn chat_render_variables(template: &str, variables_json: &str, now: Option<&str>) -> PyResult<String> {
+pub(crate) fn chat_render_variables(
+    template: &str,
+    variables_json: &str,
+    now: Option<&str>,
+) -> PyResult<String> {
     let bad = |error: RowError| to_py(parameter(format!("{}: {}", error.reason.name(), error.detail)));
     let template = Template::compile(&Source::text(template), &Limits::default()).map_err(bad)?;
     let options = RenderOptions { now: now.and_then(Moment::parse), ..RenderOptions::default() };
