@@ -178,9 +178,7 @@ def chat_convert(rows: Texts, options_json: str, threads: int | None) -> tuple[A
 def chat_convert_files(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Rows of files in another chat format; as `dedup_files`, with the parameters of a conversion."""
 
-def chat_render(
-    rows: Texts, options_json: str, threads: int | None
-) -> tuple[ArrowArray, ArrowArray, str]:
+def chat_render(rows: Texts, options_json: str, threads: int | None) -> tuple[ArrowArray, ArrowArray, str]:
     """Rows rendered with a chat template.
 
     Args:

@@ -7,7 +7,20 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-ODD = ["", " ", "\n", "</think>", "<think>a</think>b", "<|im_end|>", "ünï 数据 \U0001f600", "\u200b", "a'b\"c", "{{ x }}", "</s>", "e\u0301"]
+ODD = [
+    "",
+    " ",
+    "\n",
+    "</think>",
+    "<think>a</think>b",
+    "<|im_end|>",
+    "ünï 数据 \U0001f600",
+    "\u200b",
+    "a'b\"c",
+    "{{ x }}",
+    "</s>",
+    "e\u0301",
+]
 
 
 def texts() -> st.SearchStrategy[str]:
@@ -24,7 +37,9 @@ def values() -> st.SearchStrategy[Any]:
         texts(),
     )
     return st.recursive(
-        leaf, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts(), inner, max_size=3)), max_leaves=6
+        leaf,
+        lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts(), inner, max_size=3)),
+        max_leaves=6,
     )
 
 
@@ -34,7 +49,10 @@ def calls(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "id": draw(st.text("abc123", min_size=1, max_size=4)),
         "type": "function",
-        "function": {"name": draw(st.sampled_from(["look", "ask_weather", "f"])), "arguments": json.dumps(arguments)},
+        "function": {
+            "name": draw(st.sampled_from(["look", "ask_weather", "f"])),
+            "arguments": json.dumps(arguments),
+        },
     }
 
 
@@ -53,9 +71,15 @@ def messages(draw: st.DrawFn, roles: list[str] | None = None) -> dict[str, Any]:
 
 
 def tools() -> st.SearchStrategy[Any]:
-    schema = st.fixed_dictionaries({"type": st.just("object"), "properties": st.dictionaries(texts(), values(), max_size=2)})
-    function = st.fixed_dictionaries({"name": st.sampled_from(["look", "f"]), "description": texts(), "parameters": schema})
-    return st.lists(st.fixed_dictionaries({"type": st.just("function"), "function": function}), min_size=1, max_size=2)
+    schema = st.fixed_dictionaries(
+        {"type": st.just("object"), "properties": st.dictionaries(texts(), values(), max_size=2)}
+    )
+    function = st.fixed_dictionaries(
+        {"name": st.sampled_from(["look", "f"]), "description": texts(), "parameters": schema}
+    )
+    return st.lists(
+        st.fixed_dictionaries({"type": st.just("function"), "function": function}), min_size=1, max_size=2
+    )
 
 
 @st.composite

@@ -76,7 +76,11 @@ class Probe:
 
 
 def probe(
-    template: Template, *, name: str | None = None, now: str | datetime.date | None = None, **variables: object
+    template: Template,
+    *,
+    name: str | None = None,
+    now: str | datetime.date | None = None,
+    **variables: object,
 ) -> Probe:
     """Finds out what a template can do, by rendering small conversations.
 
@@ -219,7 +223,9 @@ def check_mismatch(
         >>> th.chat.check_mismatch([row], trained_with=a, deployed_with=a).verdict
         'same'
     """
-    source = dict(from_format) if from_format is not None and not isinstance(from_format, str) else from_format
+    source = (
+        dict(from_format) if from_format is not None and not isinstance(from_format, str) else from_format
+    )
     options = render_options(
         origin(trained_with), now=now, variables=variables, arguments=arguments, from_format=source
     )
@@ -268,7 +274,9 @@ def detect_template(
     """
     candidates = {
         "templates": [[name, origin(template)] for name, template in templates.items()],
-        "options": render_options({"template": "", "config": None, "name": None}, now=now, variables=variables),
+        "options": render_options(
+            {"template": "", "config": None, "name": None}, now=now, variables=variables
+        ),
     }
     shares = json.loads(_core.chat_fit(texts, json.dumps(candidates), threads))
     return dict(sorted(shares, key=lambda pair: -pair[1]))

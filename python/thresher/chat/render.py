@@ -120,7 +120,9 @@ def render(
         >>> [done.texts[0].as_py()[s["start"] : s["end"]] for s in done.spans[0].as_py()]
         ['Hello.<|im_end|>']
     """
-    source = dict(from_format) if from_format is not None and not isinstance(from_format, str) else from_format
+    source = (
+        dict(from_format) if from_format is not None and not isinstance(from_format, str) else from_format
+    )
     options = render_options(
         origin(template, name),
         now=now,
@@ -189,10 +191,18 @@ def origin(template: Template, name: str | None = None) -> dict[str, str | None]
         if not path.is_dir():
             text = path.read_text("utf-8")
             is_config = path.suffix == ".json"
-            return {"template": None if is_config else text, "config": text if is_config else None, "name": name}
+            return {
+                "template": None if is_config else text,
+                "config": text if is_config else None,
+                "name": name,
+            }
         texts = {
             file.name: file.read_text("utf-8")
-            for file in (path / "chat_template.jinja", path / "chat_template.json", path / "tokenizer_config.json")
+            for file in (
+                path / "chat_template.jinja",
+                path / "chat_template.json",
+                path / "tokenizer_config.json",
+            )
             if file.is_file()
         }
     except (OSError, UnicodeDecodeError) as error:
@@ -212,12 +222,16 @@ def origin(template: Template, name: str | None = None) -> dict[str, str | None]
 
 def _is_path(template: str) -> bool:
     """Whether a text names a file rather than being a template: templates have tags, paths have not."""
-    return "{" not in template and "\n" not in template and (
-        template.endswith((".json", ".jinja", ".jinja2")) or Path(template).is_dir()
+    return (
+        "{" not in template
+        and "\n" not in template
+        and (template.endswith((".json", ".jinja", ".jinja2")) or Path(template).is_dir())
     )
 
 
-def mask_tokens(offsets: Sequence[tuple[int, int]], spans: Sequence[Mapping[str, int]]) -> np.ndarray[Any, Any]:
+def mask_tokens(
+    offsets: Sequence[tuple[int, int]], spans: Sequence[Mapping[str, int]]
+) -> np.ndarray[Any, Any]:
     """Which tokens the model is to learn.
 
     A token counts if it lies in a span with at least one character and with all of them; a token that reaches
