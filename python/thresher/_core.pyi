@@ -223,7 +223,8 @@ def chat_mismatch(rows: Texts, options_json: str, threads: int | None) -> str:
         threads: Threads to use; None for as many as the process may use.
 
     Returns:
-        A report as JSON: `rows`, `different`, `failed_trained`, `failed_deployed`, `parts`, `differences`, `errors`.
+        A report as JSON: `rows`, `different`, `failed_trained`, `failed_deployed`, `parts`, `differences` and
+        `errors`.
 
     Raises:
         ParameterError: A template cannot be compiled, or an option is wrong.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import jinja2
 import jinja2.exceptions
@@ -20,7 +20,7 @@ NOW = "2024-07-26T15:04:05"
 class _Generation(jinja2.ext.Extension):
     """`{% generation %}`: notes the texts that the model is to generate, each between marks."""
 
-    tags = {"generation"}
+    tags: ClassVar = {"generation"}
     marks = ("\ue000", "\ue001")
 
     def parse(self, parser: jinja2.parser.Parser) -> jinja2.nodes.CallBlock:

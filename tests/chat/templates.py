@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Chat templates of our own in the styles that models have, each plain and with `generation` tags.
 
 `@[` and `]@` stand where the tags go: around what the model is to generate, its end marker included.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 import thresher as th
-
 from tests.chat import jinja, templates
 
 LOOP = "{% for m in messages %}[{{ m.role }}]{{ m.content or '' }}"
@@ -87,25 +86,19 @@ def test_what_the_styles_can_do() -> None:
         style: th.chat.probe(templates.plain(style), now=jinja.NOW, **templates.TOKENS)
         for style in templates.STYLES
     }
-    assert (
-        found["qwen"].tools
-        and found["qwen"].parallel_calls
-        and found["qwen"].tool_results
-        and found["qwen"].reasoning
-    )
-    assert (
-        found["llama3"].tools
-        and not found["llama3"].parallel_calls
-        and found["llama3"].recommended == "mapping"
-    )
-    assert not found["gemma"].system and found["gemma"].needs_alternation and found["gemma"].generation_prompt
-    assert (
-        found["mistral"].system
-        and found["mistral"].needs_alternation
-        and not found["mistral"].generation_prompt
-    )
-    assert found["chatml"].developer and not found["chatml"].tools and not found["chatml"].needs_alternation
-    assert not found["chatml"].generation_tags and th.chat.probe(templates.tagged("chatml")).generation_tags
+    can = {
+        style: {name for name in probe.__slots__ if getattr(probe, name) is True}
+        for style, probe in found.items()
+    }
+    assert can == {
+        "chatml": {"system", "developer", "tool_results", "generation_prompt"},
+        "llama3": {"system", "developer", "tools", "tool_results", "generation_prompt"},
+        "mistral": {"system", "needs_alternation"},
+        "gemma": {"needs_alternation", "generation_prompt"},
+        "qwen": {"system", "tools", "parallel_calls", "tool_results", "reasoning", "generation_prompt"},
+    }
+    assert found["llama3"].recommended == "mapping"
+    assert th.chat.probe(templates.tagged("chatml")).generation_tags
 
 
 ROWS = [

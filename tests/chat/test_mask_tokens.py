@@ -1,4 +1,4 @@
-"""From spans to tokens: with a real tokenizer, the tokens that count are exactly those of the model's turns."""
+"""From spans to tokens: with a real tokenizer, what counts is exactly the tokens of the model's turns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from tokenizers import models, pre_tokenizers, trainers
 
 import thresher as th
-
 from tests.chat import chats, jinja, templates
 
 SPECIAL = [
@@ -89,7 +88,7 @@ def test_special_tokens_make_the_edges_of_turns_the_edges_of_tokens() -> None:
         want = [
             TOKENIZER.encode(turn + "<|im_end|>").ids for turn in ("answer: naïve \U0001f600", "assistant")
         ]
-        assert counted == sum(want, [])
+        assert counted == [*want[0], *want[1]]
 
 
 def test_a_token_over_an_edge_and_one_without_characters_do_not_count() -> None:

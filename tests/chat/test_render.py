@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import thresher as th
-
 from tests.chat import chats, jinja, templates
 
 FAILURES = (jinja2.TemplateError, TypeError, ValueError, LookupError, AttributeError)
@@ -179,7 +178,8 @@ def test_without_a_prompt_to_go_on_the_header_is_not_generated() -> None:
 
 
 def test_a_turn_that_cannot_be_found_for_sure_sets_the_row_aside() -> None:
-    template = "{% for m in messages %}{{ m.role }}:{{ m.content | reverse }}#{{ messages | length * (m.content | length) }}\n{% endfor %}"
+    changed = "{{ m.role }}:{{ m.content | reverse }}#{{ messages | length * (m.content | length) }}\n"
+    template = "{% for m in messages %}" + changed + "{% endfor %}"
     row = {
         "messages": [
             {"role": "user", "content": "a"},

@@ -1,7 +1,7 @@
 """What a template can do, and whether data of one template fits a model deployed with another.
 
-A model that learnt one set of markers and is asked with another answers badly and says nothing about it. So the
-check comes before the training.
+A model that learnt one set of markers and is asked with another answers badly and says nothing about it. So
+the check comes before the training.
 """
 
 from __future__ import annotations
@@ -95,15 +95,15 @@ def probe(
 
     Example:
         >>> import thresher as th
-        >>> simple = "{% for m in messages %}{{ m.content }}{{ m.tool_calls | tojson if m.tool_calls }}{% endfor %}"
+        >>> simple = "{% for m in messages %}{{ m.content }}{{ m.tool_calls | d([]) | tojson }}{% endfor %}"
         >>> found = th.chat.probe(simple)
         >>> found.recommended, found.string.normal, found.mapping.normal, found.tools
         ('mapping', 'double_encoded', 'ok', False)
     """
     options = render_options(origin(template, name), now=now, variables=variables)
     found = json.loads(_core.chat_probe(json.dumps(options)))
-    forms = {form: ArgumentForm(**found.pop(form)) for form in ("string", "mapping")}
-    return Probe(**forms, **found)
+    found |= {form: ArgumentForm(**found[form]) for form in ("string", "mapping")}
+    return Probe(**found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +179,7 @@ class Mismatch:
 
     @property
     def verdict(self) -> str:
-        """`same`, `differs`, or `differs_elsewhere`: not in these rows, but in parts that they do not have."""
+        """`same`, `differs`, or `differs_elsewhere`: not in these rows, but in parts that they lack."""
         if self.different or self.failed_deployed or any(part.part == "prompt" for part in self.parts):
             return "differs"
         return "differs_elsewhere" if self.parts else "same"
@@ -218,8 +218,10 @@ def check_mismatch(
         >>> b = "{% for m in messages %}[{{ m.role }}]{{ m.content }}</s>{% endfor %}"
         >>> row = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Yes"}]}
         >>> found = th.chat.check_mismatch([row], trained_with=a, deployed_with=b)
-        >>> found.verdict, [part.part for part in found.parts], found.differences[0].deployed
-        ('differs', ['start', 'before_system', 'after_system', 'before_answer', 'after_answer'], '[user]Hi</s>[assistant]Yes</s>')
+        >>> found.verdict, found.parts[0]
+        ('differs', PartDifference(part='start', trained='<user>', deployed='[user]'))
+        >>> found.differences[0].deployed
+        '[user]Hi</s>[assistant]Yes</s>'
         >>> th.chat.check_mismatch([row], trained_with=a, deployed_with=a).verdict
         'same'
     """
@@ -251,8 +253,8 @@ def detect_template(
 ) -> dict[str, float]:
     """How well rendered texts fit each of several templates, the best first.
 
-    Each text is looked at for three things: how it starts, how a turn of the model begins, and how it ends. 1.0
-    means that all texts have all three as the template writes them.
+    Each text is looked at for three things: how it starts, how a turn of the model begins, and how it ends.
+    1.0 means that all texts have all three as the template writes them.
 
     Args:
         texts: Rendered texts, as a list or an Arrow column.

@@ -1,8 +1,8 @@
 """Rendering with the chat template of a model, and what the model is to generate in the text.
 
-A chat template is a program from strangers, in a file of the model. It runs in an interpreter of thresher's own:
-the text is that of jinja2 as Hugging Face configures it, byte for byte, and nothing but the row can be reached.
-What it may use is bounded; a template that wants more fails for that row.
+A chat template is a program from strangers, in a file of the model. It runs in an interpreter of thresher's
+own: the text is that of jinja2 as Hugging Face configures it, byte for byte, and nothing but the row can be
+reached. What it may use is bounded; a template that wants more fails for that row.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from thresher.chat._rows import Rows
 
     Template: TypeAlias = str | os.PathLike[str] | Mapping[str, Any]
-    """A template: its text; a folder of a tokenizer, a `tokenizer_config.json` or a `.jinja` file (a path); or the
-    parsed `tokenizer_config.json`."""
+    """A template: its text; the path of a tokenizer's folder, of its `tokenizer_config.json` or of a `.jinja`
+    file; or the parsed `tokenizer_config.json`."""
 
 Arguments: TypeAlias = Literal["auto", "string", "mapping", "written"]
 """The form in which a template gets the arguments of calls."""
@@ -42,8 +42,9 @@ class Rendered:
 
     Attributes:
         texts: One text a row, null where a row could not be rendered; pyarrow `large_string`.
-        spans: What the model is to generate in each text, in characters, in order and without overlap; pyarrow
-            `list<struct<start: int32, end: int32>>`, null where the text is. Empty lists without `mask`.
+        spans: What the model is to generate in each text, in characters, in order and without overlap;
+            pyarrow `list<struct<start: int32, end: int32>>`, null where the text is. Without `mask` the lists
+            are empty.
         errors: The rows that could not be rendered.
         format: The format that the rows were in.
     """
@@ -78,19 +79,19 @@ def render(
     The spans hold what the model is to generate: of each assistant message its text, its thoughts, its calls
     and the marker that ends the turn; not the header before it, and not white space behind the marker. If the
     template has `generation` tags, they hold exactly what stands in these. A message with a weight of 0 (or
-    `train` false) has no span, and of a row with an ending of its own (completion, preference) only the ending
-    has. A row whose spans cannot be found for sure is an error of reason `no_spans`; nothing is guessed.
+    `train` false) has no span; of a row with an ending of its own (completion, preference) only that has. A row whose spans cannot be found for sure is an error of reason `no_spans`; nothing is guessed.
 
     Args:
-        rows: Dicts or JSON texts in any chat format, an Arrow table of any library, or a Hugging Face data set.
-        template: The template: its text, the path of a `.jinja` file, of a `tokenizer_config.json` or of the folder
-            of a tokenizer, or the parsed `tokenizer_config.json`. Special tokens come from the configuration, or as
-            variables.
+        rows: Dicts or JSON texts in any chat format, an Arrow table of any library, or a Hugging Face data
+            set.
+        template: The template: its text, the path of a `.jinja` file, of a `tokenizer_config.json` or of the
+            folder of a tokenizer, or the parsed `tokenizer_config.json`. Special tokens come from the
+            configuration, or as variables.
         from_format: The format of the rows, or a mapping of fields. Default: found out from the rows.
         add_generation_prompt: Whether the text ends where the model would go on.
         mask: Whether to find what the model is to generate.
-        now: What the template takes for today, as `2024-07-26` or a date. A template that asks for the date fails
-            without, since its text would be another one each day.
+        now: What the template takes for today, as `2024-07-26` or a date. A template that asks for the date
+            fails without, since its text would be another one each day.
         arguments: The form in which the template gets the arguments of calls: the one it wants (`auto`, see
             `probe`), a JSON `string`, a `mapping`, or as they are `written` in the row.
         ending: Of a preference, which one; or `prompt` for none.
@@ -113,8 +114,8 @@ def render(
         ...     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
         ...     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
         ... )
-        >>> row = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]}
-        >>> done = th.chat.render([row], template=chatml)
+        >>> turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]
+        >>> done = th.chat.render([{"messages": turns}], template=chatml)
         >>> done.texts[0].as_py()
         '<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\nHello.<|im_end|>\n'
         >>> [done.texts[0].as_py()[s["start"] : s["end"]] for s in done.spans[0].as_py()]
@@ -138,7 +139,8 @@ def render(
     errors = tuple(RowError(**error) for error in found["errors"])
     if strict and errors:
         first = errors[0]
-        message = f"row {first.row} cannot be rendered: {first.detail} ({first.reason}); without `strict` it is set aside"
+        what = f"{first.detail} ({first.reason})"
+        message = f"row {first.row} cannot be rendered: {what}; without `strict` it is set aside"
         raise DataError(message)
     return Rendered(texts=wrap(texts), spans=wrap(spans), errors=errors, format=found["from"])
 
@@ -186,7 +188,7 @@ def origin(template: Template, name: str | None = None) -> dict[str, str | None]
         return {"template": template, "config": None, "name": name}
     if not isinstance(template, str) and hasattr(template, "keys"):
         return {"template": None, "config": json.dumps(dict(template)), "name": name}  # type: ignore[arg-type]
-    path = Path(template)  # type: ignore[arg-type]
+    path = Path(template)
     try:
         if not path.is_dir():
             text = path.read_text("utf-8")
@@ -211,7 +213,8 @@ def origin(template: Template, name: str | None = None) -> dict[str, str | None]
     if "chat_template.json" in texts and "chat_template.jinja" not in texts:
         texts["chat_template.jinja"] = str(json.loads(texts["chat_template.json"])["chat_template"])
     if not texts:
-        message = f"template is the folder `{path}`, but it holds no `tokenizer_config.json` or `chat_template.jinja`"
+        wanted = "`tokenizer_config.json` or `chat_template.jinja`"
+        message = f"template is the folder `{path}`, but it holds no {wanted}"
         raise ParameterError(message)
     return {
         "template": texts.get("chat_template.jinja") if name is None else None,

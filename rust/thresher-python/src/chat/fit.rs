@@ -18,6 +18,9 @@ use crate::texts::with_texts;
 /// Rows whose differences and errors are shown.
 const EXAMPLES: usize = 5;
 
+/// Where the texts of a row part, or which of the templates refuses it.
+type Compared = std::result::Result<Option<RowDifference>, (bool, RowError)>;
+
 /// What a template can do, as JSON.
 #[pyfunction]
 pub(crate) fn chat_probe(options_json: &str) -> PyResult<String> {
@@ -44,8 +47,7 @@ pub(crate) fn chat_mismatch(
     with_texts(rows, threads, |rows, stop| {
         let sample: Vec<&str> = rows.iter().flatten().take(SAMPLE_ROWS).copied().collect();
         let format = from.map_or_else(|| detected(&sample), Ok)?;
-        type Compared = std::result::Result<Option<RowDifference>, (bool, RowError)>;
-        let one = |row: &Option<&str>| -> Compared {
+        let one = |row: Option<&str>| -> Compared {
             let of_trained = |error: RowError| (false, error);
             let json = Json::parse(row.unwrap_or("null")).map_err(|error| of_trained(error.into()))?;
             compare(&trained, &deployed, &format.read(json).map_err(of_trained)?, &render)
@@ -54,7 +56,7 @@ pub(crate) fn chat_mismatch(
             .par_iter()
             .map(|row| {
                 check(stop)?;
-                Ok(one(row))
+                Ok(one(*row))
             })
             .collect::<Result<_>>()?;
         let (mut differences, mut errors) = (Vec::new(), Vec::new());
