@@ -79,7 +79,8 @@ def render(
     The spans hold what the model is to generate: of each assistant message its text, its thoughts, its calls
     and the marker that ends the turn; not the header before it, and not white space behind the marker. If the
     template has `generation` tags, they hold exactly what stands in these. A message with a weight of 0 (or
-    `train` false) has no span; of a row with an ending of its own (completion, preference) only that has. A row whose spans cannot be found for sure is an error of reason `no_spans`; nothing is guessed.
+    `train` false) has no span; of a row with an ending of its own (completion, preference) only that has. A
+    row whose spans cannot be found for sure is an error of reason `no_spans`; nothing is guessed.
 
     Args:
         rows: Dicts or JSON texts in any chat format, an Arrow table of any library, or a Hugging Face data

@@ -136,7 +136,10 @@ pub(super) fn apply(machine: &mut Machine, name: &str, value: &Value, given: &Gi
             };
             Value::text(super::format::percent(&text()?, &values, budget)?)
         }
-        "indent" => indent(&text()?, given, budget)?,
+        "indent" => match value.as_text() {
+            Some(text) => indent(text, given, budget)?,
+            None => return Err(Failure::error(format!("a {} cannot be indented", value.type_name()))),
+        },
         "lower" => Value::text(text()?.to_lowercase()),
         "replace" => methods::replace(&text()?, given, budget)?,
         "safe" => match value {
@@ -155,7 +158,7 @@ pub(super) fn apply(machine: &mut Machine, name: &str, value: &Value, given: &Gi
             let trimmed = methods::strip(&text, "strip", given.get(0, "chars"));
             Value::text(trimmed.ok_or_else(|| Failure::error("`trim` takes a text of characters"))?)
         }
-        "truncate" => truncate(&text()?, given)?,
+        "truncate" => truncate(value, given)?,
         "upper" => Value::text(text()?.to_uppercase()),
         "wordcount" => {
             let text = text()?;
@@ -225,7 +228,7 @@ fn tojson(value: &Value, given: &Given, budget: &Budget) -> Outcome<Value> {
     Ok(Value::text(out))
 }
 
-fn truncate(text: &str, given: &Given) -> Outcome<Value> {
+fn truncate(value: &Value, given: &Given) -> Outcome<Value> {
     given.only(&["length", "killwords", "end", "leeway"])?;
     let int = |at: usize, name: &str, default: i128| given.get(at, name).map_or(Some(default), Value::as_int);
     let (Some(length), Some(leeway)) = (int(0, "length", 255), int(3, "leeway", 5)) else {
@@ -233,10 +236,14 @@ fn truncate(text: &str, given: &Given) -> Outcome<Value> {
     };
     let end = given.get(2, "end").map_or(Some("..."), Value::as_text);
     let end = end.ok_or_else(|| Failure::error("the end of `truncate` is a text"))?;
-    let chars: Vec<char> = text.chars().collect();
-    if chars.len() as i128 <= length.saturating_add(leeway) {
-        return Ok(Value::text(text));
+    match value.len() {
+        Some(len) if len as i128 <= length.saturating_add(leeway) => return Ok(value.clone()),
+        _ => {}
     }
+    let Some(text) = value.as_text() else {
+        return Err(Failure::error(format!("a {} cannot be truncated", value.type_name())));
+    };
+    let chars: Vec<char> = text.chars().collect();
     let keep = length.saturating_sub(end.chars().count() as i128);
     let keep = usize::try_from(keep).map_err(|_| Failure::error("`truncate` leaves no room for its end"))?;
     let mut kept: String = chars[..keep].iter().collect();

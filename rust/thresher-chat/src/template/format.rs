@@ -203,7 +203,9 @@ pub(super) fn percent(text: &str, values: &Value, budget: &Budget) -> Outcome<St
         out.push_str(&field);
     }
     out.push_str(rest);
-    if !named && positional.next().is_some() && !matches!(values, Value::Dict(_)) {
+    // What has items by key may hold more than the text asks for.
+    let has_keys = matches!(values, Value::Dict(_) | Value::List(_) | Value::Range(..));
+    if !named && positional.next().is_some() && !has_keys {
         return Err(bad("there are too many values"));
     }
     Ok(out)

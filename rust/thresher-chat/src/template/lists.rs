@@ -7,7 +7,7 @@ use super::expr::Given;
 use super::filters::{self, add_up, attribute_of};
 use super::ops;
 use super::show;
-use super::value::{Budget, Value};
+use super::value::{Budget, Items, Value};
 
 /// Applies a filter, if it is one of these.
 pub(super) fn apply(
@@ -159,7 +159,8 @@ fn sorted(mut keyed: Vec<(Value, Value)>, reversed: bool, budget: &Budget) -> Ou
 
 /// `map`, `select` and their kin.
 fn through(machine: &mut Machine, name: &str, value: &Value, given: &Given) -> Outcome<Value> {
-    let items = value.iterate(&machine.budget)?;
+    // Nothing at all has no items here, which a loop would refuse.
+    let items = if value.is_true() { value.iterate(&machine.budget)? } else { Items::new(Vec::new())? };
     if name == "map" {
         if let Some((_, attribute)) = given.named.iter().find(|(name, _)| **name == *"attribute") {
             let default =

@@ -16,7 +16,9 @@
 //! - `include`, `import`, `extends` and `block` are refused when the template is compiled; jinja2 fails when it gets
 //!   there. So are filters nobody needs in a chat (see `filters.rs`), and of the globals `cycler`, `joiner` and `lipsum`.
 //! - Integers computed beyond 127 bits are a limit; read from a row they keep their digits.
-//! - `escape` and `safe` give plain texts, since nothing is escaped anyway.
+//! - `escape` and `safe` give plain texts, since nothing is escaped anyway; so what is escaped twice is.
+//! - A slice of a constant that has none is an error; jinja2 folds it to nothing.
+//! - Methods that nobody needs in a chat are not there: `encode`, `translate`, `expandtabs`, `istitle` and their like.
 //! - What prints an address in Python (a method, a generator) is an error, and so is the view of a dict.
 //! - Upper and lower case and what is printable follow Rust's Unicode version, not Python's.
 //! - Half of a surrogate pair sets the row aside: no UTF-8 can carry it.

@@ -7,6 +7,9 @@ use super::value::Value;
 
 /// Applies a filter, if it is one of these.
 pub(super) fn apply(name: &str, value: &Value, given: &Given) -> Outcome<Option<Value>> {
+    if let ("abs" | "float" | "int" | "round", Value::Undefined(missing)) = (name, value) {
+        return Err(Failure::error(format!("`{missing}` is undefined, so it is no number")));
+    }
     Ok(Some(match name {
         "abs" => match value.as_float() {
             Some(number) if number < 0.0 => ops::negative(value)?,
@@ -61,6 +64,7 @@ fn round(value: &Value, given: &Given) -> Outcome<Value> {
     };
     let scale = 10f64.powi(precision);
     match method {
+        "common" if matches!(value, Value::Digits(_)) => Ok(value.clone()),
         "common" if precision >= 0 && value.as_int().is_some() => {
             Ok(value.as_int().map_or(Value::None, Value::Int))
         }

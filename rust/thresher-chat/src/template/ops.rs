@@ -179,6 +179,9 @@ pub(super) fn binary(op: Binary, a: &Value, b: &Value, budget: &Budget) -> Outco
     if let (Some(a), Some(b)) = (a.as_int(), b.as_int()) {
         return integers(op, a, b);
     }
+    if matches!(a, Value::Digits(_)) || matches!(b, Value::Digits(_)) {
+        return Err(overflow());
+    }
     if let (Some(a), Some(b)) = (a.as_float(), b.as_float()) {
         return floats(op, a, b).map(Value::Float);
     }
@@ -248,7 +251,13 @@ fn floats(op: Binary, a: f64, b: f64) -> Outcome<f64> {
             if rest != 0.0 && (rest < 0.0) != (b < 0.0) { rest + b } else { rest }
         }
         Binary::Pow if a == 0.0 && b < 0.0 => return Err(zero()),
-        Binary::Pow => a.powf(b),
+        Binary::Pow => {
+            let power = a.powf(b);
+            if power.is_infinite() && a.is_finite() && b.is_finite() {
+                return Err(Failure::error("a float is too large"));
+            }
+            power
+        }
     })
 }
 
@@ -261,51 +270,80 @@ pub(super) fn negative(value: &Value) -> Outcome<Value> {
     }
 }
 
-/// `value[start:stop:step]`.
-pub(super) fn slice(value: &Value, bounds: &[Option<Value>; 3], budget: &Budget) -> Outcome<Value> {
-    let mut parts = [None; 3];
-    for (part, bound) in parts.iter_mut().zip(bounds) {
-        *part =
-            match bound {
-                None | Some(Value::None) => None,
-                Some(bound) => Some(bound.as_int().ok_or_else(|| {
-                    Failure::error(format!("a {} cannot bound a slice", bound.type_name()))
-                })?),
-            };
-    }
-    let step = parts[2].unwrap_or(1);
-    if step == 0 {
-        return Err(Failure::error("the step of a slice is 0"));
-    }
-    let pick = |len: usize| -> Vec<usize> {
-        let len = len as i128;
+/// The places that a slice takes, as `range` gives them: first, one past the last in its direction, and step.
+struct Bounds {
+    start: i128,
+    stop: i128,
+    step: i128,
+}
+
+impl Bounds {
+    /// The bounds within `len` items.
+    fn new([start, stop, step]: [Option<i128>; 3], len: usize) -> Self {
+        let (len, step) = (len as i128, step.unwrap_or(1));
         let clamp = |bound: i128| {
-            let bound = if bound < 0 { bound + len } else { bound };
+            let bound = if bound < 0 { bound.saturating_add(len) } else { bound };
             if step > 0 { bound.clamp(0, len) } else { bound.clamp(-1, len - 1) }
         };
-        let start = parts[0].map_or(if step > 0 { 0 } else { len - 1 }, clamp);
-        let stop = parts[1].map_or(if step > 0 { len } else { -1 }, clamp);
-        let mut at = start;
-        let mut picked = Vec::new();
-        while (step > 0 && at < stop) || (step < 0 && at > stop) {
-            picked.push(at as usize);
-            at = at.saturating_add(step);
+        Self {
+            start: start.map_or(if step > 0 { 0 } else { len - 1 }, clamp),
+            stop: stop.map_or(if step > 0 { len } else { -1 }, clamp),
+            step,
         }
-        picked
+    }
+
+    fn places(&self) -> Vec<usize> {
+        let mut at = self.start;
+        let mut places = Vec::new();
+        while (self.step > 0 && at < self.stop) || (self.step < 0 && at > self.stop) {
+            places.push(at as usize);
+            at = at.saturating_add(self.step);
+        }
+        places
+    }
+}
+
+/// `value[start:stop:step]`.
+pub(super) fn slice(value: &Value, bounds: &[Option<Value>; 3], budget: &Budget) -> Outcome<Value> {
+    let len = match value {
+        Value::Undefined(name) => return Err(Failure::error(format!("`{name}` is undefined"))),
+        Value::Text(_) | Value::Marked(_) | Value::List(_) | Value::Tuple(_) | Value::Range(..) => {
+            value.len()
+        }
+        other => return Err(Failure::error(format!("a {} cannot be sliced", other.type_name()))),
     };
+    let mut parts = [None; 3];
+    for (part, bound) in parts.iter_mut().zip(bounds) {
+        match (bound, bound.as_ref().and_then(Value::as_int)) {
+            (None | Some(Value::None), _) => {}
+            (_, Some(place)) => *part = Some(place),
+            _ => return Err(Failure::error("a slice is bounded by ints")),
+        }
+    }
+    if parts[2] == Some(0) {
+        return Err(Failure::error("the step of a slice is 0"));
+    }
+    let bounds = Bounds::new(parts, len.unwrap_or(0));
     match value {
-        Value::Text(_) | Value::Marked(_) => {
+        Value::Range(start, _, step) => {
+            let (start, step) = (i128::from(*start), i128::from(*step));
+            let place = |at: i128| i64::try_from(start + step * at).ok();
+            let by = i64::try_from(step.saturating_mul(bounds.step)).ok();
+            match (place(bounds.start), place(bounds.stop), by) {
+                (Some(start), Some(stop), Some(step)) => Ok(Value::Range(start, stop, step)),
+                _ => Err(overflow()),
+            }
+        }
+        Value::List(items) | Value::Tuple(items) => {
+            budget.steps(items.items.len() as u64)?;
+            let taken = bounds.places().into_iter().map(|at| items.items[at].clone()).collect();
+            if matches!(value, Value::Tuple(_)) { Value::tuple(taken) } else { Value::list(taken) }
+        }
+        _ => {
             let text = value.as_text().unwrap_or_default();
             budget.bytes(text.len().saturating_mul(4))?;
             let chars: Vec<char> = text.chars().collect();
-            Ok(Value::text(pick(chars.len()).into_iter().map(|at| chars[at]).collect::<String>()))
+            Ok(Value::text(bounds.places().into_iter().map(|at| chars[at]).collect::<String>()))
         }
-        Value::List(_) | Value::Tuple(_) | Value::Range(..) => {
-            let items = value.iterate(budget)?;
-            let picked = pick(items.items.len()).into_iter().map(|at| items.items[at].clone()).collect();
-            if matches!(value, Value::Tuple(_)) { Value::tuple(picked) } else { Value::list(picked) }
-        }
-        Value::Undefined(name) => Err(Failure::error(format!("`{name}` is undefined"))),
-        other => Err(Failure::error(format!("a {} cannot be sliced", other.type_name()))),
     }
 }
