@@ -387,6 +387,15 @@ EXPRESSIONS = [
 ]
 
 STATEMENTS = [
+    "{% for i in [1] %}{% continue %}{% else %}else{% endfor %}",
+    "{% for i in [1, 2] %}{% if i == 2 %}{% break %}{% endif %}{% else %}else{% endfor %}",
+    "{% for i in [1, 2] %}{% for j in [] %}{% else %}{% continue %}{% endfor %}{{ i }}{% endfor %}",
+    "{% break %}",
+    "{% for i in [1] %}{% macro m() %}{% break %}{% endmacro %}{% endfor %}",
+    "{% set number %}{{ number }}{% endset %}[{{ number }}]",
+    "{{ number }}{% set number %}{{ number }}!{% endset %}[{{ number }}]",
+    "{% filter upper %}{% generation %}a{% endgeneration %}{% endfilter %}",
+    "x{#",
     "a\n{% if true %}\nb\n{% endif %}\nc\n",
     "a\n  {% if true %}  b  {% endif %}  \nc",
     "a \n {%- if true -%} \n b \n {%- endif -%} \n c",

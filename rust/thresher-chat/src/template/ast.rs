@@ -22,7 +22,13 @@ pub(super) enum StmtKind {
     If(Vec<(Expr, Body)>, Body),
     For(Arc<For>),
     Set(Target, Expr),
-    SetBlock(Target, Vec<Filter>, Body),
+    /// `is_new` if nothing looked at the name before; then the body does not see the variable of the row either.
+    SetBlock {
+        target: Target,
+        is_new: bool,
+        filters: Vec<Filter>,
+        body: Body,
+    },
     With(Vec<(Target, Expr)>, Body),
     Filter(Vec<Filter>, Body),
     Macro(Arc<Macro>),

@@ -89,13 +89,9 @@ pub(super) fn run(
     machine.body(body, top)?;
     let generated = machine.generated;
     let page = machine.pages.pop().unwrap_or_default();
-    if page.spans.iter().map(|(start, end)| end - start).sum::<usize>() != generated {
-        return Err(Failure::error(
-            "a text from a `generation` tag was changed before it was printed, so it cannot be found again",
-        ));
-    }
+    let is_lost = page.spans.iter().map(|(start, end)| end - start).sum::<usize>() != generated;
     let steps = allowance.steps - machine.budget.left();
-    Ok((Marked { text: page.text.into(), spans: page.spans }, steps))
+    Ok((Marked { text: page.text.into(), spans: page.spans, is_lost }, steps))
 }
 
 impl Machine {
@@ -127,6 +123,18 @@ impl Machine {
             at = scope.parent;
         }
         None
+    }
+
+    /// Whether the template has given `name` a value; the first scope is that of the row.
+    fn is_set(&self, name: &str, scope: usize) -> bool {
+        let mut at = Some(scope);
+        while let Some(place) = at.filter(|place| *place > 0) {
+            if self.scopes[place].vars.iter().any(|(known, _)| **known == *name) {
+                return true;
+            }
+            at = self.scopes[place].parent;
+        }
+        false
     }
 
     fn store(&mut self, name: &Arc<str>, value: Value, scope: usize) {
@@ -208,7 +216,7 @@ impl Machine {
         if page.spans.is_empty() {
             return Ok(Value::text(page.text));
         }
-        Ok(Value::Marked(Rc::new(Marked { text: page.text.into(), spans: page.spans })))
+        Ok(Value::Marked(Rc::new(Marked { text: page.text.into(), spans: page.spans, is_lost: false })))
     }
 
     fn body(&mut self, body: &Body, scope: usize) -> Outcome<Flow> {
@@ -255,14 +263,20 @@ impl Machine {
             }
             StmtKind::For(definition) => {
                 let iter = self.expr(&definition.iter, scope)?;
-                return self.each(definition, &iter, scope, 0).map(|()| Flow::Next);
+                return self.each(definition, &iter, scope, 0);
             }
             StmtKind::Set(target, expr) => {
                 let value = self.expr(expr, scope)?;
                 self.assign(target, value, scope)?;
             }
-            StmtKind::SetBlock(target, filters, body) => {
-                let mut value = self.captured(|machine| machine.inner(body, scope).map(drop))?;
+            StmtKind::SetBlock { target, is_new, filters, body } => {
+                let inner = self.scope(scope);
+                if let (Target::Name(name), true) = (target, *is_new)
+                    && !self.is_set(name, scope)
+                {
+                    self.store(name, Value::Undefined(name.clone()), inner);
+                }
+                let mut value = self.captured(|machine| machine.body(body, inner).map(drop))?;
                 for filter in filters {
                     value = self.filter(filter, &value, scope)?;
                 }
@@ -323,14 +337,8 @@ impl Machine {
         Ok(())
     }
 
-    /// Runs a loop.
-    pub(super) fn each(
-        &mut self,
-        definition: &Arc<For>,
-        iter: &Value,
-        scope: usize,
-        depth: usize,
-    ) -> Outcome<()> {
+    /// Runs a loop. As in jinja2, `else` runs unless a round came to its end.
+    fn each(&mut self, definition: &Arc<For>, iter: &Value, scope: usize, depth: usize) -> Outcome<Flow> {
         let mut items = iter.iterate(&self.budget)?;
         if let Some(test) = &definition.test {
             let mut kept = Vec::new();
@@ -344,9 +352,6 @@ impl Machine {
             }
             items = Items::new(kept)?;
         }
-        if items.items.is_empty() {
-            return self.inner(&definition.otherwise, scope).map(drop);
-        }
         let state = Rc::new(LoopState {
             definition: definition.clone(),
             scope,
@@ -356,6 +361,7 @@ impl Machine {
             last_changed: RefCell::new(None),
         });
         let name: Arc<str> = "loop".into();
+        let mut has_ended = false;
         for (index, item) in items.items.iter().enumerate() {
             self.budget.steps(1)?;
             state.index.set(index);
@@ -364,11 +370,12 @@ impl Machine {
             self.assign(&definition.target, item.clone(), inner)?;
             let flow = self.body(&definition.body, inner)?;
             self.forget(inner, made);
+            has_ended |= flow == Flow::Next;
             if flow == Flow::Break {
                 break;
             }
         }
-        Ok(())
+        if has_ended { Ok(Flow::Next) } else { self.inner(&definition.otherwise, scope) }
     }
 
     /// Runs the body of a macro whose parameters are these.
@@ -397,6 +404,8 @@ impl Machine {
             return Err(Failure::error("`loop` is called, but the loop is not `recursive`"));
         }
         let (definition, scope, depth) = (state.definition.clone(), state.scope, state.depth + 1);
-        self.deeper(|machine| machine.captured(|machine| machine.each(&definition, iter, scope, depth)))
+        self.deeper(|machine| {
+            machine.captured(|machine| machine.each(&definition, iter, scope, depth).map(drop))
+        })
     }
 }

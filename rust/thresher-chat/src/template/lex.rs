@@ -140,6 +140,10 @@ impl<'s> Lexer<'s> {
     }
 
     fn comment(&mut self, start: usize, inside: usize) -> Outcome<()> {
+        if inside == self.source.len() {
+            self.at = inside;
+            return Ok(());
+        }
         let Some(end) = self.source.get(inside..).and_then(|rest| rest.find("#}")).map(|at| inside + at)
         else {
             return self.fail(start, "a comment does not end");

@@ -19,6 +19,8 @@
 //! - `escape` and `safe` give plain texts, since nothing is escaped anyway; so what is escaped twice is.
 //! - A slice of a constant that has none is an error; jinja2 folds it to nothing.
 //! - Methods that nobody needs in a chat are not there: `encode`, `translate`, `expandtabs`, `istitle` and their like.
+//! - jinja2 hides a variable of the row from inner scopes if the template itself sets one of that name further down.
+//!   Here it is seen until then.
 //! - What prints an address in Python (a method, a generator) is an error, and so is the view of a dict.
 //! - Upper and lower case and what is printable follow Rust's Unicode version, not Python's.
 //! - Half of a surrogate pair sets the row aside: no UTF-8 can carry it.
@@ -195,7 +197,8 @@ impl Template {
             all.push((Arc::from(&*name.decode()?), Value::from_json(value)?));
         }
         let (marked, _) = self.run(all, options, variables.text().len())?;
-        Ok(Rendered { text: marked.text.to_string(), spans: marked.spans })
+        let spans = if marked.is_lost { Vec::new() } else { marked.spans };
+        Ok(Rendered { text: marked.text.to_string(), spans })
     }
 
     /// Renders a conversation.
@@ -211,7 +214,7 @@ impl Template {
         let text = marked.text.to_string();
         let spans = match (options.mask, self.has_generation) {
             (false, _) => Vec::new(),
-            (true, true) => spans::learnt(&chat, &marked.spans)?,
+            (true, true) => spans::learnt(&chat, &marked)?,
             (true, false) => spans::find(self, &chat, options, &text)?,
         };
         Ok(Rendered { text, spans })

@@ -18,8 +18,14 @@ pub(super) struct Parsed {
 
 /// Parses a template.
 pub(super) fn parse(source: &str) -> Outcome<Parsed> {
-    let mut parser =
-        Parser { tokens: tokens(source)?, at: 0, depth: 0, names: Vec::new(), has_generation: false };
+    let mut parser = Parser {
+        tokens: tokens(source)?,
+        at: 0,
+        depth: 0,
+        names: Vec::new(),
+        has_generation: false,
+        loops: 0,
+    };
     let body = parser.body(&[])?;
     Ok(Parsed { body, has_generation: parser.has_generation })
 }
@@ -31,6 +37,8 @@ pub(super) struct Parser {
     /// Names that were looked at so far; what a macro uses is found in it.
     pub(super) names: Vec<Arc<str>>,
     has_generation: bool,
+    /// Loops that `break` and `continue` can leave from here.
+    loops: usize,
 }
 
 impl Parser {
@@ -160,6 +168,14 @@ impl Parser {
         Ok(body)
     }
 
+    /// Parses what runs by itself, so that it cannot leave a loop around it.
+    fn outside_of_loops<T>(&mut self, parse: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
+        let loops = std::mem::take(&mut self.loops);
+        let parsed = parse(self);
+        self.loops = loops;
+        parsed
+    }
+
     fn end_of_tag(&mut self) -> Outcome<()> {
         if *self.kind() != Kind::BlockEnd {
             return self.unexpected("the end of the tag");
@@ -195,13 +211,15 @@ impl Parser {
             }
             "generation" => {
                 self.has_generation = true;
-                Ok(StmtKind::Generation(self.body_to("endgeneration")?))
+                let body = self.outside_of_loops(|parser| parser.body_to("endgeneration"))?;
+                Ok(StmtKind::Generation(body))
             }
             "autoescape" => {
                 self.expression(true)?;
                 Ok(StmtKind::Scope(self.body_to("endautoescape")?))
             }
             "print" => Ok(StmtKind::Print(self.tuple(true, false)?)),
+            "break" | "continue" if self.loops == 0 => self.fail(&format!("`{name}` is outside of a loop")),
             "break" => Ok(StmtKind::Break),
             "continue" => Ok(StmtKind::Continue),
             "include" | "import" | "from" | "extends" | "block" => {
@@ -241,7 +259,9 @@ impl Parser {
         let test = if self.skip_name("if") { Some(self.expression(true)?) } else { None };
         let recursive = self.skip_name("recursive");
         self.end_of_tag()?;
+        self.loops += 1;
         let body = self.body(&["endfor", "else"])?;
+        self.loops -= 1;
         let otherwise = if self.skip_name("else") {
             self.body_to("endfor")?
         } else {
@@ -256,8 +276,9 @@ impl Parser {
         if self.skip_operator("=") {
             return Ok(StmtKind::Set(target, self.tuple(true, false)?));
         }
+        let is_new = matches!(&target, Target::Name(name) if !self.names.contains(name));
         let filters = self.filters()?;
-        Ok(StmtKind::SetBlock(target, filters, self.body_to("endset")?))
+        Ok(StmtKind::SetBlock { target, is_new, filters, body: self.body_to("endset")? })
     }
 
     fn with(&mut self) -> Outcome<StmtKind> {
@@ -285,7 +306,7 @@ impl Parser {
         end: &str,
     ) -> Outcome<Macro> {
         let before = self.names.len();
-        let body = self.body_to(end)?;
+        let body = self.outside_of_loops(|parser| parser.body_to(end))?;
         let used: HashSet<&str> = self.names[before..].iter().map(|name| &**name).collect();
         let uses = ["varargs", "kwargs", "caller"].map(|name| used.contains(name));
         Ok(Macro { name, params, body, uses })

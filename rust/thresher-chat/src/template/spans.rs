@@ -24,7 +24,7 @@ use crate::error::{Reason, Result, RowError};
 
 use super::chat::Chat;
 use super::lex::is_space;
-use super::value::{Dict, Value};
+use super::value::{Dict, Marked, Value};
 use super::{RenderOptions, Template};
 
 /// Steps of all renderings that look for the turns of one row, beside one for each byte of it.
@@ -62,7 +62,13 @@ pub(super) fn find(
 }
 
 /// Leaves out the spans of `generation` tags that belong to messages which are not learnt.
-pub(super) fn learnt(chat: &Chat, spans: &[(usize, usize)]) -> Result<Vec<(usize, usize)>> {
+pub(super) fn learnt(chat: &Chat, marked: &Marked) -> Result<Vec<(usize, usize)>> {
+    let spans = &marked.spans[..];
+    if marked.is_lost {
+        return Err(Reason::NoSpans.because(
+            "a text from a `generation` tag was changed before it was printed, so it cannot be found again",
+        ));
+    }
     let turns: Vec<usize> = (0..chat.messages.len()).filter(|&index| chat.is_assistant(index)).collect();
     if turns.iter().all(|&index| chat.learnt[index]) {
         return Ok(spans.to_vec());

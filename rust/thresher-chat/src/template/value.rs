@@ -83,6 +83,8 @@ pub(super) enum Value {
 pub(super) struct Marked {
     pub(super) text: Arc<str>,
     pub(super) spans: Vec<(usize, usize)>,
+    /// Whether a text to be generated was changed before it was printed, so that its range is lost.
+    pub(super) is_lost: bool,
 }
 
 /// The items of a container.
