@@ -121,6 +121,16 @@ def test_the_number_of_threads_changes_nothing(texts: list[str | None], keep: st
         assert result.summary == results[0].summary
 
 
+@pytest.mark.parametrize("rows", [1, 7, 64])
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_the_size_of_batches_changes_nothing(texts: list[str | None], rows: int, threads: int) -> None:
+    expected = th.dedup(texts, threads=1)
+    batches = pa.chunked_array([texts[at : at + rows] for at in range(0, len(texts), rows)], pa.string())
+    result = th.dedup(batches, threads=threads)
+    for name in ("keep", "duplicate_of", "similarity", "reason"):
+        assert getattr(result, name).equals(getattr(expected, name)), name
+
+
 def test_types_are_those_that_are_promised() -> None:
     result = th.dedup(["a"])
     assert result.keep.type == pa.bool_()

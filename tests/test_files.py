@@ -107,18 +107,20 @@ def test_kept_lines_stand_in_the_output_byte_for_byte_in_order(tmp_path: Path, r
     assert all(line in lines for line in kept)
 
 
-def test_the_output_does_not_depend_on_the_number_of_threads(tmp_path: Path, rows: Rows) -> None:
-    sources = [_write(tmp_path / f"in{part}.jsonl", rows[part::3]) for part in range(3)]
-    outputs = []
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_the_output_does_not_depend_on_threads_or_the_size_of_batches(
+    tmp_path: Path, rows: Rows, suffix: str
+) -> None:
+    sources = [_write(tmp_path / f"in{part}{suffix}", rows[part::2]) for part in range(2)]
+    found = []
     for threads in (1, 2, 4):
-        out = tmp_path / f"out{threads}"
-        th.dedup_files(sources, out, threads=threads)
-        files = sorted(path for path in out.rglob("*") if path.is_file() and path.name != "run.json")
-        outputs.append(
-            [(path.relative_to(out), path.read_bytes()) for path in files if ".thresher" not in path.parts]
-        )
-    assert outputs[0] == outputs[1] == outputs[2]
-    assert len(outputs[0]) == 4
+        for batch_bytes in (100, 10_000, 4 * 2**20):
+            out = tmp_path / f"{threads}-{batch_bytes}"
+            th.dedup_files(sources, out, keep="longest", threads=threads, batch_bytes=batch_bytes)
+            files = sorted(path for path in out.rglob("*") if path.is_file() and path.name != "run.json")
+            found.append([(path.name, path.read_bytes()) for path in files])
+    assert [name for name, _ in found[0]] == [f"in0{suffix}", f"in1{suffix}", "removed.parquet"]
+    assert all(other == found[0] for other in found)
 
 
 def test_a_pattern_and_a_folder_of_texts_are_inputs(tmp_path: Path, rows: Rows) -> None:

@@ -9,6 +9,7 @@ __all__ = [
     "ArrowArray",
     "DedupOutcome",
     "available_threads",
+    "chat_checks",
     "chat_convert",
     "chat_convert_files",
     "chat_fit",
@@ -17,6 +18,9 @@ __all__ = [
     "chat_probe",
     "chat_render",
     "chat_render_variables",
+    "chat_targets",
+    "chat_validate",
+    "chat_validate_files",
     "choose_banding",
     "dedup",
     "dedup_files",
@@ -177,6 +181,33 @@ def chat_convert(rows: Texts, options_json: str, threads: int | None) -> tuple[A
 
 def chat_convert_files(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Rows of files in another chat format; as `dedup_files`, with the parameters of a conversion."""
+
+def chat_checks() -> list[tuple[str, str, str]]:
+    """What rows are checked for: code, severity (`error` or `warning`) and description."""
+
+def chat_targets() -> list[tuple[str, str]]:
+    """What rows can be checked for: name and description."""
+
+def chat_validate(rows: Texts, options_json: str, threads: int | None) -> tuple[str, str]:
+    """Everything that is wrong with rows of chat data.
+
+    Args:
+        rows: One JSON text a row; read in place. A stream is consumed.
+        options_json: A JSON object with `format` (a name, a mapping, or null to find it out), `max_problems`
+            and `options` (`target`, `reasoning`, `ignore`, `strict`).
+        threads: Threads to use; None for as many as the process may use.
+
+    Returns:
+        The name of the format, and a report as JSON: `rows`, `valid`, `codes`, `problems` and `unlisted`.
+
+    Raises:
+        ParameterError: There is no such format, target or code, or the format cannot be found out.
+        ColumnError: `rows` is not text.
+        KeyboardInterrupt: Ctrl-C; the GIL is released meanwhile.
+    """
+
+def chat_validate_files(config_json: str, progress: Callable[[Progress], object] | None) -> str:
+    """What is wrong with the rows of files; as `dedup_files`, with the parameters of a validation."""
 
 def chat_render(rows: Texts, options_json: str, threads: int | None) -> tuple[ArrowArray, ArrowArray, str]:
     """Rows rendered with a chat template.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from thresher import _core, _format
+from thresher.errors import ParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +21,10 @@ MAX_RECORD_BYTES = 256 * 2**20
 """The longest record of a file by default; a longer line is a broken file, not a document."""
 
 
+BATCH_BYTES = 4 * 2**20
+"""Bytes of input that a thread works on at a time: they stay in cache, and outweigh what a batch costs."""
+
+
 def run_config(
     inputs: Paths,
     output: str | os.PathLike[str] | None,
@@ -28,6 +33,7 @@ def run_config(
     tmp: str | os.PathLike[str] | None,
     strict: bool,
     max_record_bytes: int,
+    batch_bytes: int,
     **own: object,
 ) -> str:
     """The configuration of a run as JSON: what all runs have, and what this one has of its own."""
@@ -39,10 +45,18 @@ def run_config(
             "threads": _core.available_threads() if threads is None else threads,
             "tmp": None if tmp is None else os.fspath(tmp),
             "strict": strict,
-            "max_record_bytes": max_record_bytes,
+            "max_record_bytes": _positive("max_record_bytes", max_record_bytes),
+            "batch_bytes": _positive("batch_bytes", batch_bytes),
             **own,
         }
     )
+
+
+def _positive(name: str, value: int) -> int:
+    if value < 1:
+        message = f"{name} is `{value}`, but it is at least 1 byte"
+        raise ParameterError(message)
+    return value
 
 
 @dataclass(frozen=True)

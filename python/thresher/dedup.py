@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from thresher import _core
 from thresher._arrow import column, rank_column
-from thresher._files import MAX_RECORD_BYTES, run_config
+from thresher._files import BATCH_BYTES, MAX_RECORD_BYTES, run_config
 from thresher.errors import ParameterError
 from thresher.result import DedupResult, FileReport
 
@@ -132,6 +132,7 @@ def dedup_files(
     tmp: str | os.PathLike[str] | None = None,
     strict: bool = False,
     max_record_bytes: int = MAX_RECORD_BYTES,
+    batch_bytes: int = BATCH_BYTES,
     progress: Callable[[Progress], object] | None = None,
 ) -> FileReport:
     r"""Removes duplicates from files; see `dedup` for what a duplicate is.
@@ -163,6 +164,8 @@ def dedup_files(
         tmp: Folder for the copy of standard input. Default: that of the system.
         strict: Whether the first bad record stops the run, with `DataError`.
         max_record_bytes: Longest record in bytes; a longer one goes to quarantine.
+        batch_bytes: Bytes of input that a thread works on at a time: more memory, less overhead. The output
+            does not depend on it.
         progress: Called about ten times a second with a `Progress`; an exception from it stops the run.
 
     Returns:
@@ -190,6 +193,7 @@ def dedup_files(
         tmp=tmp,
         strict=strict,
         max_record_bytes=max_record_bytes,
+        batch_bytes=batch_bytes,
         text=text,
         id=id,
         threshold=threshold,

@@ -1,4 +1,4 @@
-"""Chat formats: convert rows from one to another, without silent loss, and render them as a model sees them.
+"""Chat data: convert rows without silent loss, say what is wrong with them, and render them for a model.
 
 >>> import thresher as th
 >>> th.chat.convert([{"instruction": "Say yes.", "output": "Yes."}], to="sharegpt").rows[0]["conversations"]
@@ -27,26 +27,49 @@ from thresher.chat.fit import (
     probe,
 )
 from thresher.chat.render import Rendered, mask_tokens, render
+from thresher.chat.stream import ConvertStream, convert_stream
+from thresher.chat.validate import (
+    Check,
+    CodeCount,
+    Problem,
+    ValidateReport,
+    ValidationReport,
+    checks,
+    targets,
+    validate,
+    validate_files,
+)
 
 __all__ = [
     "ArgumentForm",
+    "Check",
+    "CodeCount",
     "ConvertReport",
+    "ConvertStream",
     "Converted",
     "FileLoss",
     "Loss",
     "Mismatch",
     "PartDifference",
     "Probe",
+    "Problem",
     "Rendered",
     "RowDifference",
     "RowError",
     "SideError",
+    "ValidateReport",
+    "ValidationReport",
     "check_mismatch",
+    "checks",
     "convert",
     "convert_files",
+    "convert_stream",
     "detect_template",
     "formats",
     "mask_tokens",
     "probe",
     "render",
+    "targets",
+    "validate",
+    "validate_files",
 ]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from thresher import _core
 from thresher._arrow import wrap
-from thresher._files import MAX_RECORD_BYTES, RunReport, run_config
+from thresher._files import BATCH_BYTES, MAX_RECORD_BYTES, RunReport, run_config
 from thresher.chat._rows import json_rows
 from thresher.errors import DataError
 
@@ -208,6 +208,7 @@ def convert_files(
     tmp: str | os.PathLike[str] | None = None,
     strict: bool = False,
     max_record_bytes: int = MAX_RECORD_BYTES,
+    batch_bytes: int = BATCH_BYTES,
     progress: Callable[[Progress], object] | None = None,
 ) -> ConvertReport:
     r"""Converts the rows of files to another format; see `convert` for what a loss is.
@@ -227,6 +228,8 @@ def convert_files(
         tmp: Folder for the copy of standard input. Default: that of the system.
         strict: Whether the first bad row, or the first loss, ends the run.
         max_record_bytes: Longest row in bytes; a longer one goes to quarantine.
+        batch_bytes: Bytes of input that a thread works on at a time: more memory, less overhead. The output
+            does not depend on it.
         progress: Called about ten times a second with a `Progress`; an exception from it stops the run.
 
     Returns:
@@ -256,6 +259,7 @@ def convert_files(
         tmp=tmp,
         strict=strict,
         max_record_bytes=max_record_bytes,
+        batch_bytes=batch_bytes,
         **{"from": source},
         to=to,
     )

@@ -2,8 +2,8 @@
 
 Data goes to standard output, everything for people to standard error, so a command can stand in a pipe. There
 is no colour, so NO_COLOR holds by itself. Exit codes (after sysexits.h): 0 done, 2 wrong usage, 65 bad data
-in a strict run, 70 a bug of ours, 74 input/output or disk full, 75 output in use by another run, 130
-interrupted.
+in a strict run or a validation, 70 a bug of ours, 74 input/output or disk full, 75 output in use by another
+run, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import thresher
-from thresher.cli._chat import convert
+from thresher.cli._chat import convert, validate
 from thresher.cli._dedup import dedup
 from thresher.cli._doctor import doctor
+from thresher.cli._run import EXIT_DATA
 from thresher.errors import BusyError, DataError, InternalError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-EXIT_USAGE, EXIT_DATA, EXIT_INTERNAL, EXIT_IO, EXIT_BUSY, EXIT_INTERRUPTED = 2, 65, 70, 74, 75, 130
+EXIT_USAGE, EXIT_INTERNAL, EXIT_IO, EXIT_BUSY, EXIT_INTERRUPTED = 2, 70, 74, 75, 130
 EXIT_PIPE = 141
 """Whoever read our output has gone: as if the signal of a closed pipe had ended us, and as silent."""
 
@@ -54,7 +55,7 @@ def cli() -> None:
     """Clean, training-ready data from raw text and chat data: near-duplicates out, formats converted."""
 
 
-for command in (dedup, convert, doctor):
+for command in (dedup, convert, validate, doctor):
     cli.add_command(command)
 
 

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from thresher import _format
-from thresher._files import MAX_RECORD_BYTES
+from thresher._files import BATCH_BYTES, MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from thresher._types import Progress
+
+EXIT_DATA = 65
+"""Bad data: in a strict run, or in a validation."""
 
 R = TypeVar("R")
 Command = TypeVar("Command", bound="Callable[..., Any]")
@@ -24,8 +27,9 @@ def run_options(command: Command) -> Command:
     options = (
         click.option("--threads", type=int, help="Threads to use; default: as many as the process may use."),
         click.option("--tmp", metavar="DIR", help="Folder for a copy of standard input."),
-        click.option("--strict", is_flag=True, help="Stop at the first bad record."),
+        click.option("--strict", is_flag=True, help="Stop at the first bad record, or loss."),
         click.option("--max-record-bytes", type=int, default=MAX_RECORD_BYTES, show_default=True),
+        click.option("--batch-bytes", type=int, default=BATCH_BYTES, show_default=True),
         click.option("--json", "as_json", is_flag=True, help="Write the report to standard output as JSON."),
         click.option("--quiet", is_flag=True, help="Say nothing but errors."),
     )

@@ -14,9 +14,11 @@ pub mod format;
 pub mod loss;
 mod out;
 pub mod template;
+pub mod validate;
 
 pub use conversation::{Call, Content, Conversation, Ending, Message, Role};
 pub use convert::{Converter, detect};
 pub use error::{Reason, Result, RowError};
 pub use format::{Format, NAMES};
 pub use loss::{Loss, Losses, RowLosses};
+pub use validate::{Options, Problem, Report, Validator};

@@ -4,7 +4,11 @@
 //! halving, so the root of a cluster is its smallest document whatever the order of the edges.
 //! Time O(edges * α(n)), memory 4 bytes a document.
 
-use crate::lsh::Buckets;
+use std::sync::{Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+use crate::lsh::{BandTable, Buckets, group};
 
 /// Disjoint sets of documents; the root of each is its smallest member.
 #[derive(Debug)]
@@ -86,24 +90,82 @@ struct Ends {
     members: usize,
 }
 
+impl Ends {
+    fn plus(self, more: Self) -> Self {
+        Self {
+            docs: self.docs + more.docs,
+            buckets: self.buckets + more.buckets,
+            members: self.members + more.members,
+        }
+    }
+}
+
+/// Clusters that are still to be handed out, with the room for their members and bucket ends.
+struct Rest<'r>(&'r mut [Ends], &'r mut [u32], &'r mut [usize]);
+
+impl Rest<'_> {
+    /// The first clusters, and all others.
+    fn split(self, clusters: usize, members: usize, buckets: usize) -> (Self, Self) {
+        let (at, more_at) = self.0.split_at_mut(clusters);
+        let (part, more_members) = self.1.split_at_mut(members);
+        let (ends, more_ends) = self.2.split_at_mut(buckets);
+        (Rest(at, part, ends), Rest(more_at, more_members, more_ends))
+    }
+}
+
 /// The cluster of a document without one.
 const NONE: u32 = u32::MAX;
 
-impl Clusters {
-    /// The clusters of the documents below `n_docs` that the buckets of all `partitions` connect.
+/// Which documents buckets connect. Buckets may come in any order, from any thread.
+#[derive(Debug)]
+pub struct Links {
+    sets: UnionFind,
+    connected: Vec<bool>,
+}
+
+impl Links {
+    /// No links among `n_docs` documents.
     #[must_use]
-    pub fn new(n_docs: usize, partitions: &[Buckets]) -> Self {
-        let buckets = || partitions.iter().flat_map(Buckets::iter);
-        let mut sets = UnionFind::new(n_docs);
-        let mut connected = vec![false; n_docs];
-        for bucket in buckets() {
+    pub fn new(n_docs: usize) -> Self {
+        Self { sets: UnionFind::new(n_docs), connected: vec![false; n_docs] }
+    }
+
+    /// Connects the documents of each bucket.
+    pub fn add(&mut self, buckets: &Buckets) {
+        for bucket in buckets.iter() {
             for &doc in bucket {
-                sets.union(bucket[0], doc);
-                connected[doc as usize] = true;
+                self.sets.union(bucket[0], doc);
+                self.connected[doc as usize] = true;
             }
         }
+    }
+}
+
+impl Clusters {
+    /// The clusters of the documents below `n_docs` by the bands of a table: partitions are grouped on the threads of the
+    /// current rayon pool, and linked as they come.
+    #[must_use]
+    pub fn of(table: &BandTable, n_docs: usize) -> Self {
+        let links = Mutex::new(Links::new(n_docs));
+        let grouped = |keys: &Vec<u64>| {
+            let buckets = group(keys, table.docs());
+            links.lock().unwrap_or_else(PoisonError::into_inner).add(&buckets);
+            buckets
+        };
+        let buckets: Vec<Buckets> = table.partitions().par_iter().map(grouped).collect();
+        Self::new(links.into_inner().unwrap_or_else(PoisonError::into_inner), &buckets)
+    }
+
+    /// The clusters that the buckets of all `partitions` connect, with the links that were made of the same buckets. The
+    /// clusters are filled on the threads of the current rayon pool, each thread a range of them.
+    #[must_use]
+    pub fn new(links: Links, partitions: &[Buckets]) -> Self {
+        let Links { mut sets, connected } = links;
+        let n_docs = connected.len();
+        let buckets = || partitions.iter().flat_map(Buckets::iter);
         // A root is the smallest of its cluster, so it is met, and numbered, before all others.
         let mut cluster_of = vec![NONE; n_docs];
+        let mut positions = vec![0u32; n_docs];
         let mut at: Vec<Ends> = Vec::new();
         for doc in (0..n_docs as u32).filter(|&doc| connected[doc as usize]) {
             let root = sets.root(doc);
@@ -113,7 +175,9 @@ impl Clusters {
             }
             let cluster = cluster_of[root as usize];
             cluster_of[doc as usize] = cluster;
-            at[cluster as usize].docs += 1;
+            let counts = &mut at[cluster as usize];
+            positions[doc as usize] = counts.docs as u32;
+            counts.docs += 1;
         }
         for bucket in buckets() {
             let counts = &mut at[cluster_of[bucket[0] as usize] as usize];
@@ -123,35 +187,40 @@ impl Clusters {
         // Counts become starts, and each start moves to the end of its cluster while that is filled.
         let mut total = Ends::default();
         for counts in &mut at {
-            let next = Ends {
-                docs: total.docs + counts.docs,
-                buckets: total.buckets + counts.buckets,
-                members: total.members + counts.members,
-            };
+            let next = total.plus(*counts);
             *counts = std::mem::replace(&mut total, next);
         }
         let mut docs = vec![0; total.docs];
-        let mut positions = vec![0u32; n_docs];
-        let starts: Vec<usize> = at.iter().map(|start| start.docs).collect();
-        for doc in (0..n_docs).filter(|&doc| cluster_of[doc] != NONE) {
-            let cluster = cluster_of[doc] as usize;
-            let place = &mut at[cluster].docs;
-            positions[doc] = (*place - starts[cluster]) as u32;
+        for (doc, &cluster) in cluster_of.iter().enumerate().filter(|(_, cluster)| **cluster != NONE) {
+            let place = &mut at[cluster as usize].docs;
             docs[*place] = doc as u32;
             *place += 1;
         }
-        let mut members = vec![0; total.members];
-        let mut bucket_ends = vec![0; total.buckets];
-        for bucket in buckets() {
-            let place = &mut at[cluster_of[bucket[0] as usize] as usize];
-            let start = place.members;
-            place.members += bucket.len();
-            for (member, &doc) in members[start..place.members].iter_mut().zip(bucket) {
-                *member = positions[doc as usize];
-            }
-            bucket_ends[place.buckets] = place.members;
-            place.buckets += 1;
+        let (mut members, mut bucket_ends) = (vec![0; total.members], vec![0; total.buckets]);
+        let mut parts = Vec::new();
+        let (mut rest, mut first, mut start) =
+            (Rest(&mut at, &mut members, &mut bucket_ends), 0, Ends::default());
+        let each = rest.0.len().div_ceil(rayon::current_num_threads()).max(1);
+        while !rest.0.is_empty() {
+            let count = each.min(rest.0.len());
+            let end = rest.0.get(count).copied().unwrap_or(total);
+            let (part, others) = rest.split(count, end.members - start.members, end.buckets - start.buckets);
+            parts.push((first, start, part));
+            (rest, first, start) = (others, first + count, end);
         }
+        parts.into_par_iter().for_each(|(first, start, Rest(at, members, bucket_ends))| {
+            for bucket in buckets() {
+                let cluster = (cluster_of[bucket[0] as usize] as usize).wrapping_sub(first);
+                let Some(place) = at.get_mut(cluster) else { continue };
+                let begin = place.members - start.members;
+                place.members += bucket.len();
+                for (member, &doc) in members[begin..].iter_mut().zip(bucket) {
+                    *member = positions[doc as usize];
+                }
+                bucket_ends[place.buckets - start.buckets] = place.members;
+                place.buckets += 1;
+            }
+        });
         Self { docs, members, bucket_ends, ends: at }
     }
 
@@ -192,12 +261,17 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::lsh::group;
+
+    fn clusters(n_docs: usize, partitions: &[Buckets]) -> Clusters {
+        let mut links = Links::new(n_docs);
+        partitions.iter().rev().for_each(|buckets| links.add(buckets));
+        Clusters::new(links, partitions)
+    }
 
     #[test]
     fn a_chain_of_buckets_is_one_cluster_named_by_its_smallest_document() {
         let partitions = [group(&[1, 2, 1, 3], &[5, 4, 3, 2]), group(&[9, 9, 8, 7], &[4, 2, 5, 3])];
-        let clusters = Clusters::new(7, &partitions);
+        let clusters = clusters(7, &partitions);
         assert_eq!(clusters.len(), 2);
         assert_eq!(clusters.get(0).docs, [2, 4]);
         assert_eq!(clusters.get(1).docs, [3, 5]);
@@ -208,7 +282,7 @@ mod tests {
         #[test]
         fn clusters_are_the_connected_components(edges in prop::collection::vec((0..30u32, 0..30u32), 0..40)) {
             let partitions: Vec<Buckets> = edges.iter().filter(|(a, b)| a != b).map(|&(a, b)| group(&[0, 0], &[a, b])).collect();
-            let clusters = Clusters::new(30, &partitions);
+            let clusters = clusters(30, &partitions);
             let mut label: Vec<u32> = (0..30).collect();
             for _ in 0..30 {
                 for &(a, b) in &edges {

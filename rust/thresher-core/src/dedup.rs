@@ -12,10 +12,10 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use crate::cluster::Clusters;
+use crate::content::ContentHasher;
 use crate::error::{Error, Result};
 use crate::exact::{Classes, SeenTexts};
-use crate::hash::content_hash;
-use crate::lsh::{BandTable, Buckets, group};
+use crate::lsh::BandTable;
 use crate::minhash::{Signer, tasks};
 use crate::observe::{Observer, check};
 use crate::outcome::{Outcome, Summary, Timings};
@@ -103,12 +103,9 @@ pub fn dedup(
         let clock = Instant::now();
         let standing = classes.standing(texts.len());
         table.relabel(|doc| standing[doc as usize]);
-        let buckets: Vec<Buckets> =
-            table.partitions().par_iter().map(|keys| group(keys, table.docs())).collect();
+        let clusters = Clusters::of(&table, texts.len());
         drop(table);
         check(observer)?;
-        let clusters = Clusters::new(texts.len(), &buckets);
-        drop(buckets);
         candidates = clusters.docs().len() as u64;
         timings.group_s = clock.elapsed().as_secs_f64();
 
@@ -137,14 +134,15 @@ type Signed = (Vec<Option<u128>>, BandTable);
 /// Hashes every text whole and, of equal ones, signs and bands the one that comes first.
 fn sign(texts: &[Option<&str>], config: &DedupConfig, observer: &dyn Observer) -> Result<Signed> {
     let bands = config.banding.bands();
-    let seen = SeenTexts::default();
+    let hasher = ContentHasher::default();
+    let seen = SeenTexts::with_capacity(texts.len());
     let parts: Vec<Signed> = tasks(texts)
         .into_par_iter()
         .map_init(
             || (Signer::new(config.shingles, config.num_hashes), vec![0; bands]),
             |(signer, keys), task| {
                 check(observer)?;
-                let hash_of = |text: Option<&str>| text.map(|text| content_hash(text.as_bytes()));
+                let hash_of = |text: Option<&str>| text.map(|text| hasher.hash(text.as_bytes()));
                 let hashes: Vec<Option<u128>> = texts[task.clone()].iter().copied().map(hash_of).collect();
                 let mut table = BandTable::with_capacity(bands, task.len());
                 for (doc, hash) in task.clone().zip(&hashes) {

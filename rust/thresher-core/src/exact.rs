@@ -39,13 +39,15 @@ pub struct SeenTexts(Box<[Shard]>);
 
 type Shard = Mutex<HashSet<u128, BuildHasherDefault<ContentHasher>>>;
 
-impl Default for SeenTexts {
-    fn default() -> Self {
-        Self((0..SHARDS).map(|_| Mutex::default()).collect())
-    }
-}
-
 impl SeenTexts {
+    /// None yet, with room for `texts` of them.
+    #[must_use]
+    pub fn with_capacity(texts: usize) -> Self {
+        let each = texts / SHARDS;
+        let shard = || Mutex::new(HashSet::with_capacity_and_hasher(each, BuildHasherDefault::default()));
+        Self((0..SHARDS).map(|_| shard()).collect())
+    }
+
     /// Whether the hash comes for the first time. Which of several equal texts comes first is up to the threads.
     pub fn insert(&self, hash: u128) -> bool {
         let shard = &self.0[(hash >> 64) as usize % SHARDS];

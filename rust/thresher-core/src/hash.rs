@@ -5,9 +5,8 @@
 //! here, in the word classes or in the sketch raises [`SCHEME_VERSION`].
 //!
 //! The mixer is the folded product of two 64-bit numbers ("mum", Wang Yi's wyhash, 2019): one multiplication a
-//! word of up to 16 bytes, where XXH3 spends several on such short inputs. Whole texts are hashed by XXH3-128.
-
-use xxhash_rust::xxh3::xxh3_128;
+//! word of up to 16 bytes, where XXH3 spends several on such short inputs. Whole texts are hashed by XXH3-128
+//! ([`crate::content`]).
 
 /// The version of the hash scheme, written beside every stored signature.
 pub const SCHEME_VERSION: u32 = 1;
@@ -64,12 +63,6 @@ pub fn word_hash(word: &[u8]) -> u64 {
 #[inline(always)]
 pub(crate) fn finish_shingle(polynomial: u64) -> u64 {
     mum(polynomial ^ K0, K3)
-}
-
-/// The 128-bit hash of a whole text (XXH3-128), by which exact duplicates are found.
-#[must_use]
-pub fn content_hash(text: &[u8]) -> u128 {
-    xxh3_128(text)
 }
 
 /// `splitmix64` (Steele, Lea, Flood 2014): the `index`-th number of the stream that seeds the sketch lanes.

@@ -10,6 +10,7 @@
 
 pub mod cluster;
 pub mod column;
+pub mod content;
 pub mod dedup;
 pub mod error;
 pub mod exact;

@@ -47,6 +47,8 @@ pub enum Reason {
     Corrupt,
     /// The row cannot be read or written as chat data.
     Chat(thresher_chat::Reason),
+    /// The row was checked, and has an error.
+    Check(thresher_chat::validate::Code),
 }
 
 impl Reason {
@@ -64,6 +66,7 @@ impl Reason {
             Self::Truncated => "truncated",
             Self::Corrupt => "corrupt",
             Self::Chat(reason) => reason.name(),
+            Self::Check(code) => code.name(),
         }
     }
 }

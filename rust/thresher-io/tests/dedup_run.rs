@@ -31,6 +31,7 @@ fn config(inputs: &[&Path], output: &Path) -> DedupRun {
         tmp: None,
         strict: false,
         max_record_bytes: 1 << 20,
+        batch_bytes: 4 << 20,
     }
 }
 

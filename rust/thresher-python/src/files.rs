@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use thresher_io::runs::rows::convert;
+use thresher_io::runs::rows::{convert, validate};
 use thresher_io::runs::{Progress, dedup};
 use thresher_io::{Error, Result};
 
@@ -34,6 +34,16 @@ pub(crate) fn chat_convert_files(
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
     over_files(py, config_json, progress, convert::run)
+}
+
+/// What is wrong with the rows of files.
+#[pyfunction]
+pub(crate) fn chat_validate_files(
+    py: Python<'_>,
+    config_json: &str,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    over_files(py, config_json, progress, validate::run)
 }
 
 /// Does a run with the configuration in `config_json`; the report comes back as JSON.

@@ -30,9 +30,11 @@ mod _core {
     #[pymodule_export]
     use crate::chat::template::{chat_render, chat_render_variables};
     #[pymodule_export]
+    use crate::chat::validate::{chat_checks, chat_targets, chat_validate};
+    #[pymodule_export]
     use crate::dedup::{DedupOutcome, choose_banding, dedup};
     #[pymodule_export]
-    use crate::files::{chat_convert_files, dedup_files};
+    use crate::files::{chat_convert_files, chat_validate_files, dedup_files};
     #[pymodule_export]
     use crate::minhash::{available_threads, instruction_set, minhash, scheme_version, version};
 }

@@ -4,6 +4,7 @@
 //! Each level that is entered walks over its bytes once more, strings by `memchr`.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use super::text::{Str, end_of};
 use super::{Parsed, find};
@@ -102,8 +103,21 @@ impl<'a> Json<'a> {
     #[must_use]
     pub fn members(self) -> Vec<(Str<'a>, Json<'a>)> {
         let mut members: Vec<(Str<'a>, Json<'a>)> = Vec::new();
-        for (key, value) in self.entries() {
+        let mut entries = self.entries();
+        for (key, value) in entries.by_ref().take(FEW_MEMBERS) {
             match members.iter_mut().find(|(seen, _)| same(seen, &key)) {
+                Some((_, old)) => *old = value,
+                None => members.push((key, value)),
+            }
+        }
+        let Some(next) = entries.next() else { return members };
+        // Nobody has so many fields but who wants to see what becomes of us.
+        let meaning = |key: &Str<'a>| key.decode().map_or_else(|_| key.escaped().to_owned(), Cow::into_owned);
+        let mut places: HashMap<String, usize> =
+            members.iter().enumerate().map(|(place, (key, _))| (meaning(key), place)).collect();
+        for (key, value) in std::iter::once(next).chain(entries) {
+            let place = *places.entry(meaning(&key)).or_insert(members.len());
+            match members.get_mut(place) {
                 Some((_, old)) => *old = value,
                 None => members.push((key, value)),
             }
@@ -123,6 +137,9 @@ impl<'a> From<Json<'a>> for Cow<'a, str> {
         Cow::Borrowed(value.0)
     }
 }
+
+/// Members up to which each key is compared with all others.
+const FEW_MEMBERS: usize = 64;
 
 /// Whether two keys mean the same; nearly all are written alike.
 fn same(a: &Str<'_>, b: &Str<'_>) -> bool {
@@ -284,6 +301,16 @@ mod tests {
         assert_eq!(members, [("a".to_owned(), "3"), ("b".to_owned(), "2")]);
         assert_eq!(value.get("a").unwrap().text(), "3");
         assert_eq!(value.get("c"), None);
+    }
+
+    #[test]
+    fn a_hundred_thousand_keys_are_looked_at_once_each() {
+        let keys = |n: usize| if n.is_multiple_of(2) { format!("k{n}") } else { format!("\\u006b{n}") };
+        let once: Vec<String> = (0..100_000).map(|n| format!("\"{}\":{n}", keys(n))).collect();
+        let twice = format!("{{{0},\"k7\":-1,\"\\u006b8\":-2}}", once.join(","));
+        let members = Json::parse(&twice).unwrap().members();
+        assert_eq!(members.len(), 100_000);
+        assert_eq!((members[7].1.text(), members[8].1.text(), members[9].1.text()), ("-1", "-2", "9"));
     }
 
     #[test]

@@ -6,8 +6,10 @@
 //! to the limit on one record; of a longer line only the head is ever held.
 //!
 //! What is a record: every line that is not blank, with `\n` or `\r\n` at its end, or with neither at the end of the
-//! file. A UTF-8 byte order mark at the start of the file is skipped.
+//! file. A UTF-8 byte order mark at the start of the file is skipped. A `.json` file that begins with a bracket is one
+//! array, whose elements are the records; a kept one is written as a line.
 
+mod array;
 mod blocks;
 mod lines;
 #[cfg(test)]
@@ -30,6 +32,7 @@ use crate::error::{Error, Result};
 use crate::input::{Input, Payload, Piece, Scratch, SlotMask, Unit};
 use crate::record::Visitor;
 
+use array::ArrayLines;
 use blocks::Blocks;
 use lines::Parser;
 
@@ -84,6 +87,8 @@ pub struct JsonlInput {
     path: PathBuf,
     name: String,
     codec: Codec,
+    /// The rows are the elements of one array, which is read as a stream.
+    is_array: bool,
     limits: Limits,
     stamp: Stamp,
 }
@@ -100,8 +105,12 @@ impl JsonlInput {
         }
         let unit_bytes = limits.unit_bytes.clamp(1, MAX_UNIT_BYTES);
         let limits = Limits { unit_bytes, ..limits };
-        let input = Self { path, name, codec, limits, stamp: Stamp::of(&metadata) };
-        input.file()?;
+        let mut input = Self { path, name, codec, is_array: false, limits, stamp: Stamp::of(&metadata) };
+        let file = input.file()?;
+        if may_be_array(&input.path) {
+            // What cannot be decoded is told when it is read.
+            input.is_array = codec::decoder(codec, file).is_ok_and(array::is_array);
+        }
         Ok(input)
     }
 
@@ -151,8 +160,15 @@ impl JsonlInput {
         Ok(self.stamp.len)
     }
 
+    /// Whether the rows are the elements of one array.
+    #[must_use]
+    pub fn is_array(&self) -> bool {
+        self.is_array
+    }
+
     fn blocks(&self, emit: &mut dyn FnMut(Unit) -> Result<()>) -> Result<()> {
         let source = codec::decoder(self.codec, self.file()?).map_err(Error::io("decode", &self.path))?;
+        let source = if self.is_array { Box::new(ArrayLines::new(source)) } else { source };
         Blocks::new(source, self.limits, &self.path).emit(emit)?;
         self.file().map(drop)
     }
@@ -178,6 +194,13 @@ impl JsonlInput {
     }
 }
 
+/// Whether the name is one that arrays have: `.json`, where `.jsonl` says that there are lines.
+fn may_be_array(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let stem = [".gz", ".gzip", ".zst", ".zstd"].iter().find_map(|end| name.strip_suffix(end));
+    stem.unwrap_or(&name).rsplit_once('.').is_some_and(|(_, last)| last == "json")
+}
+
 impl Input for JsonlInput {
     fn path(&self) -> &Path {
         &self.path
@@ -193,8 +216,8 @@ impl Input for JsonlInput {
 
     fn units(&self, emit: &mut dyn FnMut(Unit) -> Result<()>) -> Result<()> {
         match self.codec {
-            Codec::Plain => self.ranges(emit),
-            Codec::Gzip | Codec::Zstd => self.blocks(emit),
+            Codec::Plain if !self.is_array => self.ranges(emit),
+            _ => self.blocks(emit),
         }
     }
 
@@ -252,6 +275,9 @@ impl Input for JsonlInput {
             _ => return Err(self.foreign()),
         };
         if lines::retain(&mut data, offset, self.limits.max_record_bytes, keep) {
+            if self.is_array {
+                array::compact(&mut data);
+            }
             Ok(Piece::Bytes(data))
         } else {
             Err(self.changed())

@@ -18,8 +18,8 @@ use crate::readers::jsonl::{JsonlInput, Limits};
 use crate::readers::parquet::ParquetInput;
 use crate::runs::source::Source;
 
-/// Decoded text that a unit of a columnar file aims at.
-const UNIT_BYTES: u64 = 16 << 20;
+/// A unit of a columnar file aims at so many times the bytes of a batch: to open a row group costs more than to seek.
+const COLUMNAR_BATCHES: u64 = 4;
 
 /// What a run reads, and how, as its configuration says.
 #[derive(Clone, Copy)]
@@ -32,6 +32,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) tmp: Option<&'a str>,
     /// Longest record; a longer one is set aside.
     pub(crate) max_record_bytes: u64,
+    /// Bytes of input that a thread works on at a time.
+    pub(crate) batch_bytes: u64,
 }
 
 /// The inputs of a run.
@@ -57,6 +59,9 @@ impl Plan {
         let mut spool = None;
         if reading.inputs.is_empty() {
             return Err(Error::Parameter("no input is given; name at least one file or folder".into()));
+        }
+        if reading.batch_bytes == 0 {
+            return Err(Error::Parameter("batch_bytes is `0`, but a batch has at least 1 byte".into()));
         }
         for name in reading.inputs {
             if name == "-" {
@@ -91,6 +96,17 @@ impl Plan {
         }
     }
 
+    /// Makes sure that there are rows, and not whole documents.
+    pub(crate) fn check_rows(&self) -> Result<()> {
+        match self.sources.iter().find(|source| source.format().is_none()) {
+            None => Ok(()),
+            Some(folder) => Err(Error::Parameter(format!(
+                "input `{}` is a folder of documents, which has no rows; name JSONL, Parquet or Arrow files",
+                folder.input().path().display()
+            ))),
+        }
+    }
+
     /// Makes sure that the input files are those of the start.
     pub(crate) fn check_unchanged(&self) -> Result<()> {
         for (source, was) in self.sources.iter().zip(&self.fingerprints) {
@@ -113,6 +129,7 @@ fn fingerprint(path: &Path) -> Option<(u64, SystemTime)> {
 
 fn open(found: &Found, name: String, reading: Reading<'_>) -> Result<Source> {
     let path = &found.path;
+    let columnar = reading.batch_bytes.saturating_mul(COLUMNAR_BATCHES);
     let codec = split_suffix(&path.to_string_lossy()).map_or(Codec::Plain, |(_, codec)| codec);
     Ok(match found.format {
         None => {
@@ -120,11 +137,14 @@ fn open(found: &Found, name: String, reading: Reading<'_>) -> Result<Source> {
             Source::Folder(FolderInput::open(path, &name, globs, reading.max_record_bytes)?)
         }
         Some(DataFormat::Jsonl) => {
-            let limits = Limits { max_record_bytes: reading.max_record_bytes as usize, ..Limits::default() };
+            let limits = Limits {
+                max_record_bytes: reading.max_record_bytes as usize,
+                unit_bytes: reading.batch_bytes as usize,
+            };
             Source::Lines(JsonlInput::open(path.clone(), name, codec, limits)?, codec)
         }
-        Some(DataFormat::Parquet) => Source::Parquet(ParquetInput::open(path, &name, UNIT_BYTES)?),
-        Some(DataFormat::Ipc) => Source::Ipc(IpcInput::open(path, &name, UNIT_BYTES)?),
+        Some(DataFormat::Parquet) => Source::Parquet(ParquetInput::open(path, &name, columnar)?),
+        Some(DataFormat::Ipc) => Source::Ipc(IpcInput::open(path, &name, columnar)?),
     })
 }
 

@@ -48,17 +48,18 @@ impl Source {
         }
     }
 
-    /// The data format with its compression; none for a folder of documents.
-    pub(crate) fn data_form(&self) -> Option<(DataFormat, Codec)> {
+    /// The data format with its compression; lines for a folder of documents.
+    pub(crate) fn data_form(&self) -> (DataFormat, Codec) {
         match self {
-            Self::Lines(_, codec) => Some((DataFormat::Jsonl, *codec)),
-            _ => self.format().map(|format| (format, Codec::Plain)),
+            Self::Lines(_, codec) => (DataFormat::Jsonl, *codec),
+            _ => (self.format().unwrap_or(DataFormat::Jsonl), Codec::Plain),
         }
     }
 
     /// The name of the format in reports.
     pub(crate) fn format_name(&self) -> &'static str {
         match self {
+            Self::Lines(input, _) if input.is_array() => "json",
             Self::Lines(_, Codec::Plain) => "jsonl",
             Self::Lines(_, Codec::Gzip) => "jsonl.gz",
             Self::Lines(_, Codec::Zstd) => "jsonl.zst",

@@ -20,7 +20,7 @@ use crate::errors::{parameter, to_py};
 use crate::texts::with_texts;
 
 /// Rows that one task converts.
-const TASK_ROWS: usize = 1024;
+pub(super) const TASK_ROWS: usize = 1024;
 /// Rows that the format is found out from.
 const SAMPLE_ROWS: usize = 1000;
 
@@ -77,7 +77,7 @@ pub(crate) fn chat_convert(
 }
 
 /// The rows that the format is found out from.
-fn sample<'r>(rows: &[Option<&'r str>]) -> Vec<&'r str> {
+pub(super) fn sample<'r>(rows: &[Option<&'r str>]) -> Vec<&'r str> {
     rows.iter().flatten().take(SAMPLE_ROWS).copied().collect()
 }
 

@@ -3,3 +3,4 @@
 pub(crate) mod convert;
 pub(crate) mod fit;
 pub(crate) mod template;
+pub(crate) mod validate;

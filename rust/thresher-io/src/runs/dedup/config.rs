@@ -43,6 +43,8 @@ pub struct DedupRun {
     pub strict: bool,
     /// Longest record, in bytes; a longer one is set aside.
     pub max_record_bytes: u64,
+    /// Bytes of input that a thread works on at a time; the output does not depend on it.
+    pub batch_bytes: u64,
 }
 
 /// The same, checked and in the types of the core.
@@ -93,6 +95,7 @@ impl DedupRun {
             glob: self.glob.as_deref(),
             tmp: self.tmp.as_deref(),
             max_record_bytes: self.max_record_bytes,
+            batch_bytes: self.batch_bytes,
         }
     }
 

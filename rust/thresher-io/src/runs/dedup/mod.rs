@@ -21,10 +21,7 @@ use std::time::Instant;
 use thresher_core::cluster::Clusters;
 use thresher_core::exact::Classes;
 use thresher_core::json::Fields;
-use thresher_core::lsh::{Buckets, group};
 use thresher_core::{Outcome, Precedence};
-
-use rayon::prelude::*;
 
 pub use config::DedupRun;
 pub use report::Report;
@@ -104,20 +101,16 @@ pub fn run(config: &DedupRun, progress: &Progress) -> Result<Report> {
     let hashes = std::mem::take(&mut corpus.hashes);
     let (lengths, ranks) = (std::mem::take(&mut corpus.lengths), std::mem::take(&mut corpus.ranks));
     let precedence = Precedence::new(run.checked.search.keep, &lengths, &ranks);
-    let (classes, buckets) = clock.time("group", || {
+    let (classes, clusters) = clock.time("group", || {
         let classes = Classes::new(hashes.iter().copied().map(Some), precedence);
         let standing = classes.standing(hashes.len());
         corpus.table.relabel(|doc| standing[doc as usize]);
-        let table = &corpus.table;
-        let buckets: Vec<Buckets> =
-            pool.install(|| table.partitions().par_iter().map(|keys| group(keys, table.docs())).collect());
-        (classes, buckets)
+        let clusters = pool.install(|| Clusters::of(&corpus.table, hashes.len()));
+        (classes, clusters)
     });
     corpus.table = thresher_core::lsh::BandTable::default();
     corpus.hashes = hashes;
     progress.check()?;
-    let clusters = clock.time("cluster", || Clusters::new(corpus.hashes.len(), &buckets));
-    drop(buckets);
     let resolutions = clock.time("verify", || verify::verify(&run, &corpus, &clusters, precedence))?;
     let outcome = Outcome::new(corpus.hashes.len(), &classes, &resolutions);
     let ids = clock.time("ids", || write::read_ids(&run, &corpus, &outcome))?;

@@ -4,8 +4,8 @@
 //! for one document of each distinct text, the band keys. Which of several equal texts is signed depends on the
 //! timing of the threads; their keys are the same, so nothing else does.
 
+use thresher_core::content::ContentHasher;
 use thresher_core::exact::SeenTexts;
-use thresher_core::hash::content_hash;
 use thresher_core::json::Scalar;
 use thresher_core::lsh::BandTable;
 use thresher_core::{DedupConfig, Keep, Observer, Rank, Signer};
@@ -101,6 +101,7 @@ struct SignedUnit {
 
 struct SignVisitor<'a> {
     search: &'a DedupConfig,
+    hasher: ContentHasher,
     seen: &'a SeenTexts,
     signer: &'a mut Signer,
     keys: &'a mut [u64],
@@ -112,7 +113,7 @@ impl Visitor for SignVisitor<'_> {
         let unit = &mut self.unit;
         let place = unit.corpus.hashes.len() as u32;
         unit.num_slots = record.slot + 1;
-        let hash = content_hash(record.text.as_bytes());
+        let hash = self.hasher.hash(record.text.as_bytes());
         unit.corpus.hashes.push(hash);
         unit.corpus.record_bytes.push(u32::try_from(record.bytes).unwrap_or(u32::MAX));
         match self.search.keep {
@@ -156,7 +157,7 @@ fn rank_of(scalar: Option<&Scalar<'_>>) -> Rank {
 pub(crate) fn sign(run: &Run<'_>, quarantine: &mut Quarantine) -> Result<Corpus> {
     let search = &run.checked.search;
     let bands = search.banding.bands();
-    let seen = SeenTexts::default();
+    let (hasher, seen) = (ContentHasher::default(), SeenTexts::with_capacity(0));
     let mut corpus = Corpus { table: BandTable::new(bands), ..Corpus::default() };
     let (mut row, mut last_input) = (0, 0);
     run.begin(1);
@@ -174,7 +175,7 @@ pub(crate) fn sign(run: &Run<'_>, quarantine: &mut Quarantine) -> Result<Corpus>
                 table: BandTable::new(bands),
             };
             let extent = unit.extent();
-            let mut visitor = SignVisitor { search, seen: &seen, signer, keys, unit: unit_out };
+            let mut visitor = SignVisitor { search, hasher, seen: &seen, signer, keys, unit: unit_out };
             run.plan.sources[input].input().read(&unit, &run.checked.fields, None, scratch, &mut visitor)?;
             let mut done = visitor.unit;
             let bytes = done.corpus.record_bytes.iter().map(|&bytes| u64::from(bytes)).sum();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use thresher_core::cluster::Clusters;
-use thresher_core::hash::content_hash;
+use thresher_core::content::ContentHasher;
 use thresher_core::resolve::{Resolution, Resolver, Texts};
 use thresher_core::{Observer, Precedence};
 
@@ -40,6 +40,7 @@ struct Open<'a> {
     missing: Vec<AtomicU32>,
     resolutions: Mutex<Vec<(usize, Resolution)>>,
     precedence: Precedence<'a>,
+    hasher: ContentHasher,
     run: &'a Run<'a>,
 }
 
@@ -55,7 +56,9 @@ impl<'a> Open<'a> {
             missing.push(AtomicU32::new(docs.len() as u32));
         }
         let texts = (0..clusters.len()).map(|_| Mutex::default()).collect();
-        Self { clusters, cluster_of, texts, missing, resolutions: Mutex::default(), precedence, run }
+        let resolutions = Mutex::default();
+        let hasher = ContentHasher::default();
+        Self { clusters, cluster_of, texts, missing, resolutions, precedence, hasher, run }
     }
 
     /// Takes the text of a document, and resolves its cluster if it was the last one.
@@ -87,7 +90,7 @@ struct VerifyVisitor<'a> {
 impl Visitor for VerifyVisitor<'_> {
     fn record(&mut self, record: Record<'_>) -> Result<()> {
         let doc = self.place.doc_at(record.slot);
-        if content_hash(record.text.as_bytes()) != self.corpus.hashes[doc as usize] {
+        if self.open.hasher.hash(record.text.as_bytes()) != self.corpus.hashes[doc as usize] {
             return Err(changed(self.open.run, self.place));
         }
         self.open.add(self.resolver, doc, record.text)?;

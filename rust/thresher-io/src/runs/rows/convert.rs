@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use thresher_chat::{Converter, Format, Losses, NAMES, RowError, RowLosses, detect};
+use thresher_chat::{Converter, Format, Losses, NAMES, RowLosses, detect};
 use thresher_core::json::{Fields, Json};
 
 use super::sample::sample;
-use super::{RowWork, RowsReport, RowsRun};
+use super::{Refusal, RowWork, RowsReport, RowsRun};
 use crate::error::{Error, Result};
 use crate::runs::books::peak_rss_bytes;
 use crate::runs::clock::Clock;
@@ -36,6 +36,8 @@ pub struct ConvertRun {
     pub strict: bool,
     /// Longest row, in bytes; a longer one is set aside.
     pub max_record_bytes: u64,
+    /// Bytes of input that a thread works on at a time; the output does not depend on it.
+    pub batch_bytes: u64,
 }
 
 /// The contents of `run.json`.
@@ -89,8 +91,10 @@ pub fn run(config: &ConvertRun, progress: &Progress) -> Result<ConvertReport> {
         glob: None,
         tmp: config.tmp.as_deref(),
         max_record_bytes: config.max_record_bytes,
+        batch_bytes: config.batch_bytes,
     };
     let plan = Plan::new(reading, &Fields::default())?;
+    plan.check_rows()?;
     let from = match &config.from {
         Some(from) => format_of(from)?,
         None => detected(&sample(&plan.sources)?)?,
@@ -171,6 +175,10 @@ impl RowWork for Conversion {
         RowLosses::default()
     }
 
+    fn found(&self) -> Losses {
+        Losses::default()
+    }
+
     fn row(
         &self,
         state: &mut RowLosses,
@@ -178,7 +186,7 @@ impl RowWork for Conversion {
         slot: u64,
         row: Json<'_>,
         out: &mut String,
-    ) -> std::result::Result<(), RowError> {
+    ) -> std::result::Result<(), Refusal> {
         self.0.convert(row, out, state)?;
         found.add(slot, state);
         Ok(())

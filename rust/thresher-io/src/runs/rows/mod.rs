@@ -11,6 +11,7 @@
 pub mod convert;
 mod sample;
 mod shape;
+pub mod validate;
 mod write;
 
 use std::collections::BTreeMap;
@@ -43,12 +44,15 @@ pub(crate) trait RowWork: Sync {
     /// Buffers of one thread.
     type State;
     /// What is found beside the rows of a unit.
-    type Found: Default + Send;
+    type Found: Send;
     /// Whether rows pass as they are, or not at all, instead of becoming new ones.
     const SELECTS: bool = false;
 
     /// The buffers.
     fn state(&self) -> Self::State;
+
+    /// What is found before the first row of a unit.
+    fn found(&self) -> Self::Found;
 
     /// Appends what becomes of `row` (row `slot` of its unit) to `out`, without a line end.
     ///
@@ -61,7 +65,19 @@ pub(crate) trait RowWork: Sync {
         slot: u64,
         row: Json<'_>,
         out: &mut String,
-    ) -> std::result::Result<(), RowError>;
+    ) -> std::result::Result<(), Refusal>;
+}
+
+/// Why nothing becomes of a row.
+pub(crate) struct Refusal {
+    pub(crate) reason: Reason,
+    pub(crate) detail: String,
+}
+
+impl From<RowError> for Refusal {
+    fn from(error: RowError) -> Self {
+        Self { reason: Reason::Chat(error.reason), detail: error.detail }
+    }
 }
 
 /// A run over rows.
@@ -86,7 +102,6 @@ pub struct RowsReport {
 }
 
 /// What a worker makes of one unit.
-#[derive(Default)]
 struct Worked<F> {
     lines: String,
     /// Which slots are good, for a run that selects.
@@ -98,6 +113,21 @@ struct Worked<F> {
     /// Bytes that were read, as the cut of the unit says where it says so.
     read_bytes: u64,
     found: F,
+}
+
+impl<F> Worked<F> {
+    fn new(found: F) -> Self {
+        Self {
+            lines: String::new(),
+            keep: Vec::new(),
+            good: Tally::default(),
+            bad: Vec::new(),
+            blank_bytes: 0,
+            slots: 0,
+            read_bytes: 0,
+            found,
+        }
+    }
 }
 
 impl RowsRun<'_> {
@@ -183,7 +213,7 @@ impl RowsRun<'_> {
         input: usize,
         unit: &Unit,
     ) -> Result<Worked<W::Found>> {
-        let mut visitor = RowVisitor { work, state, columnar, done: Worked::default() };
+        let mut visitor = RowVisitor { work, state, columnar, done: Worked::new(work.found()) };
         let whole_rows = Fields::default();
         self.plan.sources[input].input().read(unit, &whole_rows, None, scratch, &mut visitor)?;
         let mut done = visitor.done;
@@ -197,7 +227,7 @@ impl RowsRun<'_> {
 
     /// The formats of the outputs; for columns, all rows are worked on once.
     fn forms<W: RowWork>(&self, work: &W, destination: &Destination) -> Result<Forms> {
-        let mut forms = Forms::new(destination, &self.plan.sources)?;
+        let mut forms = Forms::new(destination, &self.plan.sources);
         if !forms.have_columns() {
             return Ok(forms);
         }
@@ -244,7 +274,7 @@ impl<W: RowWork> Visitor for RowVisitor<'_, W> {
         let slot = u64::from(record.slot);
         let mut worked = self.work.row(self.state, &mut done.found, slot, row, &mut done.lines);
         if worked.is_ok() && self.columnar {
-            worked = shape::check_text(Json::checked(&done.lines[start..]));
+            worked = shape::check_text(Json::checked(&done.lines[start..])).map_err(Refusal::from);
         }
         match worked {
             Ok(()) => {
@@ -257,13 +287,13 @@ impl<W: RowWork> Visitor for RowVisitor<'_, W> {
                     done.keep.push(true);
                 }
             }
-            Err(error) => {
+            Err(Refusal { reason, detail }) => {
                 done.lines.truncate(start);
                 done.bad.push(OwnedBad::from(BadRecord {
                     slot: record.slot,
                     offset: record.offset,
-                    reason: Reason::Chat(error.reason),
-                    detail: error.detail,
+                    reason,
+                    detail,
                     raw: record.text.as_bytes(),
                     bytes: record.bytes,
                 }));

@@ -29,19 +29,12 @@ pub(crate) struct Forms {
 
 impl Forms {
     /// What the destination asks for: the format of the inputs in a folder, that of its name in a single file.
-    pub(crate) fn new(destination: &Destination, sources: &[Source]) -> Result<Self> {
-        let form = |source: &Source| {
-            destination.place(source).1.or_else(|| source.data_form()).ok_or_else(|| {
-                Error::Parameter(format!(
-                    "input `{}` is a folder of documents, which has no rows; name JSONL, Parquet or Arrow files",
-                    source.input().path().display()
-                ))
-            })
-        };
-        let of_inputs: Vec<_> = sources.iter().map(form).collect::<Result<_>>()?;
+    pub(crate) fn new(destination: &Destination, sources: &[Source]) -> Self {
+        let form = |source| destination.place(source).1.unwrap_or_else(|| source.data_form());
+        let of_inputs: Vec<_> = sources.iter().map(form).collect();
         let is_single = destination.is_single();
         let shapes = if is_single { 1 } else { of_inputs.len() };
-        Ok(Self { is_single, of_inputs, shapes: vec![Shape::default(); shapes], schemas: Vec::new() })
+        Self { is_single, of_inputs, shapes: vec![Shape::default(); shapes], schemas: Vec::new() }
     }
 
     /// Whether any output has columns.

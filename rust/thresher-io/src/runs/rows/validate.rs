@@ -1,0 +1,189 @@
+//! Validation of chat data over files: what is wrong with each row, and, if asked, the rows without an error as they are.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use thresher_chat::validate::{Options, Report, Severity, Validator};
+use thresher_chat::{Format, Problem};
+use thresher_core::json::{Fields, Json};
+
+use super::convert::{detected, format_of};
+use super::sample::sample;
+use super::{Refusal, RowWork, RowsReport, RowsRun};
+use crate::error::{Error, Result};
+use crate::record::Reason;
+use crate::runs::books::peak_rss_bytes;
+use crate::runs::clock::Clock;
+use crate::runs::destination::Destination;
+use crate::runs::plan::{Plan, Reading};
+use crate::runs::progress::Progress;
+
+/// The parameters of a validation. Written to `run.json` as they are.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ValidateRun {
+    /// Files and patterns to read, or `-`.
+    pub inputs: Vec<String>,
+    /// Where the rows without an error go: a folder, a data file, or `-`; nowhere if not given.
+    pub output: Option<String>,
+    /// The format of the inputs: a name or a mapping of fields; found out from the rows if not given.
+    pub format: Option<serde_json::Value>,
+    /// What is looked for.
+    pub options: Options,
+    /// Problems that the report lists; all are counted.
+    pub max_problems: usize,
+    /// Threads to use.
+    pub threads: usize,
+    /// Folder for temporary files.
+    pub tmp: Option<String>,
+    /// Whether a warning is an error.
+    pub strict: bool,
+    /// Longest row, in bytes; a longer one is set aside.
+    pub max_record_bytes: u64,
+    /// Bytes of input that a thread works on at a time; the output does not depend on it.
+    pub batch_bytes: u64,
+}
+
+/// The contents of `run.json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ValidateReport {
+    /// Version of thresher.
+    pub version: &'static str,
+    /// The parameters.
+    pub config: ValidateRun,
+    /// The format that was read.
+    pub format: String,
+    /// Inputs, outputs and books: kept are the rows without an error.
+    #[serde(flatten)]
+    pub rows: RowsReport,
+    /// What was found, by input.
+    pub found: Vec<InputFindings>,
+    /// Seconds of each step.
+    pub timings: BTreeMap<&'static str, f64>,
+    /// Most memory that the process held.
+    pub peak_rss_bytes: u64,
+    /// Threads used.
+    pub threads: usize,
+}
+
+/// What was found in one input. Rows count from 0 in their input; those that are no JSON object are in the books alone.
+#[derive(Clone, Debug, Serialize)]
+pub struct InputFindings {
+    /// The name of the input.
+    pub input: String,
+    /// Rows, codes and problems.
+    #[serde(flatten)]
+    pub report: Report,
+}
+
+/// Checks the rows of files, and gives the report that it also writes beside the output, if there is one.
+///
+/// # Errors
+/// `Error::Parameter` for what can be known to be wrong beforehand, `Error::Io` for what the system refuses,
+/// `Error::Data` in strict mode or for files that change meanwhile, `Error::Busy`, `Error::Cancelled`.
+pub fn run(config: &ValidateRun, progress: &Progress) -> Result<ValidateReport> {
+    let started = Instant::now();
+    let mut clock = Clock::default();
+    if config.threads == 0 {
+        return Err(Error::Parameter("threads is `0`, but a run needs at least 1".into()));
+    }
+    let options = Options { strict: config.strict, ..config.options.clone() };
+    Validator::try_new(&options).map_err(|error| Error::Parameter(error.to_string()))?;
+    progress.begin(0, 0);
+    let reading = Reading {
+        inputs: &config.inputs,
+        glob: None,
+        tmp: config.tmp.as_deref(),
+        max_record_bytes: config.max_record_bytes,
+        batch_bytes: config.batch_bytes,
+    };
+    let plan = Plan::new(reading, &Fields::default())?;
+    plan.check_rows()?;
+    let format = match &config.format {
+        Some(format) => format_of(format)?,
+        None => detected(&sample(&plan.sources)?)?,
+    };
+    let destination =
+        config.output.as_ref().map(|output| Destination::open(output, &plan, true)).transpose()?;
+    let names: Vec<String> = plan.sources.iter().map(|source| source.input().name().to_owned()).collect();
+    let rows_run = RowsRun { plan, destination, threads: config.threads, strict: false, progress };
+    let work = Validation { options, max_problems: config.max_problems, format };
+    let mut found = vec![Report::new(config.max_problems); names.len()];
+    let rows = clock.time("rows", || {
+        rows_run.run(&work, |input, first_row, unit| {
+            found[input].merge(unit, first_row);
+            Ok(())
+        })
+    })?;
+    clock.total(started);
+    let found = names.into_iter().zip(found).map(|(input, report)| InputFindings { input, report });
+    let report = ValidateReport {
+        version: env!("CARGO_PKG_VERSION"),
+        config: config.clone(),
+        format: work.format.name().to_owned(),
+        rows,
+        found: found.collect(),
+        timings: clock.seconds.into_iter().collect(),
+        peak_rss_bytes: peak_rss_bytes(),
+        threads: config.threads,
+    };
+    if let Some(destination) = &rows_run.destination {
+        destination.finish(&report)?;
+    }
+    Ok(report)
+}
+
+struct Validation {
+    options: Options,
+    max_problems: usize,
+    format: Format,
+}
+
+/// The buffers of one thread; there is a validator unless the options are wrong, which was checked before.
+struct State {
+    validator: Option<Validator>,
+    problems: Vec<Problem>,
+}
+
+impl RowWork for Validation {
+    type State = State;
+    type Found = Report;
+    const SELECTS: bool = true;
+
+    fn state(&self) -> State {
+        State { validator: Validator::try_new(&self.options).ok(), problems: Vec::new() }
+    }
+
+    fn found(&self) -> Report {
+        Report::new(self.max_problems)
+    }
+
+    fn row(
+        &self,
+        state: &mut State,
+        found: &mut Report,
+        slot: u64,
+        row: Json<'_>,
+        _: &mut String,
+    ) -> std::result::Result<(), Refusal> {
+        if let Some(validator) = &mut state.validator {
+            validator.check(row, &self.format, &mut state.problems);
+        }
+        let worst = state.problems.iter().find(|problem| problem.severity == Severity::Error);
+        let verdict = worst.map_or(Ok(()), |problem| {
+            Err(Refusal { reason: Reason::Check(problem.code), detail: at(problem) })
+        });
+        found.add(slot, &mut state.problems);
+        verdict
+    }
+}
+
+/// A problem with its place.
+fn at(problem: &Problem) -> String {
+    if problem.path.is_empty() {
+        problem.message.clone()
+    } else {
+        format!("{}: {}", problem.path, problem.message)
+    }
+}
