@@ -12,7 +12,12 @@ __all__ = [
     "chat_checks",
     "chat_convert",
     "chat_convert_files",
+    "chat_fit",
     "chat_formats",
+    "chat_mismatch",
+    "chat_probe",
+    "chat_render",
+    "chat_render_variables",
     "chat_targets",
     "chat_validate",
     "chat_validate_files",
@@ -203,3 +208,72 @@ def chat_validate(rows: Texts, options_json: str, threads: int | None) -> tuple[
 
 def chat_validate_files(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """What is wrong with the rows of files; as `dedup_files`, with the parameters of a validation."""
+
+def chat_render(rows: Texts, options_json: str, threads: int | None) -> tuple[ArrowArray, ArrowArray, str]:
+    """Rows rendered with a chat template.
+
+    Args:
+        rows: One JSON text a row; read in place. A stream is consumed.
+        options_json: A JSON object with `template` (`template`, `config`, `name`), `from`,
+            `add_generation_prompt`, `mask`, `now`, `variables`, `arguments` and `variant`.
+        threads: Threads to use; None for as many as the process may use.
+
+    Returns:
+        `large_string`, null where a row could not be rendered; `list<struct<start: int32, end: int32>>`, what
+        the model is to generate, in characters; and a report as JSON: `from` and `errors`.
+
+    Raises:
+        ParameterError: The template cannot be compiled, or an option is wrong.
+        ColumnError: `rows` is not text.
+        KeyboardInterrupt: Ctrl-C; the GIL is released meanwhile.
+    """
+
+def chat_render_variables(template: str, variables_json: str, now: str | None) -> str:
+    """The text of a template with these variables and nothing else.
+
+    Raises:
+        ParameterError: The template cannot be compiled or rendered.
+    """
+
+def chat_probe(options_json: str) -> str:
+    """What a template can do, as JSON.
+
+    Args:
+        options_json: As for `chat_render`.
+
+    Raises:
+        ParameterError: The template cannot be compiled, or an option is wrong.
+    """
+
+def chat_mismatch(rows: Texts, options_json: str, threads: int | None) -> str:
+    """Whether rows rendered with one template fit a model deployed with another.
+
+    Args:
+        rows: One JSON text a row; read in place. A stream is consumed.
+        options_json: As for `chat_render`, and `deployed`, a template as `template`.
+        threads: Threads to use; None for as many as the process may use.
+
+    Returns:
+        A report as JSON: `rows`, `different`, `failed_trained`, `failed_deployed`, `parts`, `differences` and
+        `errors`.
+
+    Raises:
+        ParameterError: A template cannot be compiled, or an option is wrong.
+        ColumnError: `rows` is not text.
+        KeyboardInterrupt: Ctrl-C; the GIL is released meanwhile.
+    """
+
+def chat_fit(texts: Texts, candidates_json: str, threads: int | None) -> str:
+    """The share of the parts of each template that texts have, as JSON pairs of name and share.
+
+    Args:
+        texts: Rendered texts; read in place. A stream is consumed.
+        candidates_json: A JSON object with `templates`, pairs of name and template, and `options`, as for
+            `chat_render`.
+        threads: Threads to use; None for as many as the process may use.
+
+    Raises:
+        ParameterError: A template cannot be compiled, or an option is wrong.
+        ColumnError: `texts` is not text.
+        KeyboardInterrupt: Ctrl-C; the GIL is released meanwhile.
+    """

@@ -1,4 +1,4 @@
-"""Chat data: convert rows between formats without silent loss, and say everything that is wrong with them.
+"""Chat data: convert rows without silent loss, say what is wrong with them, and render them for a model.
 
 >>> import thresher as th
 >>> th.chat.convert([{"instruction": "Say yes.", "output": "Yes."}], to="sharegpt").rows[0]["conversations"]
@@ -15,6 +15,18 @@ from thresher.chat.convert import (
     convert_files,
     formats,
 )
+from thresher.chat.fit import (
+    ArgumentForm,
+    Mismatch,
+    PartDifference,
+    Probe,
+    RowDifference,
+    SideError,
+    check_mismatch,
+    detect_template,
+    probe,
+)
+from thresher.chat.render import Rendered, mask_tokens, render
 from thresher.chat.stream import ConvertStream, convert_stream
 from thresher.chat.validate import (
     Check,
@@ -29,6 +41,7 @@ from thresher.chat.validate import (
 )
 
 __all__ = [
+    "ArgumentForm",
     "Check",
     "CodeCount",
     "ConvertReport",
@@ -36,15 +49,26 @@ __all__ = [
     "Converted",
     "FileLoss",
     "Loss",
+    "Mismatch",
+    "PartDifference",
+    "Probe",
     "Problem",
+    "Rendered",
+    "RowDifference",
     "RowError",
+    "SideError",
     "ValidateReport",
     "ValidationReport",
+    "check_mismatch",
     "checks",
     "convert",
     "convert_files",
     "convert_stream",
+    "detect_template",
     "formats",
+    "mask_tokens",
+    "probe",
+    "render",
     "targets",
     "validate",
     "validate_files",

@@ -32,6 +32,14 @@ pub enum Reason {
     LoneSurrogate,
     /// The format asked for has no way to say it.
     NotExpressible,
+    /// A template does with the row what jinja2 raises an error for.
+    TemplateError,
+    /// A template refuses the row by `raise_exception`.
+    TemplateRaised,
+    /// A template uses more than it may.
+    TemplateLimit,
+    /// What the model is to generate cannot be found in the rendered text for sure.
+    NoSpans,
 }
 
 impl Reason {
@@ -47,6 +55,10 @@ impl Reason {
             Self::BadCall => "bad_call",
             Self::LoneSurrogate => "lone_surrogate",
             Self::NotExpressible => "not_expressible",
+            Self::TemplateError => "template_error",
+            Self::TemplateRaised => "template_raised",
+            Self::TemplateLimit => "template_limit",
+            Self::NoSpans => "no_spans",
         }
     }
 

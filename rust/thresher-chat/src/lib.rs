@@ -13,6 +13,7 @@ pub mod error;
 pub mod format;
 pub mod loss;
 mod out;
+pub mod template;
 pub mod validate;
 
 pub use conversation::{Call, Content, Conversation, Ending, Message, Role};

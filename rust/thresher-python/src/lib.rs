@@ -26,6 +26,10 @@ mod _core {
     #[pymodule_export]
     use crate::chat::convert::{chat_convert, chat_formats};
     #[pymodule_export]
+    use crate::chat::fit::{chat_fit, chat_mismatch, chat_probe};
+    #[pymodule_export]
+    use crate::chat::template::{chat_render, chat_render_variables};
+    #[pymodule_export]
     use crate::chat::validate::{chat_checks, chat_targets, chat_validate};
     #[pymodule_export]
     use crate::dedup::{DedupOutcome, choose_banding, dedup};

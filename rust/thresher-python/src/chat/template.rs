@@ -1,0 +1,239 @@
+//! Rendering of rows with the chat template of a model.
+
+use std::sync::Arc;
+
+use arrow_array::builder::LargeStringBuilder;
+use arrow_array::{Array, Int32Array, LargeStringArray, ListArray, StructArray};
+use arrow_buffer::{NullBuffer, OffsetBuffer};
+use arrow_schema::{DataType, Field, Fields};
+use arrow_select::concat::concat;
+use pyo3::prelude::*;
+use rayon::prelude::*;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use thresher_chat::template::{
+    Arguments, Limits, Moment, RenderOptions, Rendered, Source, Template, Variant,
+};
+use thresher_chat::{Format, RowError};
+use thresher_core::json::Json;
+use thresher_core::observe::check;
+use thresher_io::runs::rows::convert::{detected, format_of};
+use thresher_io::{Error, Result};
+
+use crate::arrow_out::ArrowArray;
+use crate::errors::{parameter, to_py};
+use crate::texts::with_texts;
+
+/// Rows that one task renders.
+const TASK_ROWS: usize = 64;
+/// Rows that the format is found out from.
+pub(super) const SAMPLE_ROWS: usize = 1000;
+
+/// Where a template comes from.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Origin {
+    /// The template itself.
+    template: Option<String>,
+    /// The text of `tokenizer_config.json`.
+    config: Option<String>,
+    /// Which of several templates.
+    name: Option<String>,
+}
+
+impl Origin {
+    pub(super) fn compile(&self) -> Result<Template> {
+        let bad = |error: RowError| parameter(format!("the template: {error}"));
+        let mut source = match &self.config {
+            Some(config) => {
+                let config = Json::parse(config).map_err(|error| bad(error.into()))?;
+                Source::from_config(config, self.name.as_deref(), self.template.is_none()).map_err(bad)?
+            }
+            None => Source::default(),
+        };
+        if let Some(template) = &self.template {
+            source.template.clone_from(template);
+        }
+        Template::compile(&source, &Limits::default()).map_err(bad)
+    }
+}
+
+/// How rows are rendered.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Options {
+    pub(super) template: Origin,
+    /// The template that the model is deployed with, if two are compared.
+    #[serde(default)]
+    pub(super) deployed: Option<Origin>,
+    pub(super) from: Option<Value>,
+    add_generation_prompt: bool,
+    mask: bool,
+    now: Option<String>,
+    variables: serde_json::Map<String, Value>,
+    arguments: String,
+    variant: String,
+}
+
+impl Options {
+    pub(super) fn parse(text: &str) -> Result<Self> {
+        serde_json::from_str(text).map_err(|error| parameter(format!("the options: {error}")))
+    }
+
+    pub(super) fn render(&self) -> Result<RenderOptions> {
+        let now = self.now.as_deref().map(|now| {
+            Moment::parse(now).ok_or_else(|| {
+                parameter(format!(
+                    "now is `{now}`, but it is a date, as `2024-07-26` or `2024-07-26T10:00:00`"
+                ))
+            })
+        });
+        Ok(RenderOptions {
+            add_generation_prompt: self.add_generation_prompt,
+            mask: self.mask,
+            now: now.transpose()?,
+            variables: self.variables.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
+            arguments: match &*self.arguments {
+                "auto" => Arguments::Auto,
+                "string" => Arguments::Text,
+                "mapping" => Arguments::Mapping,
+                "written" => Arguments::Written,
+                other => {
+                    return Err(parameter(format!(
+                        "arguments is `{other}`, but it is auto, string, mapping or written"
+                    )));
+                }
+            },
+            variant: match &*self.variant {
+                "chosen" => Variant::Chosen,
+                "rejected" => Variant::Rejected,
+                "prompt" => Variant::Prompt,
+                other => {
+                    return Err(parameter(format!(
+                        "variant is `{other}`, but it is chosen, rejected or prompt"
+                    )));
+                }
+            },
+            limits: Limits::default(),
+        })
+    }
+}
+
+/// Rows as texts, null where one could not be rendered; the spans of each in characters; and a report as JSON.
+#[pyfunction]
+#[pyo3(signature = (rows, options_json, threads))]
+pub(crate) fn chat_render(
+    rows: &Bound<'_, PyAny>,
+    options_json: &str,
+    threads: Option<i64>,
+) -> PyResult<(ArrowArray, ArrowArray, String)> {
+    let options = Options::parse(options_json).map_err(to_py)?;
+    let template = options.template.compile().map_err(to_py)?;
+    let render = options.render().map_err(to_py)?;
+    let from = options.from.as_ref().map(format_of).transpose().map_err(to_py)?;
+    with_texts(rows, threads, |rows, stop| {
+        let sample: Vec<&str> = rows.iter().flatten().take(SAMPLE_ROWS).copied().collect();
+        let format = from.map_or_else(|| detected(&sample), Ok)?;
+        let parts: Vec<Part> = rows
+            .par_chunks(TASK_ROWS)
+            .map(|rows| {
+                check(stop)?;
+                Ok(Part::of(&template, &format, &render, rows))
+            })
+            .collect::<Result<_>>()?;
+        gather(&parts, format.name())
+    })
+}
+
+/// What one task made of its rows.
+struct Part {
+    texts: LargeStringArray,
+    spans: Vec<Option<Vec<(i32, i32)>>>,
+    errors: Vec<(u64, RowError)>,
+}
+
+impl Part {
+    fn of(template: &Template, format: &Format, options: &RenderOptions, rows: &[Option<&str>]) -> Self {
+        let mut texts = LargeStringBuilder::with_capacity(rows.len(), 0);
+        let (mut spans, mut errors) = (Vec::with_capacity(rows.len()), Vec::new());
+        for (row, text) in (0..).zip(rows) {
+            match rendered(template, format, options, text.unwrap_or("null")) {
+                Ok(done) => {
+                    texts.append_value(&done.text);
+                    spans.push(Some(done.character_spans()));
+                }
+                Err(error) => {
+                    texts.append_null();
+                    spans.push(None);
+                    errors.push((row, error));
+                }
+            }
+        }
+        Self { texts: texts.finish(), spans, errors }
+    }
+}
+
+fn rendered(
+    template: &Template,
+    format: &Format,
+    options: &RenderOptions,
+    row: &str,
+) -> std::result::Result<Rendered, RowError> {
+    template.render(&format.read(Json::parse(row)?)?, options)
+}
+
+fn gather(parts: &[Part], from: &str) -> Result<(ArrowArray, ArrowArray, String)> {
+    let texts: Vec<&dyn Array> = parts.iter().map(|part| &part.texts as _).collect();
+    let texts = match &texts[..] {
+        [] => Arc::new(LargeStringArray::new_null(0)),
+        texts => concat(texts).map_err(|error| Error::Internal(error.to_string()))?,
+    };
+    let mut errors = Vec::new();
+    let mut first_row = 0;
+    for part in parts {
+        errors.extend(part.errors.iter().map(|(row, error)| {
+            json!({"row": first_row + row, "reason": error.reason.name(), "detail": error.detail})
+        }));
+        first_row += part.texts.len() as u64;
+    }
+    let spans = span_column(parts.iter().flat_map(|part| &part.spans))?;
+    let report = json!({"from": from, "errors": errors}).to_string();
+    Ok((ArrowArray(texts), ArrowArray(Arc::new(spans)), report))
+}
+
+/// `list<struct<start: int32, end: int32>>`
+fn span_column<'p>(rows: impl Iterator<Item = &'p Option<Vec<(i32, i32)>>>) -> Result<ListArray> {
+    let (mut lengths, mut valid) = (Vec::new(), Vec::new());
+    let (mut starts, mut ends) = (Vec::new(), Vec::new());
+    for row in rows {
+        valid.push(row.is_some());
+        let spans = row.as_deref().unwrap_or_default();
+        lengths.push(spans.len());
+        starts.extend(spans.iter().map(|(start, _)| *start));
+        ends.extend(spans.iter().map(|(_, end)| *end));
+    }
+    let field = |name: &str| Field::new(name, DataType::Int32, false);
+    let fields = Fields::from(vec![field("start"), field("end")]);
+    let columns: Vec<Arc<dyn Array>> =
+        vec![Arc::new(Int32Array::from(starts)), Arc::new(Int32Array::from(ends))];
+    let internal = |error: arrow_schema::ArrowError| Error::Internal(error.to_string());
+    let spans = StructArray::try_new(fields.clone(), columns, None).map_err(internal)?;
+    let item = Arc::new(Field::new("item", DataType::Struct(fields), false));
+    let offsets = OffsetBuffer::from_lengths(lengths);
+    ListArray::try_new(item, offsets, Arc::new(spans), Some(NullBuffer::from(valid))).map_err(internal)
+}
+
+/// Renders a template with these variables (a JSON object) and nothing else, and gives the text.
+#[pyfunction]
+#[pyo3(signature = (template, variables_json, now))]
+pub(crate) fn chat_render_variables(
+    template: &str,
+    variables_json: &str,
+    now: Option<&str>,
+) -> PyResult<String> {
+    let bad = |error: RowError| to_py(parameter(format!("{}: {}", error.reason.name(), error.detail)));
+    let template = Template::compile(&Source::text(template), &Limits::default()).map_err(bad)?;
+    let options = RenderOptions { now: now.and_then(Moment::parse), ..RenderOptions::default() };
+    let variables = Json::parse(variables_json).map_err(|error| bad(error.into()))?;
+    Ok(template.render_variables(variables, &options).map_err(bad)?.text)
+}
