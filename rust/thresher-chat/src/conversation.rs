@@ -182,6 +182,10 @@ pub struct WrittenMessage<'a> {
     pub weight: Option<Cow<'static, str>>,
     /// It stood in a field of its own beside the messages.
     pub apart: bool,
+    /// Its one call stood in `function_call`, as before there were several.
+    pub legacy_call: bool,
+    /// Text stood after or between the calls.
+    pub rearranged: bool,
 }
 
 /// How a conversation ends: with variants of the last turns, or as it is.
@@ -227,6 +231,20 @@ pub struct Written<'a> {
     pub keys: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     /// The whole text, where messages were cut out of one.
     pub body: Option<Str<'a>>,
+    /// Where the tools stood.
+    pub tools: ToolsFrom,
+}
+
+/// Where the tools of a row stood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ToolsFrom {
+    /// In a field of the row.
+    #[default]
+    Field,
+    /// In the system prompt, which still holds them.
+    Prompt,
+    /// In the part of the system prompt that this crate writes; it is no longer in the message.
+    OwnPrompt,
 }
 
 impl Conversation<'_> {

@@ -14,6 +14,7 @@ pub mod format;
 pub mod loss;
 mod out;
 pub mod validate;
+mod tools;
 
 pub use conversation::{Call, Content, Conversation, Ending, Message, Role};
 pub use convert::{Converter, detect};

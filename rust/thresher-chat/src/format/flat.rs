@@ -153,12 +153,19 @@ impl Flat {
         let mut row = Object::open(out);
         if let Some(system) = exchanges.system {
             match &self.system {
-                Some(name) => row.string(name, &Self::text(system, losses)?),
+                Some(name) => {
+                    let text = Self::text(system, losses)?;
+                    if text.is_empty() {
+                        losses.note("messages[role=system]", "empty: the same as none there");
+                    }
+                    row.string(name, &text);
+                }
                 None => losses.note("messages[role=system]", "dropped"),
             }
         }
         match (&self.input, &question.input, &question.content) {
             (Some(name), Some(input), Content::Text(text)) => {
+                super::note_dropped(question, losses);
                 row.string(&self.prompt, text);
                 row.string(name, input);
             }
@@ -182,6 +189,9 @@ impl Flat {
             }
         }
         if earlier > 0 {
+            if matches!(conversation.ending, Ending::Completion(_)) {
+                losses.note("completion", "no longer the only answer that is learnt");
+            }
             let Some(name) = &self.history else { return Err(self.cannot("several exchanges")) };
             array(row.key(name), &exchanges.pairs[..earlier], |out, pair| {
                 array(out, pair, |out, message| {

@@ -234,7 +234,7 @@ fn flat_text<'m>(message: &'m Message<'_>, thoughts: bool, losses: &mut RowLosse
 }
 
 /// The texts of typed parts, one after the other.
-fn join_parts(parts: &str, losses: &mut RowLosses) -> Result<Str<'static>> {
+pub(crate) fn join_parts(parts: &str, losses: &mut RowLosses) -> Result<Str<'static>> {
     let mut texts = Vec::new();
     for part in Json::checked(parts).items() {
         let text = part.as_str().or_else(|| part.get("text").and_then(Json::as_str));
@@ -245,18 +245,10 @@ fn join_parts(parts: &str, losses: &mut RowLosses) -> Result<Str<'static>> {
         };
         texts.push(text);
     }
-    if texts.len() != 1 {
+    // One part that is only a text says the same without being a part.
+    let plain = |part: Json<'_>| part.entries().all(|(key, _)| key.is("type") || key.is("text"));
+    if texts.len() != 1 || !Json::checked(parts).items().all(plain) {
         losses.note("messages[].content[]", "parts joined to one text");
     }
     Ok(Str::concat(&texts.iter().collect::<Vec<_>>()))
-}
-
-/// The part of a system prompt that offers tools, for models that call them in XML.
-fn hermes_prompt(tools: &str) -> String {
-    format!(
-        "You may call functions to help with the user's request. Their signatures are between <tools> and </tools>:\n\
-         <tools>\n{tools}\n</tools>\n\
-         Make each call as a JSON object with the function's name and arguments between <tool_call> and </tool_call>:\n\
-         <tool_call>\n{{\"name\": \"the function\", \"arguments\": {{}}}}\n</tool_call>"
-    )
 }

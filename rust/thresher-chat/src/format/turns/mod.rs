@@ -7,9 +7,10 @@ use std::borrow::Cow;
 
 use thresher_core::json::{Json, Kind, Str};
 
-use crate::calls;
+use crate::calls::{self, xml};
 use crate::conversation::{Content, Conversation, Ending, Message, Role};
 use crate::error::{Reason, Result};
+use crate::tools;
 
 mod write;
 
@@ -89,7 +90,7 @@ impl Turns {
                 list = Some((name.to_owned(), value));
             } else if is(self.system.as_ref()) && value.as_str().is_some_and(|text| !text.is_empty()) {
                 system = value.as_str();
-            } else if self.tools == name && calls::tools_array(&value.into()).is_some() {
+            } else if self.tools == name && tools::as_array(&value.into()).is_some() {
                 conversation.tools = Some(value.into());
             } else if is(self.label.as_ref()) && kind == Kind::Bool {
                 label = Some(value);
@@ -131,6 +132,9 @@ impl Turns {
             }
         };
         conversation.written.format = Some(self.name.clone());
+        if self.calls == CallStyle::Xml {
+            tools::take(&mut conversation);
+        }
         Ok(conversation)
     }
 
@@ -191,7 +195,7 @@ impl Turns {
             );
         }
         let mut message = Message::new(Role::User);
-        let mut spelling = None;
+        let (mut spelling, mut legacy) = (None, None);
         for (key, value) in turn.members() {
             let (name, kind) = (key.escaped(), value.kind());
             let one_of = |names: &[&'static str]| names.iter().copied().find(|known| *known == name);
@@ -221,6 +225,8 @@ impl Turns {
                 message.written.weight = (field != WEIGHT[0]).then_some(Cow::Borrowed(field));
             } else if name == "tool_calls" && kind == Kind::Array && value.items().next().is_some() {
                 message.calls = value.items().map(calls::read_field).collect::<Result<_>>()?;
+            } else if name == "function_call" && kind == Kind::Object && message.calls.is_empty() {
+                legacy = Some((key, value));
             } else if name == "tool_call_id" && kind == Kind::String {
                 message.call_id = value.as_str();
             } else if name == "name" && kind == Kind::String {
@@ -232,6 +238,15 @@ impl Turns {
         let Some(spelling) = spelling else {
             return Err(Reason::MissingField.because(format!("a turn has no role in `{}`", keys.role)));
         };
+        // Beside `tool_calls` it says nothing more.
+        if let Some((key, value)) = legacy {
+            if message.calls.is_empty() {
+                message.calls = vec![calls::read_legacy(value)?];
+                message.written.legacy_call = true;
+            } else {
+                message.extra.push((key, value.into()));
+            }
+        }
         self.speak(&mut message, spelling)?;
         Ok(message)
     }
@@ -255,7 +270,7 @@ impl Turns {
             message.calls = calls::read_turn(&body)?;
             message.written.body = Some(body);
         } else if self.calls == CallStyle::Xml && message.calls.is_empty() {
-            calls::read_xml(message)?;
+            xml::take(message)?;
         }
         if is_call || plain != self.spell(role) {
             message.written.role = Some(spelling);

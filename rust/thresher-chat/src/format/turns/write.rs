@@ -8,12 +8,13 @@ use std::borrow::Cow;
 use thresher_core::json::Str;
 
 use super::{CALL_ROLES, CallStyle, Keys, Name, REASONING, Turns, WEIGHT};
-use crate::calls;
+use crate::calls::{self, xml};
 use crate::conversation::{Content, Conversation, Ending, Message, Role};
 use crate::error::{Reason, Result};
-use crate::format::{flat_text, hermes_prompt, write_extra};
+use crate::format::{flat_text, write_extra};
 use crate::loss::RowLosses;
 use crate::out::{Object, array};
+use crate::tools;
 
 impl Turns {
     /// Writes a row.
@@ -33,15 +34,29 @@ impl Turns {
         let mut row = Object::open(out);
         let (apart, tail, label) = self.ending(conversation, losses)?;
         let mut messages: &[Message<'_>] = &conversation.messages;
-        if let (Some(system), [first, rest @ ..], true) = (&self.system, messages, same)
-            && let (true, Content::Text(text)) = (first.written.apart, &first.content)
-        {
-            row.string(system, text);
-            messages = rest;
+        let prompt = match self.calls {
+            CallStyle::Xml => tools::prompt(conversation, messages, same, losses)?,
+            _ => None,
+        };
+        let has_prompt = prompt.is_some();
+        let mut prompt = prompt.map(|(message, instead)| {
+            messages = &messages[instead..];
+            message
+        });
+        if let Some(name) = self.system.as_ref().filter(|_| same) {
+            let (first, is_prompt) = (prompt.as_ref().or(messages.first()), has_prompt);
+            if let Some(Message { content: Content::Text(text), written, .. }) = first
+                && written.apart
+            {
+                row.string(name, text);
+                if is_prompt {
+                    prompt = None;
+                } else {
+                    messages = &messages[1..];
+                }
+            }
         }
-        let prompt = if same { None } else { self.tool_prompt(conversation, messages) };
-        let all =
-            prompt.iter().chain(&messages[usize::from(prompt.is_some() && replaces(messages))..]).chain(tail);
+        let all = prompt.iter().chain(messages).chain(tail);
         array(row.key(&list), all, |out, message| writer.message(out, message, losses))?;
         if let (Some(names), Some(variants)) = (&self.preference, apart) {
             for (name, messages) in names.iter().zip(variants) {
@@ -51,7 +66,7 @@ impl Turns {
         if let (Some(name), Some(label)) = (&self.label, label) {
             row.raw(name, label);
         }
-        self.write_tools(conversation, same, prompt.is_some(), &mut row, losses);
+        self.write_tools(conversation, same, &mut row, losses);
         write_extra(&mut row, conversation, same, losses, |name| self.has_key(name, &list));
         row.close();
         Ok(())
@@ -85,39 +100,22 @@ impl Turns {
         })
     }
 
-    /// For a format whose tools stand in the system prompt: the system message with the tools in it.
-    fn tool_prompt(
-        &self,
-        conversation: &Conversation<'_>,
-        messages: &[Message<'_>],
-    ) -> Option<Message<'static>> {
-        if self.calls != CallStyle::Xml {
-            return None;
-        }
-        let tools = calls::tools_array(conversation.tools.as_ref()?)?;
-        let own = messages.first().filter(|_| replaces(messages)).and_then(|first| match &first.content {
-            Content::Text(text) => Some(text),
-            _ => None,
-        });
-        let before = own.map(|text| Str::concat(&[text, &Str::encode("\n\n")])).unwrap_or_default();
-        let text = Str::concat(&[&before, &Str::encode(hermes_prompt(&tools))]);
-        Some(Message::text(Role::System, text))
-    }
-
     fn write_tools(
         &self,
         conversation: &Conversation<'_>,
         same: bool,
-        in_prompt: bool,
         row: &mut Object<'_>,
         losses: &mut RowLosses,
     ) {
-        let Some(tools) = conversation.tools.as_ref().filter(|_| !in_prompt) else { return };
+        let Some(list) = &conversation.tools else { return };
         let written = match self.calls {
-            _ if same => Some(tools.to_string()),
-            CallStyle::Fields => calls::wrapped_tools(tools),
-            CallStyle::Turn | CallStyle::Xml => calls::tools_string(tools).map(Cow::into_owned),
+            CallStyle::Xml if tools::are_in_prompt(conversation, same) => return,
+            _ if same => Some(list.to_string()),
+            CallStyle::Fields => tools::wrapped(list),
+            CallStyle::Turn => tools::as_string(list).map(Cow::into_owned),
+            CallStyle::Xml => None,
         };
+        tools::note_in_prompt(conversation, same, losses);
         match written {
             Some(written) => row.raw(&self.tools, &written),
             None => losses.note("tools", "dropped: no JSON array"),
@@ -132,13 +130,6 @@ impl Turns {
             .chain(&self.label);
         name == list || known.any(|known| known == name)
     }
-}
-
-/// Whether the first message is a system prompt that one with tools takes the place of.
-fn replaces(messages: &[Message<'_>]) -> bool {
-    messages.first().is_some_and(|first| {
-        matches!(first.role, Role::System | Role::Developer) && matches!(first.content, Content::Text(_))
-    })
 }
 
 /// Writes messages under the names of a row.
@@ -168,9 +159,14 @@ impl Writer<'_> {
             _ if self.same && !as_call && message.written.body.is_none() => {
                 self.turn(out, message, spelled, None, losses)
             }
+            CallStyle::Xml if as_call => match self.written_calls(message)? {
+                Some(body) => self.turn(out, message, spelled, Some(body), losses),
+                None => self.turn(out, message, None, None, losses),
+            },
             CallStyle::Xml => self.turn(out, message, spelled, None, losses),
             CallStyle::Turn => {
-                let says = !message.content.is_empty() || message.reasoning.is_some();
+                let thinks = message.reasoning.as_ref().is_some_and(|reasoning| !reasoning.is_empty());
+                let says = !message.content.is_empty() || thinks;
                 if says && !as_call {
                     losses.note("messages[].content", "beside tool_calls: became a turn of its own");
                     let said = Message { calls: Vec::new(), ..message.clone() };
@@ -203,6 +199,9 @@ impl Writer<'_> {
     ) -> Result<()> {
         let format = self.format;
         let mut turn = Object::open(out);
+        if message.written.rearranged && !self.same {
+            losses.note("messages[].content", "what stood after a call stands before it");
+        }
         match spelled {
             Some(role) => turn.string(self.keys.role, role),
             None => turn.raw(self.keys.role, &format!("\"{}\"", self.role(message.role, losses))),
@@ -220,12 +219,7 @@ impl Writer<'_> {
         }
         let has_body = self.same && message.written.body.is_some();
         if calls_text.is_none() && !message.calls.is_empty() && (in_fields || self.same && !has_body) {
-            let mut write =
-                |out: &mut String, call: &_| -> std::result::Result<(), std::convert::Infallible> {
-                    calls::write_field(out, call, in_fields && !self.same);
-                    Ok(())
-                };
-            let _ = array(turn.key("tool_calls"), &message.calls, &mut write);
+            self.call_fields(&mut turn, message, losses);
         }
         if let Some(id) = &message.call_id {
             if in_fields || self.same {
@@ -242,7 +236,10 @@ impl Writer<'_> {
         }
         for (key, value) in &message.extra {
             let name = key.escaped();
-            let taken = name == self.keys.role || name == self.keys.content;
+            let taken = name == self.keys.role
+                || name == self.keys.content
+                || name == REASONING[0] && message.reasoning.is_some()
+                || name == WEIGHT[0] && message.weight.is_some();
             if self.same || !(taken || carries_nothing(name, value)) {
                 turn.raw(name, value);
             } else if !carries_nothing(name, value) {
@@ -252,6 +249,19 @@ impl Writer<'_> {
         }
         turn.close();
         Ok(())
+    }
+
+    /// The calls of a message in the field that is for them.
+    fn call_fields(&self, turn: &mut Object<'_>, message: &Message<'_>, losses: &mut RowLosses) {
+        let as_string = self.format.calls == CallStyle::Fields && !self.same;
+        if let ([call], true, true) = (&message.calls[..], self.same, message.written.legacy_call) {
+            return calls::write_function(turn.key("function_call"), call, as_string, losses);
+        }
+        let mut write = |out: &mut String, call: &_| -> std::result::Result<(), std::convert::Infallible> {
+            calls::write_field(out, call, as_string, losses);
+            Ok(())
+        };
+        let _ = array(turn.key("tool_calls"), &message.calls, &mut write);
     }
 
     fn role(&self, role: Role, losses: &mut RowLosses) -> String {
@@ -275,7 +285,7 @@ impl Writer<'_> {
             return Ok(());
         }
         if let Some(body) = message.written.body.as_ref().filter(|_| self.same)
-            && unchanged(message, body)?
+            && xml::unchanged(message, body)?
         {
             turn.string(self.keys.content, body);
             return Ok(());
@@ -290,19 +300,12 @@ impl Writer<'_> {
             return Ok(());
         }
         let mut text = flat_text(message, !in_fields, losses)?;
-        if xml {
-            text = calls::xml_text(message, &text, losses)?;
+        if self.format.calls == CallStyle::Xml {
+            text = xml::text(message, &text, losses)?;
         }
         turn.string(self.keys.content, &text);
         Ok(())
     }
-}
-
-/// Whether the XML in `body` still says what the message says.
-fn unchanged(message: &Message<'_>, body: &Str<'_>) -> Result<bool> {
-    let mut again = Message::text(message.role, body.clone());
-    calls::read_xml(&mut again)?;
-    Ok(again.content == message.content && again.calls == message.calls)
 }
 
 /// Nulls and empty values of known fields are what a schema fills in; no other format misses them.
