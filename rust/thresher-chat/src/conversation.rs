@@ -50,9 +50,12 @@ impl Role {
             "developer" => Self::Developer,
             "user" | "human" | "prompter" | "customer" => Self::User,
             "assistant" | "gpt" | "chatgpt" | "bard" | "bing" | "model" | "bot" | "ai" | "claude"
-            | "agent" => Self::Assistant,
-            "tool" | "function" | "observation" | "tool_response" | "tool_result" | "function_response"
-            | "function_output" | "ipython" => Self::Tool,
+            | "agent" | "chatbot" => Self::Assistant,
+            "tool" | "function" | "observation" | "tool_response" | "tool_result" | "tool_output"
+            | "function_response" | "function_result" | "function_output" | "ipython" => Self::Tool,
+            _ if spelling.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+                return Self::of(&spelling.to_ascii_lowercase());
+            }
             _ => return None,
         })
     }
@@ -177,9 +180,9 @@ pub struct WrittenMessage<'a> {
     /// The text that content and calls were taken from.
     pub body: Option<Str<'a>>,
     /// The field of the reasoning.
-    pub reasoning: Option<Cow<'static, str>>,
-    /// The field of the weight.
-    pub weight: Option<Cow<'static, str>>,
+    pub reasoning: Option<Cow<'a, str>>,
+    /// The field of the weight; none (an empty name) if the weight follows from the role.
+    pub weight: Option<Cow<'a, str>>,
     /// It stood in a field of its own beside the messages.
     pub apart: bool,
     /// Its one call stood in `function_call`, as before there were several.

@@ -3,7 +3,7 @@
 mod chatml;
 mod flat;
 mod trl;
-mod turns;
+pub(crate) mod turns;
 
 use std::borrow::Cow;
 
@@ -12,10 +12,13 @@ use thresher_core::json::{Json, Kind, Str};
 use crate::conversation::{Content, Conversation, Message, Role};
 use crate::error::{Reason, Result};
 use crate::loss::RowLosses;
+use crate::mapping::{self, MappingError};
 use crate::out::Object;
 
 pub use flat::Flat;
 pub use turns::{CallStyle, Turns};
+
+type Name = Cow<'static, str>;
 
 /// Names of all formats.
 pub const NAMES: [&str; 8] =
@@ -51,6 +54,8 @@ impl Format {
                 history: some("history"),
                 preference,
                 label: some("kto_tag"),
+                tools: None,
+                partial: false,
             }),
             "query-response" => Self::Flat(Flat {
                 name: own("query-response"),
@@ -61,6 +66,8 @@ impl Format {
                 history: some("history"),
                 preference: None,
                 label: None,
+                tools: None,
+                partial: false,
             }),
             "prompt-completion" => Self::Flat(Flat {
                 name: own("prompt-completion"),
@@ -71,6 +78,8 @@ impl Format {
                 history: None,
                 preference,
                 label: some("label"),
+                tools: None,
+                partial: true,
             }),
             "sharegpt" => Self::Turns(sharegpt("sharegpt", CallStyle::Turn)),
             "hermes" => Self::Turns(sharegpt("hermes", CallStyle::Xml)),
@@ -79,6 +88,14 @@ impl Format {
             "chatml" => Self::ChatMl,
             _ => return None,
         })
+    }
+
+    /// The format that a dataset entry of LLaMA-Factory or axolotl describes.
+    ///
+    /// # Errors
+    /// What is wrong with which of its keys.
+    pub fn from_mapping(mapping: Json<'_>) -> std::result::Result<Self, MappingError> {
+        mapping::read(mapping)
     }
 
     /// The name.
@@ -145,17 +162,21 @@ impl Format {
 fn sharegpt(name: &'static str, calls: CallStyle) -> Turns {
     Turns {
         name: name.into(),
-        list: vec!["conversations".into(), "conversation".into()],
+        list: vec!["conversations".into(), "conversation".into(), "items".into()],
         role: vec!["from".into(), "role".into()],
         content: vec!["value".into(), "content".into()],
+        reasoning: turns::REASONING.map(Name::from).into(),
+        weight: turns::WEIGHT.map(Name::from).into(),
         spelling: vec![
             ("human".into(), Role::User),
             ("gpt".into(), Role::Assistant),
             (if calls == CallStyle::Xml { "tool" } else { "observation" }.into(), Role::Tool),
         ],
         calls,
+        call_role: turns::CALL_ROLES[0].into(),
+        train: None,
         system: Some("system".into()),
-        tools: "tools".into(),
+        tools: Some("tools".into()),
         preference: Some(["chosen".into(), "rejected".into()]),
         label: Some("kto_tag".into()),
     }
@@ -168,10 +189,14 @@ fn openai() -> Turns {
         list: vec!["messages".into()],
         role: vec!["role".into()],
         content: vec!["content".into()],
+        reasoning: turns::REASONING.map(Name::from).into(),
+        weight: turns::WEIGHT.map(Name::from).into(),
         spelling: Vec::new(),
         calls: CallStyle::Fields,
+        call_role: turns::CALL_ROLES[0].into(),
+        train: None,
         system: None,
-        tools: "tools".into(),
+        tools: Some("tools".into()),
         preference: None,
         label: None,
     }

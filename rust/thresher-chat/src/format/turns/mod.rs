@@ -40,25 +40,33 @@ pub struct Turns {
     pub role: Vec<Name>,
     /// What is said.
     pub content: Vec<Name>,
+    /// What was thought before.
+    pub reasoning: Vec<Name>,
+    /// The weight in training.
+    pub weight: Vec<Name>,
     /// How roles are spelled, where not by their name.
     pub spelling: Vec<(Name, Role)>,
     /// Where calls go.
     pub calls: CallStyle,
+    /// How the role of a turn that holds calls is spelled.
+    pub call_role: Name,
+    /// Roles that are learnt, if not those of the assistant alone. A weight says otherwise for its turn.
+    pub train: Option<Vec<Role>>,
     /// A system prompt beside the list.
     pub system: Option<Name>,
     /// The tools.
-    pub tools: Name,
+    pub tools: Option<Name>,
     /// Field of the better and of the worse ending, if the format has them.
     pub preference: Option<[Name; 2]>,
     /// Field that says whether the last turn is good, if the format has it.
     pub label: Option<Name>,
 }
 
-/// The spelling of a turn that holds calls.
-const CALL_ROLES: [&str; 2] = ["function_call", "tool_call"];
-/// Fields of thoughts and of training weights; the first is written.
-const REASONING: [&str; 3] = ["reasoning_content", "reasoning", "thinking"];
-const WEIGHT: [&str; 4] = ["weight", "train", "training", "train_on_turn"];
+/// Spellings of a turn that holds calls, besides that of the format.
+pub(crate) const CALL_ROLES: [&str; 3] = ["function_call", "tool_call", "tool_calls"];
+/// Fields of thoughts and of training weights.
+pub(crate) const REASONING: [&str; 3] = ["reasoning_content", "reasoning", "thinking"];
+pub(crate) const WEIGHT: [&str; 4] = ["weight", "train", "training", "train_on_turn"];
 
 /// The names that the turns of a row use.
 #[derive(Clone, Copy)]
@@ -90,7 +98,7 @@ impl Turns {
                 list = Some((name.to_owned(), value));
             } else if is(self.system.as_ref()) && value.as_str().is_some_and(|text| !text.is_empty()) {
                 system = value.as_str();
-            } else if self.tools == name && tools::as_array(&value.into()).is_some() {
+            } else if is(self.tools.as_ref()) && tools::as_array(&value.into()).is_some() {
                 conversation.tools = Some(value.into());
             } else if is(self.label.as_ref()) && kind == Kind::Bool {
                 label = Some(value);
@@ -198,7 +206,8 @@ impl Turns {
         let (mut spelling, mut legacy) = (None, None);
         for (key, value) in turn.members() {
             let (name, kind) = (key.escaped(), value.kind());
-            let one_of = |names: &[&'static str]| names.iter().copied().find(|known| *known == name);
+            let place_in = |names: &[Name]| names.iter().position(|known| known == name);
+            let if_other = |place: usize| (place > 0).then(|| Cow::Owned(name.to_owned()));
             if name == keys.role && kind == Kind::String {
                 spelling = value.as_str();
             } else if name == keys.content {
@@ -213,16 +222,16 @@ impl Turns {
                         );
                     }
                 };
-            } else if let Some(field) =
-                one_of(&REASONING).filter(|_| kind == Kind::String && message.reasoning.is_none())
+            } else if let Some(place) =
+                place_in(&self.reasoning).filter(|_| kind == Kind::String && message.reasoning.is_none())
             {
                 message.reasoning = value.as_str();
-                message.written.reasoning = (field != REASONING[0]).then_some(Cow::Borrowed(field));
-            } else if let Some(field) = one_of(&WEIGHT)
+                message.written.reasoning = if_other(place);
+            } else if let Some(place) = place_in(&self.weight)
                 .filter(|_| matches!(kind, Kind::Number | Kind::Bool) && message.weight.is_none())
             {
                 message.weight = Some(value.into());
-                message.written.weight = (field != WEIGHT[0]).then_some(Cow::Borrowed(field));
+                message.written.weight = if_other(place);
             } else if name == "tool_calls" && kind == Kind::Array && value.items().next().is_some() {
                 message.calls = value.items().map(calls::read_field).collect::<Result<_>>()?;
             } else if name == "function_call" && kind == Kind::Object && message.calls.is_empty() {
@@ -255,14 +264,21 @@ impl Turns {
     fn speak<'a>(&self, message: &mut Message<'a>, spelling: Str<'a>) -> Result<()> {
         let plain = spelling.decode()?;
         let custom = self.spelling.iter().find(|(name, _)| *name == plain).map(|(_, role)| *role);
-        let is_call = CALL_ROLES.contains(&&*plain);
-        let role = custom.or_else(|| Role::of(&plain)).or(is_call.then_some(Role::Assistant));
+        let is_call = self.is_call_role(&plain);
+        let role = if is_call { Some(Role::Assistant) } else { custom.or_else(|| Role::of(&plain)) };
         let Some(role) = role else {
             return Err(Reason::UnknownRole.because(format!(
                 "role `{plain}` is unknown; a mapping can say whether it is system, user, assistant or tool"
             )));
         };
         message.role = role;
+        if let (Some(train), None) = (&self.train, &message.weight) {
+            let is_learnt = train.contains(&role);
+            if is_learnt != (role == Role::Assistant) {
+                message.weight = Some(Cow::Borrowed(if is_learnt { "1" } else { "0" }));
+                message.written.weight = Some(Cow::Borrowed(""));
+            }
+        }
         if is_call && message.calls.is_empty() {
             let Content::Text(body) = std::mem::take(&mut message.content) else {
                 return Err(Reason::BadCall.because(format!("a turn of `{plain}` has no text")));
@@ -276,6 +292,11 @@ impl Turns {
             message.written.role = Some(spelling);
         }
         Ok(())
+    }
+
+    fn is_call_role(&self, name: &str) -> bool {
+        let is_other = || self.spelling.iter().any(|(other, _)| other == name);
+        name == self.call_role || CALL_ROLES.contains(&name) && !is_other()
     }
 
     fn spell(&self, role: Role) -> &str {

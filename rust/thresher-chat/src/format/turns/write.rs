@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use thresher_core::json::Str;
 
-use super::{CALL_ROLES, CallStyle, Keys, Name, REASONING, Turns, WEIGHT};
+use super::{CallStyle, Keys, Name, REASONING, Turns, WEIGHT};
 use crate::calls::{self, xml};
 use crate::conversation::{Content, Conversation, Ending, Message, Role};
 use crate::error::{Reason, Result};
@@ -116,18 +116,16 @@ impl Turns {
             CallStyle::Xml => None,
         };
         tools::note_in_prompt(conversation, same, losses);
-        match written {
-            Some(written) => row.raw(&self.tools, &written),
-            None => losses.note("tools", "dropped: no JSON array"),
+        match (&self.tools, written) {
+            (Some(name), Some(written)) => row.raw(name, &written),
+            (Some(_), None) => losses.note("tools", "dropped: no JSON array"),
+            (None, _) => losses.note("tools", "dropped"),
         }
     }
 
     fn has_key(&self, name: &str, list: &str) -> bool {
-        let mut known = [&self.tools]
-            .into_iter()
-            .chain(&self.system)
-            .chain(self.preference.iter().flatten())
-            .chain(&self.label);
+        let mut known =
+            self.tools.iter().chain(&self.system).chain(self.preference.iter().flatten()).chain(&self.label);
         name == list || known.any(|known| known == name)
     }
 }
@@ -150,7 +148,8 @@ impl Writer<'_> {
     /// One message as one turn, or as two where calls need a turn of their own.
     fn message(&self, out: &mut String, message: &Message<'_>, losses: &mut RowLosses) -> Result<()> {
         let spelled = message.written.role.as_ref().filter(|_| self.same);
-        let as_call = spelled.is_some_and(|role| CALL_ROLES.iter().any(|name| role.is(name)));
+        let as_call =
+            spelled.is_some_and(|role| role.decode().is_ok_and(|role| self.format.is_call_role(&role)));
         if message.calls.is_empty() {
             return self.turn(out, message, spelled, None, losses);
         }
@@ -177,7 +176,7 @@ impl Writer<'_> {
                     Some(body) => body.clone(),
                     None => calls::turn_text(&message.calls, losses)?,
                 };
-                let name = Str::encode(CALL_ROLES[0]);
+                let name = Str::encode(&*self.format.call_role);
                 self.turn(out, message, spelled.or(Some(&name)), Some(&text), losses)
             }
         }
@@ -214,7 +213,8 @@ impl Writer<'_> {
         if (in_fields || self.same)
             && let Some(reasoning) = &message.reasoning
         {
-            let field = message.written.reasoning.as_deref().filter(|_| self.same).unwrap_or(REASONING[0]);
+            let usual = format.reasoning.first().map_or(REASONING[0], |name| &**name);
+            let field = message.written.reasoning.as_deref().filter(|_| self.same).unwrap_or(usual);
             turn.string(field, reasoning);
         }
         let has_body = self.same && message.written.body.is_some();
@@ -231,15 +231,19 @@ impl Writer<'_> {
         if let Some(name) = &message.name {
             turn.string("name", name);
         }
+        let usual_weight = format.weight.first().map_or(WEIGHT[0], |name| &**name);
         if let Some(weight) = &message.weight {
-            turn.raw(message.written.weight.as_deref().filter(|_| self.same).unwrap_or(WEIGHT[0]), weight);
+            match message.written.weight.as_deref().filter(|_| self.same) {
+                Some("") => {}
+                field => turn.raw(field.unwrap_or(usual_weight), weight),
+            }
         }
         for (key, value) in &message.extra {
             let name = key.escaped();
             let taken = name == self.keys.role
                 || name == self.keys.content
-                || name == REASONING[0] && message.reasoning.is_some()
-                || name == WEIGHT[0] && message.weight.is_some();
+                || format.reasoning.first().is_some_and(|field| field == name) && message.reasoning.is_some()
+                || name == usual_weight && message.weight.is_some();
             if self.same || !(taken || carries_nothing(name, value)) {
                 turn.raw(name, value);
             } else if !carries_nothing(name, value) {

@@ -1,0 +1,8 @@
+//! Chat formats from the outside: generated rows, mappings, detection, and the examples of the documentation.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod laws;
+mod mappings;
+mod meaning;
+mod strategies;
