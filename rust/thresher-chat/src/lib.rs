@@ -9,6 +9,7 @@
 mod calls;
 pub mod conversation;
 pub mod convert;
+pub mod detect;
 pub mod error;
 pub mod format;
 pub mod loss;
@@ -18,7 +19,8 @@ pub mod validate;
 mod tools;
 
 pub use conversation::{Call, Content, Conversation, Ending, Message, Role};
-pub use convert::{Converter, detect};
+pub use convert::Converter;
+pub use detect::{Ambiguous, Fit, choose, detect};
 pub use error::{Reason, Result, RowError};
 pub use format::{Format, NAMES};
 pub use loss::{Loss, Losses, RowLosses};

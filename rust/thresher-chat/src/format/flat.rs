@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use thresher_core::json::{Json, Kind, Str};
 
 use crate::conversation::{Content, Conversation, Ending, Message, Role};
+use crate::detect::Likeness;
 use crate::error::{Reason, Result, RowError};
 use crate::loss::RowLosses;
 use crate::out::{Object, array, string};
@@ -60,16 +61,23 @@ struct Exchanges<'c> {
 }
 
 impl Flat {
-    /// Whether the keys of a row are those of the format.
-    pub(crate) fn fits(&self, row: Json<'_>) -> bool {
+    /// How well the keys of a row are those of the format.
+    pub(crate) fn likeness(&self, row: Json<'_>) -> Likeness {
         let has = |name: &str| row.get(name).is_some_and(|value| value.kind() == Kind::String);
         let both = self.preference.as_ref().is_some_and(|names| names.iter().all(|name| has(name)));
-        if has(&self.prompt) {
-            has(&self.completion)
-                || both
-                || self.partial && !ANSWERS.iter().any(|name| row.get(name).is_some())
-        } else {
-            self.partial && both && row.get(&self.prompt).is_none()
+        let answered = has(&self.completion) || both;
+        let other_answer = || ANSWERS.iter().any(|name| *name != self.completion && row.get(name).is_some());
+        match (has(&self.prompt), answered) {
+            (true, true) => Likeness::Full,
+            (true, false) if !other_answer() => {
+                if self.partial {
+                    Likeness::Partial
+                } else {
+                    Likeness::Weak
+                }
+            }
+            (false, true) if self.partial && both && row.get(&self.prompt).is_none() => Likeness::Partial,
+            _ => Likeness::None,
         }
     }
 

@@ -2,6 +2,8 @@
 
 mod chatml;
 mod flat;
+pub(crate) mod own;
+mod text;
 mod trl;
 pub(crate) mod turns;
 
@@ -10,6 +12,7 @@ use std::borrow::Cow;
 use thresher_core::json::{Json, Kind, Str};
 
 use crate::conversation::{Content, Conversation, Message, Role};
+use crate::detect::Likeness;
 use crate::error::{Reason, Result};
 use crate::loss::RowLosses;
 use crate::mapping::{self, MappingError};
@@ -21,8 +24,18 @@ pub use turns::{CallStyle, Turns};
 type Name = Cow<'static, str>;
 
 /// Names of all formats.
-pub const NAMES: [&str; 8] =
-    ["alpaca", "query-response", "prompt-completion", "sharegpt", "hermes", "openai", "trl", "chatml"];
+pub const NAMES: [&str; 10] = [
+    "alpaca",
+    "query-response",
+    "prompt-completion",
+    "sharegpt",
+    "hermes",
+    "openai",
+    "trl",
+    "chatml",
+    "text",
+    "conversation",
+];
 
 /// A format, ready to read and write rows.
 #[derive(Clone, Debug)]
@@ -33,8 +46,12 @@ pub enum Format {
     Turns(Turns),
     /// TRL's lists of messages.
     Trl(Turns),
-    /// One text.
+    /// One text with marks around turns.
     ChatMl,
+    /// One text without turns.
+    Text,
+    /// The intermediate form itself.
+    Conversation,
 }
 
 impl Format {
@@ -85,7 +102,9 @@ impl Format {
             "hermes" => Self::Turns(sharegpt("hermes", CallStyle::Xml)),
             "openai" => Self::Turns(openai()),
             "trl" => Self::Trl(Turns { name: own(trl::NAME), ..openai() }),
-            "chatml" => Self::ChatMl,
+            chatml::NAME => Self::ChatMl,
+            text::NAME => Self::Text,
+            own::NAME => Self::Conversation,
             _ => return None,
         })
     }
@@ -105,19 +124,22 @@ impl Format {
             Self::Flat(flat) => &flat.name,
             Self::Turns(turns) | Self::Trl(turns) => &turns.name,
             Self::ChatMl => chatml::NAME,
+            Self::Text => text::NAME,
+            Self::Conversation => own::NAME,
         }
     }
 
-    /// Whether the keys of a row are those of this format. A row may fit several.
+    /// How well the fields of a row are those of this format. A row may fit several.
     #[must_use]
-    pub fn fits(&self, row: Json<'_>) -> bool {
+    pub fn likeness(&self, row: Json<'_>) -> Likeness {
+        let to_be = |likeness, fits| if fits { likeness } else { Likeness::None };
         match self {
-            Self::Flat(flat) => flat.fits(row),
-            Self::Turns(turns) => {
-                turns.fits(row) && (turns.calls != CallStyle::Xml || row.text().contains("<tool"))
-            }
-            Self::Trl(_) => trl::fits(row),
-            Self::ChatMl => chatml::fits(row),
+            Self::Flat(flat) => flat.likeness(row),
+            Self::Turns(turns) => turns.likeness(row),
+            Self::Trl(_) => trl::likeness(row),
+            Self::ChatMl => to_be(Likeness::Full, chatml::fits(row)),
+            Self::Text => to_be(Likeness::Partial, text::fits(row)),
+            Self::Conversation => to_be(Likeness::Full, own::fits(row)),
         }
     }
 
@@ -136,6 +158,8 @@ impl Format {
             Self::Turns(turns) => turns.read(row),
             Self::Trl(turns) => trl::read(turns, row),
             Self::ChatMl => chatml::read(row),
+            Self::Text => text::read(row),
+            Self::Conversation => own::read(row),
         }
     }
 
@@ -154,6 +178,11 @@ impl Format {
             Self::Turns(turns) => turns.write(conversation, out, losses),
             Self::Trl(turns) => trl::write(turns, conversation, out, losses),
             Self::ChatMl => chatml::write(conversation, out, losses),
+            Self::Text => text::write(conversation, out, losses),
+            Self::Conversation => {
+                own::write(conversation, out);
+                Ok(())
+            }
         }
     }
 }
@@ -176,7 +205,7 @@ fn sharegpt(name: &'static str, calls: CallStyle) -> Turns {
         call_role: turns::CALL_ROLES[0].into(),
         train: None,
         system: Some("system".into()),
-        tools: Some("tools".into()),
+        tools: vec!["tools".into()],
         preference: Some(["chosen".into(), "rejected".into()]),
         label: Some("kto_tag".into()),
     }
@@ -196,7 +225,7 @@ fn openai() -> Turns {
         call_role: turns::CALL_ROLES[0].into(),
         train: None,
         system: None,
-        tools: Some("tools".into()),
+        tools: vec!["tools".into(), "functions".into()],
         preference: None,
         label: None,
     }

@@ -6,8 +6,9 @@ use std::borrow::Cow;
 
 use thresher_core::json::{Json, Kind};
 
-use super::turns::{Turns, write_turns};
+use super::turns::{self, Turns, write_turns};
 use crate::conversation::{Conversation, Ending, Message, Role};
+use crate::detect::Likeness;
 use crate::error::{Reason, Result};
 use crate::loss::RowLosses;
 use crate::out::Object;
@@ -18,12 +19,11 @@ pub(crate) const NAME: &str = "trl";
 
 const LISTS: [&str; 5] = ["messages", "prompt", "completion", "chosen", "rejected"];
 
-pub(crate) fn fits(row: Json<'_>) -> bool {
-    let turns = |name: &str| {
-        let first = row.get(name).and_then(|list| list.items().next());
-        first.is_some_and(|turn| turn.get("role").is_some())
-    };
-    turns("prompt") || turns("chosen") && turns("rejected") && row.get("messages").is_none()
+pub(crate) fn likeness(row: Json<'_>) -> Likeness {
+    let turns = |name: &str| row.get(name).map_or(Likeness::None, turns::of_turns);
+    let elsewhere = ["messages", "conversations"].iter().any(|name| row.get(name).is_some());
+    let variants = if elsewhere { Likeness::None } else { turns("chosen").min(turns("rejected")) };
+    turns("prompt").max(variants)
 }
 
 /// Reads a row, the messages by `turns`.

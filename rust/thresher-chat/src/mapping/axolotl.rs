@@ -162,12 +162,12 @@ fn messages(name: Name, entry: &Section<'_>, calls: CallStyle) -> Result<Format>
         call_role: turns::CALL_ROLES[0].into(),
         train: roles_to_train(entry)?,
         system: entry.name("field_system")?,
-        tools: Some(entry.name_or("field_tools", "tools")?),
+        tools: vec![entry.name_or("field_tools", "tools")?],
         preference,
         label: None,
     };
     let mut names = vec![&turns.list[0]];
-    names.extend([&turns.system, &turns.tools].into_iter().flatten());
+    names.extend(turns.tools.iter().chain(&turns.system));
     names.extend(turns.preference.iter().flatten());
     entry.distinct(&names)?;
     let fields = [&turns.role[0], &turns.content[0], &turns.reasoning[0], &turns.weight[0]];

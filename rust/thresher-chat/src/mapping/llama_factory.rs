@@ -95,12 +95,12 @@ fn messages(
         call_role: tags.name_or("function_tag", turns::CALL_ROLES[0])?,
         train: None,
         system: columns.name("system")?,
-        tools: columns.name("tools")?,
+        tools: columns.name("tools")?.into_iter().collect(),
         preference,
         label: columns.name("kto_tag")?,
     };
     let mut names = vec![&turns.list[0]];
-    names.extend([&turns.system, &turns.tools, &turns.label].into_iter().flatten());
+    names.extend(turns.tools.iter().chain(&turns.system).chain(&turns.label));
     names.extend(turns.preference.iter().flatten());
     columns.distinct(&names)?;
     let roles = turns.spelling.iter().map(|(name, _)| name).chain([&turns.call_role]);

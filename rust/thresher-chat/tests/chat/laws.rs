@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use thresher_chat::{Converter, Format, NAMES, RowLosses};
+use thresher_chat::{Conversation, Converter, Format, NAMES, RowLosses};
 use thresher_core::json::Json;
 
 use crate::meaning::{format, meaning};
@@ -73,6 +73,8 @@ round_trips! {
     openai_comes_back: "openai";
     trl_comes_back: "trl";
     chatml_comes_back: "chatml";
+    text_comes_back: "text";
+    conversation_comes_back: "conversation";
 }
 
 #[test]
@@ -86,6 +88,24 @@ pub(crate) fn config(usual: u32) -> ProptestConfig {
     ProptestConfig { failure_persistence: None, max_shrink_iters: 2000, ..ProptestConfig::with_cases(cases) }
 }
 
+/// Through the JSON of the intermediate form and back: the same conversation, and from it the same row.
+fn check_json(name: &str, row: &Value) -> Result<(), TestCaseError> {
+    let line = row.to_string();
+    let read = format(name).read(Json::parse(&line).unwrap()).unwrap();
+    let json = read.to_json();
+    let again = Conversation::from_json(Json::parse(&json).unwrap());
+    let again = again.map_err(|error| TestCaseError::fail(format!("{json}: {error}")))?;
+    prop_assert_eq!(&again, &read);
+    let mut out = String::new();
+    format(name).write(&again, &mut out, &mut RowLosses::default()).unwrap();
+    prop_assert_eq!(&serde_json::from_str::<Value>(&out).unwrap(), row);
+    Ok(())
+}
+
+fn any_rows() -> impl Strategy<Value = (&'static str, Value)> {
+    proptest::sample::select(NAMES.to_vec()).prop_flat_map(|name| (Just(name), rows_of(name)))
+}
+
 fn pairs() -> impl Strategy<Value = (&'static str, &'static str, Value)> {
     let name = || proptest::sample::select(NAMES.to_vec());
     (name(), name()).prop_flat_map(|(from, to)| (Just(from), Just(to), rows_of(from)))
@@ -96,6 +116,11 @@ proptest! {
     #[test]
     fn nothing_is_lost_without_a_word((from, to, row) in pairs()) {
         check_no_silent_loss(from, to, &row)?;
+    }
+
+    #[test]
+    fn a_conversation_is_the_same_after_its_json((name, row) in any_rows()) {
+        check_json(name, &row)?;
     }
 
     #[test]

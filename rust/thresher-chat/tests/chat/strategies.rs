@@ -7,7 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::strategy::Union;
 use serde_json::{Value, json};
-use thresher_chat::{Converter, RowLosses};
+use thresher_chat::{Converter, NAMES, RowLosses};
 use thresher_core::json::Json;
 
 use crate::meaning::format;
@@ -106,6 +106,7 @@ fn openai_call() -> Rows {
 fn parts() -> Rows {
     let part = prop_oneof![
         text().prop_map(|text| json!({"type": "text", "text": text})),
+        Just(json!({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}})),
         Just(json!({"type": "image_url", "image_url": {"url": "https://example.org/a.png"}})),
     ];
     vec(part, 0..3).prop_map(Value::from).boxed()
@@ -125,6 +126,10 @@ pub(crate) fn openai_message() -> Rows {
     assistant.push(("tool_calls", maybe(null_or(calls))));
     assistant.push(("reasoning_content", maybe(null_or(text()))));
     assistant.push(("refusal", maybe(null_or(text()))));
+    assistant.push(("audio", maybe(null_or(Just(json!({"id": "audio_1"})).boxed()))));
+    // As it was before there were several calls, sometimes beside `tool_calls`.
+    let legacy = object(vec![("name", always(words())), ("arguments", always(text()))]);
+    assistant.push(("function_call", maybe(null_or(legacy))));
     let mut tool = common("tool");
     tool.push(("tool_call_id", maybe(words())));
     prop_oneof![
@@ -132,6 +137,7 @@ pub(crate) fn openai_message() -> Rows {
         3 => object(assistant),
         1 => object(common("system")),
         1 => object(common("developer")),
+        1 => object(common("function")),
         1 => object(tool),
     ]
     .boxed()
@@ -164,6 +170,7 @@ pub(crate) fn openai() -> Rows {
     object(vec![
         ("messages", always(list(openai_message()))),
         ("tools", maybe(null_or(prop_oneof![3 => tools(), 1 => tools_as_string()].boxed()))),
+        ("functions", maybe(null_or(tools()))),
         ("parallel_tool_calls", maybe(any::<bool>().prop_map(Value::from).boxed())),
     ])
 }
@@ -191,11 +198,11 @@ pub(crate) fn sharegpt_turn() -> Rows {
         ])
     };
     prop_oneof![
-        3 => turn(vec!["human", "user", "prompter"], text()),
-        3 => turn(vec!["gpt", "chatgpt", "bard", "bing", "assistant", "model"], text()),
+        3 => turn(vec!["human", "user", "prompter", "Human", "USER"], text()),
+        3 => turn(vec!["gpt", "chatgpt", "bard", "bing", "assistant", "model", "ASSISTANT"], text()),
         1 => turn(vec!["system"], text()),
-        1 => turn(vec!["observation", "tool", "function_response"], text()),
-        1 => turn(vec!["function_call", "tool_call"], prop_oneof![call, calls].boxed()),
+        1 => turn(vec!["observation", "tool", "function_response", "tool_response"], text()),
+        1 => turn(vec!["function_call", "tool_call", "tool_calls"], prop_oneof![call, calls].boxed()),
     ]
     .boxed()
 }
@@ -278,7 +285,8 @@ pub(crate) fn flat(
     };
     let mut plain = head();
     plain.push((completion, maybe(null_or(text()))));
-    let mut both = head();
+    // Without its question too, where that is in the answers.
+    let mut both = if prompt == "prompt" { vec![(prompt, maybe(text()))] } else { head() };
     both.extend([("chosen", always(text())), ("rejected", always(text()))]);
     if preference { prop_oneof![3 => object(plain), 1 => object(both)].boxed() } else { object(plain) }
 }
@@ -311,7 +319,21 @@ fn trl() -> Rows {
     .boxed()
 }
 
+/// Rows of any format as conversations.
+fn conversation() -> Rows {
+    let others: Vec<&str> = NAMES.iter().copied().filter(|name| *name != "conversation").collect();
+    let rows = proptest::sample::select(others).prop_flat_map(|name| (Just(name), rows_of(name)));
+    rows.prop_map(|(name, row)| {
+        let text = row.to_string();
+        serde_json::from_str(&format(name).read(Json::parse(&text).unwrap()).unwrap().to_json()).unwrap()
+    })
+    .boxed()
+}
+
 pub(crate) fn rows_of(name: &str) -> Rows {
+    if name == "conversation" {
+        return conversation();
+    }
     with_extra(match name {
         "alpaca" => flat("instruction", true, "output", true, true),
         "query-response" => flat("query", false, "response", true, false),
@@ -321,6 +343,7 @@ pub(crate) fn rows_of(name: &str) -> Rows {
         "openai" => openai(),
         "trl" => trl(),
         "chatml" => chatml(),
+        "text" => object(vec![("text", always(text()))]),
         _ => unreachable!("a format without rows: {name}"),
     })
 }

@@ -9,12 +9,22 @@ use thresher_core::json::{Json, Kind, Str};
 
 use crate::calls::{self, xml};
 use crate::conversation::{Content, Conversation, Ending, Message, Role};
+use crate::detect::Likeness;
 use crate::error::{Reason, Result};
 use crate::tools;
 
 mod write;
 
 pub(crate) use write::{carries_nothing, write_turns};
+
+/// How well a list is one of turns with roles.
+pub(crate) fn of_turns(list: Json<'_>) -> Likeness {
+    match list.items().next() {
+        Some(turn) if turn.get("role").is_some() => Likeness::Full,
+        None if list.kind() == Kind::Array => Likeness::Weak,
+        _ => Likeness::None,
+    }
+}
 
 type Name = Cow<'static, str>;
 
@@ -55,7 +65,7 @@ pub struct Turns {
     /// A system prompt beside the list.
     pub system: Option<Name>,
     /// The tools.
-    pub tools: Option<Name>,
+    pub tools: Vec<Name>,
     /// Field of the better and of the worse ending, if the format has them.
     pub preference: Option<[Name; 2]>,
     /// Field that says whether the last turn is good, if the format has it.
@@ -76,13 +86,19 @@ struct Keys<'k> {
 }
 
 impl Turns {
-    /// Whether the keys of a row are those of the format.
-    pub(crate) fn fits(&self, row: Json<'_>) -> bool {
-        let Some(list) = self.list.iter().find_map(|name| row.get(name)) else { return false };
-        list.items().next().is_some_and(|turn| {
-            let has = |names: &[Name]| names.iter().any(|name| turn.get(name).is_some());
-            has(&self.role) && (has(&self.content) || turn.get("tool_calls").is_some())
-        })
+    /// How well the keys of a row are those of the format.
+    pub(crate) fn likeness(&self, row: Json<'_>) -> Likeness {
+        let Some(list) = self.list.iter().find_map(|name| row.get(name)) else { return Likeness::None };
+        match list.items().next() {
+            Some(turn) => {
+                let has = |names: &[Name]| names.iter().any(|name| turn.get(name).is_some());
+                let calls = ["tool_calls", "function_call"].iter().any(|name| turn.get(name).is_some());
+                let fits = has(&self.role) && (has(&self.content) || calls);
+                if fits { Likeness::Full } else { Likeness::None }
+            }
+            None if list.kind() == Kind::Array => Likeness::Weak,
+            None => Likeness::None,
+        }
     }
 
     /// Reads a row.
@@ -98,8 +114,16 @@ impl Turns {
                 list = Some((name.to_owned(), value));
             } else if is(self.system.as_ref()) && value.as_str().is_some_and(|text| !text.is_empty()) {
                 system = value.as_str();
-            } else if is(self.tools.as_ref()) && tools::as_array(&value.into()).is_some() {
+            } else if let Some(at) = self
+                .tools
+                .iter()
+                .position(|known| known == name)
+                .filter(|_| conversation.tools.is_none() && tools::as_array(&value.into()).is_some())
+            {
                 conversation.tools = Some(value.into());
+                if at > 0 {
+                    conversation.written.keys.push((self.tools[0].clone(), name.to_owned().into()));
+                }
             } else if is(self.label.as_ref()) && kind == Kind::Bool {
                 label = Some(value);
             } else if let Some(which) =

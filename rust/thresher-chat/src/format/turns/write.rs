@@ -25,12 +25,9 @@ impl Turns {
         losses: &mut RowLosses,
     ) -> Result<()> {
         let same = conversation.written.format.as_deref() == Some(&*self.name);
-        let key = |usual: &'_ Name| -> String {
-            let written = conversation.written.keys.iter().find(|(name, _)| same && name == usual);
-            written.map_or(usual, |(_, name)| name).to_string()
-        };
-        let (list, role, content) = (key(&self.list[0]), key(&self.role[0]), key(&self.content[0]));
-        let writer = Writer { format: self, same, keys: Keys { role: &role, content: &content } };
+        let [list, role, content] =
+            [&self.list[0], &self.role[0], &self.content[0]].map(|usual| key_of(conversation, same, usual));
+        let writer = Writer { format: self, same, keys: Keys { role, content } };
         let mut row = Object::open(out);
         let (apart, tail, label) = self.ending(conversation, losses)?;
         let mut messages: &[Message<'_>] = &conversation.messages;
@@ -57,7 +54,7 @@ impl Turns {
             }
         }
         let all = prompt.iter().chain(messages).chain(tail);
-        array(row.key(&list), all, |out, message| writer.message(out, message, losses))?;
+        array(row.key(list), all, |out, message| writer.message(out, message, losses))?;
         if let (Some(names), Some(variants)) = (&self.preference, apart) {
             for (name, messages) in names.iter().zip(variants) {
                 writer.variant(row.key(name), messages, losses)?;
@@ -67,7 +64,7 @@ impl Turns {
             row.raw(name, label);
         }
         self.write_tools(conversation, same, &mut row, losses);
-        write_extra(&mut row, conversation, same, losses, |name| self.has_key(name, &list));
+        write_extra(&mut row, conversation, same, losses, |name| self.has_key(name, list));
         row.close();
         Ok(())
     }
@@ -116,8 +113,8 @@ impl Turns {
             CallStyle::Xml => None,
         };
         tools::note_in_prompt(conversation, same, losses);
-        match (&self.tools, written) {
-            (Some(name), Some(written)) => row.raw(name, &written),
+        match (self.tools.first(), written) {
+            (Some(usual), Some(written)) => row.raw(key_of(conversation, same, usual), &written),
             (Some(_), None) => losses.note("tools", "dropped: no JSON array"),
             (None, _) => losses.note("tools", "dropped"),
         }
@@ -128,6 +125,12 @@ impl Turns {
             self.tools.iter().chain(&self.system).chain(self.preference.iter().flatten()).chain(&self.label);
         name == list || known.any(|known| known == name)
     }
+}
+
+/// The name of a field in a row: the usual one, or the one it came with.
+fn key_of<'k>(conversation: &'k Conversation<'_>, same: bool, usual: &'k Name) -> &'k str {
+    let written = conversation.written.keys.iter().find(|(name, _)| same && name == usual);
+    written.map_or(usual, |(_, name)| name)
 }
 
 /// Writes messages under the names of a row.
@@ -240,10 +243,7 @@ impl Writer<'_> {
         }
         for (key, value) in &message.extra {
             let name = key.escaped();
-            let taken = name == self.keys.role
-                || name == self.keys.content
-                || format.reasoning.first().is_some_and(|field| field == name) && message.reasoning.is_some()
-                || name == usual_weight && message.weight.is_some();
+            let taken = !self.same && self.is_taken(message, name);
             if self.same || !(taken || carries_nothing(name, value)) {
                 turn.raw(name, value);
             } else if !carries_nothing(name, value) {
@@ -253,6 +253,18 @@ impl Writer<'_> {
         }
         turn.close();
         Ok(())
+    }
+
+    /// Whether a further field of a message has the name of one that is written, or would be read in its place.
+    fn is_taken(&self, message: &Message<'_>, name: &str) -> bool {
+        let in_fields = self.format.calls == CallStyle::Fields;
+        let is_in = |names: &[Name], count: usize| names.iter().take(count).any(|field| field == name);
+        name == self.keys.role
+            || name == self.keys.content
+            || message.weight.is_some() && is_in(&self.format.weight, 1)
+            || message.reasoning.is_some()
+                && is_in(&self.format.reasoning, if in_fields { 1 } else { usize::MAX })
+            || name == "function_call" && !message.calls.is_empty()
     }
 
     /// The calls of a message in the field that is for them.
