@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod detection;
+mod examples;
 mod laws;
 mod mappings;
 mod meaning;
 mod strategies;
+mod variants;
