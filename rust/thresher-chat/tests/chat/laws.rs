@@ -1,6 +1,8 @@
 //! Reading and writing gives the same row, and nothing is lost without a word.
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 use thresher_chat::{Conversation, Converter, Format, NAMES, RowLosses};
 use thresher_core::json::Json;
@@ -131,5 +133,23 @@ proptest! {
             format(name).write(&conversation, &mut out, &mut RowLosses::default()).unwrap();
             prop_assert_eq!(serde_json::from_str::<Value>(&out).unwrap(), row);
         }
+    }
+}
+
+/// `make test-chat-10k` runs this one.
+#[test]
+#[ignore = "takes some ten seconds"]
+#[expect(clippy::print_stdout, reason = "its output is the count")]
+fn ten_thousand_rows_of_each_format_come_back() {
+    const ROWS: u32 = 10_000;
+    for name in NAMES {
+        let (mut passed, mut runner) = (0, TestRunner::new(config(ROWS)));
+        for _ in 0..ROWS {
+            let row = rows_of(name).new_tree(&mut runner).unwrap().current();
+            check_round_trip(name, &row).unwrap();
+            check_json(name, &row).unwrap();
+            passed += 1;
+        }
+        println!("{name}: {passed} rows came back as they were, and through the intermediate form as JSON");
     }
 }
