@@ -176,9 +176,10 @@ impl Turns {
 
     /// The names in the first turn of a list.
     fn keys_of<'s>(&'s self, list: Json<'_>) -> Keys<'s> {
-        let first = list.items().next();
+        let first = if self.role.len() > 1 || self.content.len() > 1 { list.items().next() } else { None };
+        let keys: Vec<_> = first.map(|turn| turn.entries().map(|(key, _)| key).collect()).unwrap_or_default();
         let pick = |names: &'s [Name]| -> &'s str {
-            names.iter().find(|name| first.is_some_and(|turn| turn.get(name).is_some())).unwrap_or(&names[0])
+            names.iter().find(|name| keys.iter().any(|key| key.is(name))).unwrap_or(&names[0])
         };
         Keys { role: pick(&self.role), content: pick(&self.content) }
     }

@@ -206,7 +206,7 @@ impl Writer<'_> {
         }
         match spelled {
             Some(role) => turn.string(self.keys.role, role),
-            None => turn.raw(self.keys.role, &format!("\"{}\"", self.role(message.role, losses))),
+            None => turn.string(self.keys.role, &Str::encode(self.role(message.role, losses))),
         }
         let in_fields = format.calls == CallStyle::Fields;
         match calls_text {
@@ -280,12 +280,12 @@ impl Writer<'_> {
         let _ = array(turn.key("tool_calls"), &message.calls, &mut write);
     }
 
-    fn role(&self, role: Role, losses: &mut RowLosses) -> String {
+    fn role(&self, role: Role, losses: &mut RowLosses) -> &str {
         if role == Role::Developer && self.format.calls != CallStyle::Fields {
             losses.note("messages[role=developer]", "became system");
-            return self.format.spell(Role::System).to_owned();
+            return self.format.spell(Role::System);
         }
-        self.format.spell(role).to_owned()
+        self.format.spell(role)
     }
 
     fn content(&self, turn: &mut Object<'_>, message: &Message<'_>, losses: &mut RowLosses) -> Result<()> {
