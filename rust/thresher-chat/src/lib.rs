@@ -15,8 +15,8 @@ pub mod format;
 pub mod loss;
 pub mod mapping;
 mod out;
-pub mod validate;
 mod tools;
+pub mod validate;
 
 pub use conversation::{Call, Content, Conversation, Ending, Message, Role};
 pub use convert::Converter;
@@ -24,5 +24,5 @@ pub use detect::{Ambiguous, Fit, choose, detect};
 pub use error::{Reason, Result, RowError};
 pub use format::{Format, NAMES};
 pub use loss::{Loss, Losses, RowLosses};
-pub use validate::{Options, Problem, Report, Validator};
 pub use mapping::MappingError;
+pub use validate::{Options, Problem, Report, Validator};

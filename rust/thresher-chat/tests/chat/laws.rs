@@ -139,7 +139,6 @@ proptest! {
 /// `make test-chat-10k` runs this one.
 #[test]
 #[ignore = "takes some ten seconds"]
-#[expect(clippy::print_stdout, reason = "its output is the count")]
 fn ten_thousand_rows_of_each_format_come_back() {
     const ROWS: u32 = 10_000;
     for name in NAMES {
