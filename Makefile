@@ -8,11 +8,11 @@ BENCH_VENV ?= .venv-bench
 DATA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python lint format build wheel bench bench-setup bench-quick bench-limits \
+.PHONY: help demo test test-rust test-python test-chat-10k lint format build wheel bench bench-setup bench-quick bench-limits \
 	bench-functions bench-rust clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 $(VENV)/pyvenv.cfg:
 	$(PYTHON) -m venv $(VENV)
@@ -38,6 +38,9 @@ test-rust: ## tests of the crates
 
 test-python: build ## tests of the package, its documentation and the layers
 	$(PY) -m pytest -q
+
+test-chat-10k: ## 10,000 generated rows of each chat format, there and back
+	cargo test -p thresher-chat --quiet --test chat -- --ignored --nocapture
 
 lint: build ## formatting, lints, types, stub
 	cargo fmt --all --check

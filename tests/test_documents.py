@@ -46,7 +46,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _claims(block: str) -> list[tuple[str, Any]]:
     """Lines of an expression and, behind `# ...:`, the list that it is."""
-    found = re.findall(r"^(\S.*?) +# [^\n:]*: (\[.*?\])", block, re.MULTILINE)
+    found = re.findall(r"^(\S.*?) +# [^\n:]*: (\[.*\])", block, re.MULTILINE)
     return [(expression, ast.literal_eval(value)) for expression, value in found]
 
 

@@ -8,6 +8,9 @@ use std::borrow::Cow;
 
 use thresher_core::json::{Json, Str};
 
+use crate::error::Result;
+use crate::format::own;
+
 /// A JSON value as it was written.
 pub type Raw<'a> = Cow<'a, str>;
 
@@ -50,9 +53,12 @@ impl Role {
             "developer" => Self::Developer,
             "user" | "human" | "prompter" | "customer" => Self::User,
             "assistant" | "gpt" | "chatgpt" | "bard" | "bing" | "model" | "bot" | "ai" | "claude"
-            | "agent" => Self::Assistant,
-            "tool" | "function" | "observation" | "tool_response" | "tool_result" | "function_response"
-            | "function_output" | "ipython" => Self::Tool,
+            | "agent" | "chatbot" => Self::Assistant,
+            "tool" | "function" | "observation" | "tool_response" | "tool_result" | "tool_output"
+            | "function_response" | "function_result" | "function_output" | "ipython" => Self::Tool,
+            _ if spelling.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+                return Self::of(&spelling.to_ascii_lowercase());
+            }
             _ => return None,
         })
     }
@@ -177,11 +183,15 @@ pub struct WrittenMessage<'a> {
     /// The text that content and calls were taken from.
     pub body: Option<Str<'a>>,
     /// The field of the reasoning.
-    pub reasoning: Option<Cow<'static, str>>,
-    /// The field of the weight.
-    pub weight: Option<Cow<'static, str>>,
+    pub reasoning: Option<Cow<'a, str>>,
+    /// The field of the weight; none (an empty name) if the weight follows from the role.
+    pub weight: Option<Cow<'a, str>>,
     /// It stood in a field of its own beside the messages.
     pub apart: bool,
+    /// Its one call stood in `function_call`, as before there were several.
+    pub legacy_call: bool,
+    /// Text stood after or between the calls.
+    pub rearranged: bool,
 }
 
 /// How a conversation ends: with variants of the last turns, or as it is.
@@ -227,9 +237,42 @@ pub struct Written<'a> {
     pub keys: Vec<(Cow<'a, str>, Cow<'a, str>)>,
     /// The whole text, where messages were cut out of one.
     pub body: Option<Str<'a>>,
+    /// Where the tools stood.
+    pub tools: ToolsFrom,
+}
+
+/// Where the tools of a row stood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ToolsFrom {
+    /// In a field of the row.
+    #[default]
+    Field,
+    /// In the system prompt, which still holds them.
+    Prompt,
+    /// In the part of the system prompt that this crate writes; it is no longer in the message.
+    OwnPrompt,
+}
+
+impl<'a> Conversation<'a> {
+    /// The conversation in a JSON object that [`Self::to_json`] wrote, or that has the same fields.
+    ///
+    /// # Errors
+    /// What is wrong with which field.
+    pub fn from_json(row: Json<'a>) -> Result<Self> {
+        own::read(row)
+    }
 }
 
 impl Conversation<'_> {
+    /// As one JSON object that says everything, also how the row was written. Its fields are listed at the format
+    /// `conversation`.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut out = String::new();
+        own::write(self, &mut out);
+        out
+    }
+
     /// All messages, those of every ending included.
     pub fn all_messages(&self) -> impl Iterator<Item = &Message<'_>> {
         let (first, second): (&[_], &[_]) = match &self.ending {

@@ -9,16 +9,21 @@
 mod calls;
 pub mod conversation;
 pub mod convert;
+pub mod detect;
 pub mod error;
 pub mod format;
 pub mod loss;
+pub mod mapping;
 mod out;
 pub mod template;
+mod tools;
 pub mod validate;
 
 pub use conversation::{Call, Content, Conversation, Ending, Message, Role};
-pub use convert::{Converter, detect};
+pub use convert::Converter;
+pub use detect::{Ambiguous, Fit, choose, detect};
 pub use error::{Reason, Result, RowError};
 pub use format::{Format, NAMES};
 pub use loss::{Loss, Losses, RowLosses};
+pub use mapping::MappingError;
 pub use validate::{Options, Problem, Report, Validator};

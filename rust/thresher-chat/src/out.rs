@@ -2,7 +2,7 @@
 
 use thresher_core::json::Str;
 
-use crate::conversation::{Extra, Raw};
+use crate::conversation::Raw;
 
 /// An object that is being written.
 pub(crate) struct Object<'o> {
@@ -36,13 +36,6 @@ impl<'o> Object<'o> {
     /// A member whose value is written already.
     pub(crate) fn raw(&mut self, key: &str, value: &str) {
         self.key(key).push_str(value);
-    }
-
-    /// Members that nobody gave a meaning.
-    pub(crate) fn extra(&mut self, extra: &Extra<'_>) {
-        for (key, value) in extra {
-            self.raw(key.escaped(), value);
-        }
     }
 
     /// Closes the object.

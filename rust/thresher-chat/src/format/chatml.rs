@@ -6,11 +6,12 @@ use std::borrow::Cow;
 
 use thresher_core::json::{Json, Kind, Str};
 
-use crate::calls;
+use crate::calls::xml;
 use crate::conversation::{Conversation, Ending, Message, Role};
 use crate::error::{Reason, Result};
 use crate::loss::RowLosses;
 use crate::out::Object;
+use crate::tools;
 
 /// The field of the text.
 const FIELD: &str = "text";
@@ -40,10 +41,10 @@ pub(crate) fn read(row: Json<'_>) -> Result<Conversation<'_>> {
     };
     conversation.messages = turns(&body)?;
     conversation.written.format = Some(Cow::Borrowed(NAME));
+    tools::take(&mut conversation);
     // The usual layout is written without help; any other only if it was kept.
-    let mut usual = String::new();
-    render(&conversation.messages, &mut usual, &mut RowLosses::default())?;
-    if !body.is(&usual) {
+    let usual = text_of(&conversation, &[], true, &mut RowLosses::default());
+    if !usual.is_ok_and(|usual| body.is(&usual)) {
         conversation.written.body = Some(body);
     }
     Ok(conversation)
@@ -62,7 +63,9 @@ fn turns(body: &Str<'_>) -> Result<Vec<Message<'static>>> {
         let (content, after) = match turn.split_once(END) {
             Some((content, after)) => (content, after),
             // A prompt that waits for its answer.
-            None if turn.trim().is_empty() => return Ok(messages),
+            None if turn.trim().is_empty() && Role::of(role.trim()) == Some(Role::Assistant) => {
+                return Ok(messages);
+            }
             None => return Err(wrong(&format!("a turn without {END}"))),
         };
         if content.contains(START) {
@@ -73,7 +76,7 @@ fn turns(body: &Str<'_>) -> Result<Vec<Message<'static>>> {
         };
         let content = content.strip_suffix('\n').unwrap_or(content);
         let mut message = Message::text(role, Str::encode(content.to_owned()));
-        calls::read_xml(&mut message)?;
+        xml::take(&mut message)?;
         messages.push(message);
         rest = after.trim_start();
     }
@@ -92,68 +95,79 @@ pub(crate) fn write(conversation: &Conversation<'_>, out: &mut String, losses: &
             return Err(Reason::NotExpressible.because("`chatml` cannot say a label or a preference"));
         }
     };
-    let body = conversation.written.body.as_ref().filter(|_| same);
-    let unchanged = match body {
-        Some(body) => turns(body)? == conversation.messages,
-        None => false,
-    };
     let mut row = Object::open(out);
-    if let Some(body) = body.filter(|_| unchanged) {
-        row.string(FIELD, body);
-    } else {
-        let mut text = String::new();
-        let mut messages: &[Message<'_>] = &conversation.messages;
-        if let Some(tools) = conversation.tools.as_ref().and_then(calls::tools_array) {
-            let prompt = Str::encode(super::hermes_prompt(&tools));
-            let own = messages.first().filter(|first| matches!(first.role, Role::System | Role::Developer));
-            let text_of = own.map(|own| super::flat_text(own, true, losses)).transpose()?;
-            let prompt = match text_of {
-                Some(own) => Str::concat(&[&own, &Str::encode("\n\n"), &prompt]),
-                None => prompt,
-            };
-            messages = &messages[usize::from(own.is_some())..];
-            render(&[Message::text(Role::System, prompt)], &mut text, losses)?;
-        }
-        render(messages, &mut text, losses)?;
-        render(tail, &mut text, losses)?;
-        row.string(FIELD, &Str::encode(text));
+    match conversation.written.body.as_ref().filter(|_| same) {
+        Some(body) if unchanged(conversation, body)? => row.string(FIELD, body),
+        _ => row.string(FIELD, &Str::encode(text_of(conversation, tail, same, losses)?)),
     }
     super::write_extra(&mut row, conversation, same, losses, |name| name == FIELD);
     row.close();
     Ok(())
 }
 
-/// Appends messages in the usual layout.
-fn render(messages: &[Message<'_>], out: &mut String, losses: &mut RowLosses) -> Result<()> {
-    for message in messages {
-        super::note_dropped(message, losses);
-        let role = match message.role {
-            Role::Developer => {
-                losses.note("messages[role=developer]", "became system");
-                Role::System
-            }
-            role => role,
-        };
-        let mut text = super::flat_text(message, true, losses)?;
-        if !message.calls.is_empty() || message.role == Role::Tool && message.written.body.is_some() {
-            text = calls::xml_text(message, &text, losses)?;
-        }
-        let text = text.decode()?;
-        if text.ends_with('\n') {
-            losses.note("messages[].content", "its last line end counts as layout");
-        }
-        for marker in [START, END] {
-            if text.contains(marker) {
-                return Err(Reason::NotExpressible
-                    .because(format!("a message contains {marker}, which would end or begin a turn")));
-            }
-        }
-        out.push_str(START);
-        out.push_str(role.name());
-        out.push('\n');
-        out.push_str(&text);
-        out.push_str(END);
-        out.push('\n');
+/// Whether a text still says what the conversation says.
+fn unchanged(conversation: &Conversation<'_>, body: &Str<'_>) -> Result<bool> {
+    let mut again = Conversation { messages: turns(body)?, ..Conversation::default() };
+    tools::take(&mut again);
+    Ok(again.messages == conversation.messages
+        && again.tools == conversation.tools
+        && again.written.tools == conversation.written.tools)
+}
+
+/// The text of a conversation in the usual layout.
+fn text_of(
+    conversation: &Conversation<'_>,
+    tail: &[Message<'_>],
+    same: bool,
+    losses: &mut RowLosses,
+) -> Result<String> {
+    let mut text = String::new();
+    let mut messages: &[Message<'_>] = &conversation.messages;
+    let prompt = tools::prompt(conversation, messages, same, losses)?;
+    if let Some((prompt, instead)) = &prompt {
+        messages = &messages[*instead..];
+        render(prompt, same, &mut text, losses)?;
     }
+    for message in messages.iter().chain(tail) {
+        render(message, same, &mut text, losses)?;
+    }
+    if conversation.tools.is_some() && !tools::are_in_prompt(conversation, same) {
+        losses.note("tools", "dropped: no JSON array");
+    }
+    if text.is_empty() {
+        return Err(Reason::NotExpressible.because("`chatml` cannot say a conversation without a turn"));
+    }
+    Ok(text)
+}
+
+/// Appends a message in the usual layout.
+fn render(message: &Message<'_>, same: bool, out: &mut String, losses: &mut RowLosses) -> Result<()> {
+    super::note_dropped(message, losses);
+    let role = match message.role {
+        Role::Developer => {
+            losses.note("messages[role=developer]", "became system");
+            Role::System
+        }
+        role => role,
+    };
+    if message.written.rearranged && !same {
+        losses.note("messages[].content", "what stood after a call stands before it");
+    }
+    let mut text = super::flat_text(message, true, losses)?;
+    // A result that came without XML goes without.
+    if !same || role != Role::Tool || message.written.body.is_some() {
+        text = xml::text(message, &text, losses)?;
+    }
+    let text = text.decode()?;
+    if text.ends_with('\n') {
+        losses.note("messages[].content", "its last line end counts as layout");
+    }
+    for marker in [START, END] {
+        if text.contains(marker) {
+            return Err(Reason::NotExpressible
+                .because(format!("a message contains {marker}, which would end or begin a turn")));
+        }
+    }
+    out.extend([START, role.name(), "\n", &text, END, "\n"]);
     Ok(())
 }

@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use thresher_core::json::{Json, Kind, Str};
 
 use crate::conversation::{Content, Conversation, Ending, Message, Role};
+use crate::detect::Likeness;
 use crate::error::{Reason, Result, RowError};
 use crate::loss::RowLosses;
 use crate::out::{Object, array, string};
+use crate::tools;
 
 type Name = Cow<'static, str>;
 
@@ -30,7 +32,24 @@ pub struct Flat {
     pub preference: Option<[Name; 2]>,
     /// Whether the answer is good.
     pub label: Option<Name>,
+    /// The tools.
+    pub tools: Option<Name>,
+    /// Whether a row may be a preference without a question, or a question without an answer.
+    pub partial: bool,
 }
+
+/// Fields that hold an answer in some format: beside a question, they say that the row is not of a format without them.
+const ANSWERS: [&str; 9] = [
+    "response",
+    "output",
+    "answer",
+    "answers",
+    "completion",
+    "chosen",
+    "rejected",
+    "messages",
+    "conversations",
+];
 
 /// The exchanges that a flat row is made of.
 #[derive(Default)]
@@ -42,12 +61,24 @@ struct Exchanges<'c> {
 }
 
 impl Flat {
-    /// Whether the keys of a row are those of the format.
-    pub(crate) fn fits(&self, row: Json<'_>) -> bool {
+    /// How well the keys of a row are those of the format.
+    pub(crate) fn likeness(&self, row: Json<'_>) -> Likeness {
         let has = |name: &str| row.get(name).is_some_and(|value| value.kind() == Kind::String);
-        has(&self.prompt)
-            && (has(&self.completion)
-                || self.preference.iter().flatten().all(|name| has(name)) && self.preference.is_some())
+        let both = self.preference.as_ref().is_some_and(|names| names.iter().all(|name| has(name)));
+        let answered = has(&self.completion) || both;
+        let other_answer = || ANSWERS.iter().any(|name| *name != self.completion && row.get(name).is_some());
+        match (has(&self.prompt), answered) {
+            (true, true) => Likeness::Full,
+            (true, false) if !other_answer() => {
+                if self.partial {
+                    Likeness::Partial
+                } else {
+                    Likeness::Weak
+                }
+            }
+            (false, true) if self.partial && both && row.get(&self.prompt).is_none() => Likeness::Partial,
+            _ => Likeness::None,
+        }
     }
 
     /// Reads a row.
@@ -71,6 +102,8 @@ impl Flat {
                 system = text;
             } else if is(self.history.as_ref()) && value.items().next().is_some() {
                 history = Self::read_history(name, value)?;
+            } else if is(self.tools.as_ref()) && tools::as_array(&value.into()).is_some() {
+                conversation.tools = Some(value.into());
             } else if is(self.label.as_ref()) && value.kind() == Kind::Bool {
                 label = Some(value);
             } else if let Some(which) = variant.filter(|_| text.is_some()) {
@@ -79,12 +112,14 @@ impl Flat {
                 conversation.extra.push((key, value.into()));
             }
         }
-        let Some(prompt) = prompt else {
+        let alone = self.partial && matches!(variants, [Some(_), Some(_)]);
+        if prompt.is_none() && !alone {
             return Err(Reason::MissingField.because(format!("there is no string in `{}`", self.prompt)));
-        };
+        }
         conversation.messages.extend(system.map(|text| Message::text(Role::System, text)));
         conversation.messages.extend(history);
-        conversation.messages.push(Message { input, ..Message::text(Role::User, prompt) });
+        let question = |prompt| Message { input, ..Message::text(Role::User, prompt) };
+        conversation.messages.extend(prompt.map(question));
         let answer = |text| Message::text(Role::Assistant, text);
         let both =
             |[a, b]: [Str<'a>; 2]| Ending::Preference { chosen: vec![answer(a)], rejected: vec![answer(b)] };
@@ -140,25 +175,68 @@ impl Flat {
             }
             _ => return Err(self.cannot("a label or a preference")),
         };
-        let exchanges =
-            self.exchanges(&conversation.messages, last.iter().map(|[message]| *message).take(1))?;
+        let mut row = Object::open(out);
+        if self.partial && conversation.messages.is_empty() && last.len() == 2 {
+            self.write_answers(&mut row, &last, None, losses)?;
+        } else {
+            let answers = last.iter().map(|[message]| *message).take(1);
+            let exchanges = self.exchanges(&conversation.messages, answers)?;
+            let earlier = exchanges.pairs.len().saturating_sub(usize::from(exchanges.open.is_none()));
+            let answer = exchanges.pairs.get(earlier).map(|pair| pair[1]);
+            if label.is_some() && answer.is_none() {
+                return Err(self.cannot("a label without an answer"));
+            }
+            self.write_question(&mut row, &exchanges, same, losses)?;
+            self.write_answers(&mut row, &last, answer, losses)?;
+            if earlier > 0 {
+                if matches!(conversation.ending, Ending::Completion(_)) {
+                    losses.note("completion", "no longer the only answer that is learnt");
+                }
+                self.write_history(&mut row, &exchanges.pairs[..earlier], losses)?;
+            }
+        }
+        if let (Some(name), Some(label)) = (&self.label, label) {
+            row.raw(name, label);
+        }
+        if let Some(list) = &conversation.tools {
+            let written =
+                if same { Some(list.to_string()) } else { tools::as_string(list).map(Cow::into_owned) };
+            match self.tools.as_ref().zip(written) {
+                Some((name, written)) => row.raw(name, &written),
+                None => losses.note("tools", "dropped"),
+            }
+        }
+        super::write_extra(&mut row, conversation, same, losses, |name| self.has_key(name));
+        row.close();
+        Ok(())
+    }
+
+    /// The system prompt and the last question.
+    fn write_question(
+        &self,
+        row: &mut Object<'_>,
+        exchanges: &Exchanges<'_>,
+        same: bool,
+        losses: &mut RowLosses,
+    ) -> Result<()> {
         let Some(question) = exchanges.open.or_else(|| exchanges.pairs.last().map(|pair| pair[0])) else {
             return Err(self.cannot("a conversation without a question"));
         };
-        let earlier = exchanges.pairs.len() - usize::from(exchanges.open.is_none());
-        let answer = exchanges.pairs.get(earlier).map(|pair| pair[1]);
-        if label.is_some() && answer.is_none() {
-            return Err(self.cannot("a label without an answer"));
-        }
-        let mut row = Object::open(out);
         if let Some(system) = exchanges.system {
             match &self.system {
-                Some(name) => row.string(name, &Self::text(system, losses)?),
+                Some(name) => {
+                    let text = Self::text(system, losses)?;
+                    if text.is_empty() {
+                        losses.note("messages[role=system]", "empty: the same as none there");
+                    }
+                    row.string(name, &text);
+                }
                 None => losses.note("messages[role=system]", "dropped"),
             }
         }
         match (&self.input, &question.input, &question.content) {
             (Some(name), Some(input), Content::Text(text)) => {
+                super::note_dropped(question, losses);
                 row.string(&self.prompt, text);
                 row.string(name, input);
             }
@@ -170,35 +248,40 @@ impl Flat {
             }
             _ => row.string(&self.prompt, &Self::text(question, losses)?),
         }
-        match (&last[..], &self.preference) {
-            ([[chosen], [rejected]], Some([better, worse])) => {
-                row.string(better, &Self::text(chosen, losses)?);
-                row.string(worse, &Self::text(rejected, losses)?);
-            }
-            _ => {
-                if let Some(answer) = answer {
-                    row.string(&self.completion, &Self::text(answer, losses)?);
-                }
-            }
-        }
-        if earlier > 0 {
-            let Some(name) = &self.history else { return Err(self.cannot("several exchanges")) };
-            array(row.key(name), &exchanges.pairs[..earlier], |out, pair| {
-                array(out, pair, |out, message| {
-                    string(out, &Self::text(message, losses)?);
-                    Ok::<(), RowError>(())
-                })
-            })?;
-        }
-        if let (Some(name), Some(label)) = (&self.label, label) {
-            row.raw(name, label);
-        }
-        if conversation.tools.is_some() {
-            losses.note("tools", "dropped");
-        }
-        super::write_extra(&mut row, conversation, same, losses, |name| self.has_key(name));
-        row.close();
         Ok(())
+    }
+
+    /// The better and the worse answer, or the only one.
+    fn write_answers(
+        &self,
+        row: &mut Object<'_>,
+        last: &[[&Message<'_>; 1]],
+        answer: Option<&Message<'_>>,
+        losses: &mut RowLosses,
+    ) -> Result<()> {
+        if let ([[chosen], [rejected]], Some([better, worse])) = (last, &self.preference) {
+            row.string(better, &Self::text(chosen, losses)?);
+            row.string(worse, &Self::text(rejected, losses)?);
+        } else if let Some(answer) = answer {
+            row.string(&self.completion, &Self::text(answer, losses)?);
+        }
+        Ok(())
+    }
+
+    /// The exchanges before the last.
+    fn write_history(
+        &self,
+        row: &mut Object<'_>,
+        earlier: &[[&Message<'_>; 2]],
+        losses: &mut RowLosses,
+    ) -> Result<()> {
+        let Some(name) = &self.history else { return Err(self.cannot("several exchanges")) };
+        array(row.key(name), earlier, |out, pair| {
+            array(out, pair, |out, message| {
+                string(out, &Self::text(message, losses)?);
+                Ok::<(), RowError>(())
+            })
+        })
     }
 
     fn single<'c>(&self, messages: &'c [Message<'c>]) -> Result<[&'c Message<'c>; 1]> {
@@ -256,6 +339,7 @@ impl Flat {
             .chain(&self.system)
             .chain(&self.history)
             .chain(&self.label)
+            .chain(&self.tools)
             .chain(self.preference.iter().flatten());
         known.any(|known| known == name)
     }

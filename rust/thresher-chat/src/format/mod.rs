@@ -2,24 +2,40 @@
 
 mod chatml;
 mod flat;
+pub(crate) mod own;
+mod text;
 mod trl;
-mod turns;
+pub(crate) mod turns;
 
 use std::borrow::Cow;
 
 use thresher_core::json::{Json, Kind, Str};
 
 use crate::conversation::{Content, Conversation, Message, Role};
+use crate::detect::Likeness;
 use crate::error::{Reason, Result};
 use crate::loss::RowLosses;
+use crate::mapping::{self, MappingError};
 use crate::out::Object;
 
 pub use flat::Flat;
 pub use turns::{CallStyle, Turns};
 
+type Name = Cow<'static, str>;
+
 /// Names of all formats.
-pub const NAMES: [&str; 8] =
-    ["alpaca", "query-response", "prompt-completion", "sharegpt", "hermes", "openai", "trl", "chatml"];
+pub const NAMES: [&str; 10] = [
+    "alpaca",
+    "query-response",
+    "prompt-completion",
+    "sharegpt",
+    "hermes",
+    "openai",
+    "trl",
+    "chatml",
+    "text",
+    "conversation",
+];
 
 /// A format, ready to read and write rows.
 #[derive(Clone, Debug)]
@@ -30,8 +46,12 @@ pub enum Format {
     Turns(Turns),
     /// TRL's lists of messages.
     Trl(Turns),
-    /// One text.
+    /// One text with marks around turns.
     ChatMl,
+    /// One text without turns.
+    Text,
+    /// The intermediate form itself.
+    Conversation,
 }
 
 impl Format {
@@ -51,6 +71,8 @@ impl Format {
                 history: some("history"),
                 preference,
                 label: some("kto_tag"),
+                tools: None,
+                partial: false,
             }),
             "query-response" => Self::Flat(Flat {
                 name: own("query-response"),
@@ -61,6 +83,8 @@ impl Format {
                 history: some("history"),
                 preference: None,
                 label: None,
+                tools: None,
+                partial: false,
             }),
             "prompt-completion" => Self::Flat(Flat {
                 name: own("prompt-completion"),
@@ -71,14 +95,26 @@ impl Format {
                 history: None,
                 preference,
                 label: some("label"),
+                tools: None,
+                partial: true,
             }),
             "sharegpt" => Self::Turns(sharegpt("sharegpt", CallStyle::Turn)),
             "hermes" => Self::Turns(sharegpt("hermes", CallStyle::Xml)),
             "openai" => Self::Turns(openai()),
             "trl" => Self::Trl(Turns { name: own(trl::NAME), ..openai() }),
-            "chatml" => Self::ChatMl,
+            chatml::NAME => Self::ChatMl,
+            text::NAME => Self::Text,
+            own::NAME => Self::Conversation,
             _ => return None,
         })
+    }
+
+    /// The format that a dataset entry of LLaMA-Factory or axolotl describes.
+    ///
+    /// # Errors
+    /// What is wrong with which of its keys.
+    pub fn from_mapping(mapping: Json<'_>) -> std::result::Result<Self, MappingError> {
+        mapping::read(mapping)
     }
 
     /// The name.
@@ -88,19 +124,22 @@ impl Format {
             Self::Flat(flat) => &flat.name,
             Self::Turns(turns) | Self::Trl(turns) => &turns.name,
             Self::ChatMl => chatml::NAME,
+            Self::Text => text::NAME,
+            Self::Conversation => own::NAME,
         }
     }
 
-    /// Whether the keys of a row are those of this format. A row may fit several.
+    /// How well the fields of a row are those of this format. A row may fit several.
     #[must_use]
-    pub fn fits(&self, row: Json<'_>) -> bool {
+    pub fn likeness(&self, row: Json<'_>) -> Likeness {
+        let to_be = |likeness, fits| if fits { likeness } else { Likeness::None };
         match self {
-            Self::Flat(flat) => flat.fits(row),
-            Self::Turns(turns) => {
-                turns.fits(row) && (turns.calls != CallStyle::Xml || row.text().contains("<tool"))
-            }
-            Self::Trl(_) => trl::fits(row),
-            Self::ChatMl => chatml::fits(row),
+            Self::Flat(flat) => flat.likeness(row),
+            Self::Turns(turns) => turns.likeness(row),
+            Self::Trl(_) => trl::likeness(row),
+            Self::ChatMl => to_be(Likeness::Full, chatml::fits(row)),
+            Self::Text => to_be(Likeness::Partial, text::fits(row)),
+            Self::Conversation => to_be(Likeness::Full, own::fits(row)),
         }
     }
 
@@ -119,6 +158,8 @@ impl Format {
             Self::Turns(turns) => turns.read(row),
             Self::Trl(turns) => trl::read(turns, row),
             Self::ChatMl => chatml::read(row),
+            Self::Text => text::read(row),
+            Self::Conversation => own::read(row),
         }
     }
 
@@ -137,6 +178,11 @@ impl Format {
             Self::Turns(turns) => turns.write(conversation, out, losses),
             Self::Trl(turns) => trl::write(turns, conversation, out, losses),
             Self::ChatMl => chatml::write(conversation, out, losses),
+            Self::Text => text::write(conversation, out, losses),
+            Self::Conversation => {
+                own::write(conversation, out);
+                Ok(())
+            }
         }
     }
 }
@@ -145,17 +191,21 @@ impl Format {
 fn sharegpt(name: &'static str, calls: CallStyle) -> Turns {
     Turns {
         name: name.into(),
-        list: vec!["conversations".into(), "conversation".into()],
+        list: vec!["conversations".into(), "conversation".into(), "items".into()],
         role: vec!["from".into(), "role".into()],
         content: vec!["value".into(), "content".into()],
+        reasoning: turns::REASONING.map(Name::from).into(),
+        weight: turns::WEIGHT.map(Name::from).into(),
         spelling: vec![
             ("human".into(), Role::User),
             ("gpt".into(), Role::Assistant),
             (if calls == CallStyle::Xml { "tool" } else { "observation" }.into(), Role::Tool),
         ],
         calls,
+        call_role: turns::CALL_ROLES[0].into(),
+        train: None,
         system: Some("system".into()),
-        tools: "tools".into(),
+        tools: vec!["tools".into()],
         preference: Some(["chosen".into(), "rejected".into()]),
         label: Some("kto_tag".into()),
     }
@@ -168,10 +218,14 @@ fn openai() -> Turns {
         list: vec!["messages".into()],
         role: vec!["role".into()],
         content: vec!["content".into()],
+        reasoning: turns::REASONING.map(Name::from).into(),
+        weight: turns::WEIGHT.map(Name::from).into(),
         spelling: Vec::new(),
         calls: CallStyle::Fields,
+        call_role: turns::CALL_ROLES[0].into(),
+        train: None,
         system: None,
-        tools: "tools".into(),
+        tools: vec!["tools".into(), "functions".into()],
         preference: None,
         label: None,
     }
@@ -234,7 +288,7 @@ fn flat_text<'m>(message: &'m Message<'_>, thoughts: bool, losses: &mut RowLosse
 }
 
 /// The texts of typed parts, one after the other.
-fn join_parts(parts: &str, losses: &mut RowLosses) -> Result<Str<'static>> {
+pub(crate) fn join_parts(parts: &str, losses: &mut RowLosses) -> Result<Str<'static>> {
     let mut texts = Vec::new();
     for part in Json::checked(parts).items() {
         let text = part.as_str().or_else(|| part.get("text").and_then(Json::as_str));
@@ -245,18 +299,10 @@ fn join_parts(parts: &str, losses: &mut RowLosses) -> Result<Str<'static>> {
         };
         texts.push(text);
     }
-    if texts.len() != 1 {
+    // One part that is only a text says the same without being a part.
+    let plain = |part: Json<'_>| part.entries().all(|(key, _)| key.is("type") || key.is("text"));
+    if texts.len() != 1 || !Json::checked(parts).items().all(plain) {
         losses.note("messages[].content[]", "parts joined to one text");
     }
     Ok(Str::concat(&texts.iter().collect::<Vec<_>>()))
-}
-
-/// The part of a system prompt that offers tools, for models that call them in XML.
-fn hermes_prompt(tools: &str) -> String {
-    format!(
-        "You may call functions to help with the user's request. Their signatures are between <tools> and </tools>:\n\
-         <tools>\n{tools}\n</tools>\n\
-         Make each call as a JSON object with the function's name and arguments between <tool_call> and </tool_call>:\n\
-         <tool_call>\n{{\"name\": \"the function\", \"arguments\": {{}}}}\n</tool_call>"
-    )
 }

@@ -6,24 +6,24 @@ use std::borrow::Cow;
 
 use thresher_core::json::{Json, Kind};
 
-use super::turns::{Turns, write_turns};
-use crate::calls;
+use super::turns::{self, Turns, write_turns};
 use crate::conversation::{Conversation, Ending, Message, Role};
+use crate::detect::Likeness;
 use crate::error::{Reason, Result};
 use crate::loss::RowLosses;
 use crate::out::Object;
+use crate::tools;
 
 /// The name of the format.
 pub(crate) const NAME: &str = "trl";
 
 const LISTS: [&str; 5] = ["messages", "prompt", "completion", "chosen", "rejected"];
 
-pub(crate) fn fits(row: Json<'_>) -> bool {
-    let turns = |name: &str| {
-        let first = row.get(name).and_then(|list| list.items().next());
-        first.is_some_and(|turn| turn.get("role").is_some())
-    };
-    turns("prompt") || turns("chosen") && turns("rejected") && row.get("messages").is_none()
+pub(crate) fn likeness(row: Json<'_>) -> Likeness {
+    let turns = |name: &str| row.get(name).map_or(Likeness::None, turns::of_turns);
+    let elsewhere = ["messages", "conversations"].iter().any(|name| row.get(name).is_some());
+    let variants = if elsewhere { Likeness::None } else { turns("chosen").min(turns("rejected")) };
+    turns("prompt").max(variants)
 }
 
 /// Reads a row, the messages by `turns`.
@@ -38,7 +38,7 @@ pub(crate) fn read<'a>(turns: &Turns, row: Json<'a>) -> Result<Conversation<'a>>
             lists[which] = Some(value);
         } else if name == "label" && value.kind() == Kind::Bool {
             label = Some(value);
-        } else if name == "tools" && calls::tools_array(&value.into()).is_some() {
+        } else if name == "tools" && tools::as_array(&value.into()).is_some() {
             conversation.tools = Some(value.into());
         } else {
             conversation.extra.push((key, value.into()));
@@ -118,8 +118,9 @@ pub(crate) fn write(
             list(&mut row, "rejected", rejected)?;
         }
     }
-    if let Some(tools) = &conversation.tools {
-        match if same { Some(tools.to_string()) } else { calls::wrapped_tools(tools) } {
+    if let Some(list) = &conversation.tools {
+        tools::note_in_prompt(conversation, same, losses);
+        match if same { Some(list.to_string()) } else { tools::wrapped(list) } {
             Some(tools) => row.raw("tools", &tools),
             None => losses.note("tools", "dropped: no JSON array"),
         }

@@ -39,7 +39,7 @@ impl Chat {
         };
         let tools = match &conversation.tools {
             None => Value::None,
-            Some(raw) => match calls::wrapped_tools(raw) {
+            Some(raw) => match crate::tools::wrapped(raw) {
                 Some(list) => Value::from_json(Json::parse(&list)?)?,
                 None => return Err(Reason::WrongShape.because("`tools` is no array")),
             },
@@ -156,7 +156,7 @@ impl Chat {
                     Value::text(json.text())
                 }
                 (Arguments::Mapping | Arguments::Auto, Some(_)) => {
-                    let inner = calls::arguments_object(call)?;
+                    let inner = calls::arguments_value(call)?;
                     let inner = Json::parse(&inner)?;
                     if inner.kind() != Kind::Object {
                         return Err(Reason::BadCall.because(format!(

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::conversation::{Conversation, Ending, Message, Role};
+use crate::conversation::{Conversation, Ending, Message, Role, ToolsFrom};
 use crate::format::Format;
 
 /// The path of message `at`, counted over [`Conversation::all_messages`].
@@ -26,14 +26,15 @@ pub(super) fn of_message(conversation: &Conversation<'_>, format: &Format, at: u
                 _ => flat.completion.to_string(),
             }
         }
-        Format::ChatMl => format!("text: turn {at}"),
+        Format::ChatMl => format!("text: turn {}", at + taken_out(conversation)),
+        Format::Text => "text".to_owned(),
         Format::Turns(turns) => {
             let apart = usize::from(conversation.messages.first().is_some_and(|first| first.written.apart));
             let list = written(conversation, &turns.list[0]);
             if at < apart {
                 turns.system.as_deref().unwrap_or("system").to_owned()
             } else if at < prompt {
-                format!("{list}[{}]", at - apart)
+                format!("{list}[{}]", at - apart + taken_out(conversation))
             } else {
                 let names = turns.preference.as_ref().map_or(["chosen", "rejected"], |[a, b]| [&**a, &**b]);
                 of_ending(&conversation.ending, names, at - prompt)
@@ -46,7 +47,22 @@ pub(super) fn of_message(conversation: &Conversation<'_>, format: &Format, at: u
                 of_ending(&conversation.ending, ["chosen", "rejected"], at - prompt)
             }
         }
+        Format::Conversation if at < prompt => format!("messages[{at}]"),
+        Format::Conversation => match &conversation.ending {
+            Ending::Preference { chosen, .. } if at - prompt < chosen.len() => {
+                format!("ending.chosen[{}]", at - prompt)
+            }
+            Ending::Preference { chosen, .. } => format!("ending.rejected[{}]", at - prompt - chosen.len()),
+            _ => format!("ending.messages[{}]", at - prompt),
+        },
     }
+}
+
+/// Messages before the first: a prompt that held tools and nothing else.
+fn taken_out(conversation: &Conversation<'_>) -> usize {
+    let is_prompt = |message: &Message<'_>| matches!(message.role, Role::System | Role::Developer);
+    let first_is_prompt = conversation.messages.first().is_some_and(is_prompt);
+    usize::from(conversation.written.tools == ToolsFrom::OwnPrompt && !first_is_prompt)
 }
 
 /// The path of what message `at` says.
@@ -63,6 +79,7 @@ pub(super) fn of_content(
         {
             format!("{path}.{}", written(conversation, &turns.content[0]))
         }
+        Format::Conversation => format!("{path}.content"),
         _ => path,
     }
 }
@@ -75,8 +92,15 @@ pub(super) fn of_call(
     index: usize,
     field: &str,
 ) -> String {
-    if message.written.body.is_some() {
+    if matches!(format, Format::Conversation) {
+        // Name and arguments stand in the call itself there.
+        let field = field.strip_prefix(".function").unwrap_or(field);
+        format!("{}.calls[{index}]{field}", of_message(conversation, format, at))
+    } else if message.written.body.is_some() {
         of_content(conversation, format, at, message)
+    } else if message.written.legacy_call {
+        let field = field.strip_prefix(".function").unwrap_or(field);
+        format!("{}.function_call{field}", of_message(conversation, format, at))
     } else {
         format!("{}.tool_calls[{index}]{field}", of_message(conversation, format, at))
     }

@@ -8,8 +8,8 @@ use thresher_core::json::{Json, Kind, Str};
 use super::codes::Code;
 use super::row::{Found, HEAD, Row, shown};
 use super::schema::{MAX_BYTES, Refusal, Schema};
-use crate::calls::tools_array;
 use crate::conversation::{Conversation, Role};
+use crate::tools::as_array;
 
 /// Bytes of tools and schemas, roughly, that are remembered; then all is forgotten.
 const REMEMBERED: usize = 16 << 20;
@@ -93,7 +93,7 @@ impl ToolCache {
     fn read(&mut self, tools: &str) -> ToolSet {
         let mut set = ToolSet::default();
         let tools = tools.into();
-        let Some(list) = tools_array(&tools) else { return set };
+        let Some(list) = as_array(&tools) else { return set };
         for (index, tool) in Json::checked(&list).items().enumerate() {
             self.read_tool(index, tool, &mut set);
         }

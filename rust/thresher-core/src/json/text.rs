@@ -35,15 +35,14 @@ impl<'a> Str<'a> {
     #[must_use]
     pub fn encode(plain: impl Into<Cow<'a, str>>) -> Self {
         let plain = plain.into();
-        if !plain.bytes().any(must_be_escaped) {
-            return Self(plain);
-        }
+        let Some(first) = next_to_escape(plain.as_bytes(), 0) else { return Self(plain) };
         let mut escaped = String::with_capacity(plain.len() + plain.len() / 16 + 8);
-        let mut from = 0;
-        for (at, byte) in plain.bytes().enumerate().filter(|&(_, byte)| must_be_escaped(byte)) {
+        let (mut from, mut next) = (0, Some(first));
+        while let Some(at) = next {
             escaped.push_str(&plain[from..at]);
-            escape(byte, &mut escaped);
+            escape(plain.as_bytes()[at], &mut escaped);
             from = at + 1;
+            next = next_to_escape(plain.as_bytes(), from);
         }
         escaped.push_str(&plain[from..]);
         Self(Cow::Owned(escaped))
@@ -87,7 +86,16 @@ impl<'a> Str<'a> {
     /// Whether it means `plain`.
     #[must_use]
     pub fn is(&self, plain: &str) -> bool {
-        self.decode().is_ok_and(|decoded| decoded == plain)
+        // Every escape is longer than what it means.
+        &*self.0 == plain
+            || self.0.len() > plain.len()
+                && self.has_escape()
+                && self.decode().is_ok_and(|decoded| decoded == plain)
+    }
+
+    /// Whether something in it is written as an escape.
+    pub(super) fn has_escape(&self) -> bool {
+        memchr(b'\\', self.0.as_bytes()).is_some()
     }
 
     /// Whether it is empty.
@@ -115,8 +123,21 @@ impl<'a> Str<'a> {
     }
 }
 
+/// Bytes that are looked at one by one before the search that pays off for long strings begins: keys and roles.
+const SHORT: usize = 16;
+
 /// The end of the checked string whose first byte after the quote is `start`: the place of its closing quote.
+#[inline]
 pub(super) fn end_of(bytes: &[u8], start: usize) -> usize {
+    let head = bytes.get(start..).unwrap_or_default();
+    match head.iter().take(SHORT).position(|byte| matches!(byte, b'"' | b'\\')) {
+        Some(found) if head[found] == b'"' => start + found,
+        Some(found) => end_of_long(bytes, start + found),
+        None => end_of_long(bytes, start + SHORT),
+    }
+}
+
+fn end_of_long(bytes: &[u8], start: usize) -> usize {
     let mut at = start;
     while let Some(found) = memchr2(b'"', b'\\', &bytes[at.min(bytes.len())..]) {
         at += found;
@@ -126,6 +147,19 @@ pub(super) fn end_of(bytes: &[u8], start: usize) -> usize {
         at += 2;
     }
     bytes.len()
+}
+
+/// The place of the next byte from `from` on that must be escaped.
+fn next_to_escape(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    for block in bytes.get(from..)?.chunks(32) {
+        // Without an early end the compiler looks at a whole block in a few instructions.
+        if block.iter().fold(false, |any, &byte| any | must_be_escaped(byte)) {
+            return block.iter().position(|&byte| must_be_escaped(byte)).map(|place| at + place);
+        }
+        at += block.len();
+    }
+    None
 }
 
 fn must_be_escaped(byte: u8) -> bool {

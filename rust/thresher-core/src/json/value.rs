@@ -102,7 +102,7 @@ impl<'a> Json<'a> {
     /// Keys and values of an object, each key once: the last value counts, in the place of the first.
     #[must_use]
     pub fn members(self) -> Vec<(Str<'a>, Json<'a>)> {
-        let mut members: Vec<(Str<'a>, Json<'a>)> = Vec::new();
+        let mut members: Vec<(Str<'a>, Json<'a>)> = Vec::with_capacity(4);
         let mut entries = self.entries();
         for (key, value) in entries.by_ref().take(FEW_MEMBERS) {
             match members.iter_mut().find(|(seen, _)| same(seen, &key)) {
@@ -143,7 +143,7 @@ const FEW_MEMBERS: usize = 64;
 
 /// Whether two keys mean the same; nearly all are written alike.
 fn same(a: &Str<'_>, b: &Str<'_>) -> bool {
-    a == b || a.decode().is_ok_and(|a| b.is(&a))
+    a == b || (a.has_escape() || b.has_escape()) && a.decode().is_ok_and(|a| b.is(&a))
 }
 
 /// A walk over the members of one array or object.

@@ -7,13 +7,24 @@ use std::borrow::Cow;
 
 use thresher_core::json::{Json, Kind, Str};
 
-use crate::calls;
+use crate::calls::{self, xml};
 use crate::conversation::{Content, Conversation, Ending, Message, Role};
+use crate::detect::Likeness;
 use crate::error::{Reason, Result};
+use crate::tools;
 
 mod write;
 
 pub(crate) use write::{carries_nothing, write_turns};
+
+/// How well a list is one of turns with roles.
+pub(crate) fn of_turns(list: Json<'_>) -> Likeness {
+    match list.items().next() {
+        Some(turn) if turn.get("role").is_some() => Likeness::Full,
+        None if list.kind() == Kind::Array => Likeness::Weak,
+        _ => Likeness::None,
+    }
+}
 
 type Name = Cow<'static, str>;
 
@@ -39,25 +50,33 @@ pub struct Turns {
     pub role: Vec<Name>,
     /// What is said.
     pub content: Vec<Name>,
+    /// What was thought before.
+    pub reasoning: Vec<Name>,
+    /// The weight in training.
+    pub weight: Vec<Name>,
     /// How roles are spelled, where not by their name.
     pub spelling: Vec<(Name, Role)>,
     /// Where calls go.
     pub calls: CallStyle,
+    /// How the role of a turn that holds calls is spelled.
+    pub call_role: Name,
+    /// Roles that are learnt, if not those of the assistant alone. A weight says otherwise for its turn.
+    pub train: Option<Vec<Role>>,
     /// A system prompt beside the list.
     pub system: Option<Name>,
     /// The tools.
-    pub tools: Name,
+    pub tools: Vec<Name>,
     /// Field of the better and of the worse ending, if the format has them.
     pub preference: Option<[Name; 2]>,
     /// Field that says whether the last turn is good, if the format has it.
     pub label: Option<Name>,
 }
 
-/// The spelling of a turn that holds calls.
-const CALL_ROLES: [&str; 2] = ["function_call", "tool_call"];
-/// Fields of thoughts and of training weights; the first is written.
-const REASONING: [&str; 3] = ["reasoning_content", "reasoning", "thinking"];
-const WEIGHT: [&str; 4] = ["weight", "train", "training", "train_on_turn"];
+/// Spellings of a turn that holds calls, besides that of the format.
+pub(crate) const CALL_ROLES: [&str; 3] = ["function_call", "tool_call", "tool_calls"];
+/// Fields of thoughts and of training weights.
+pub(crate) const REASONING: [&str; 3] = ["reasoning_content", "reasoning", "thinking"];
+pub(crate) const WEIGHT: [&str; 4] = ["weight", "train", "training", "train_on_turn"];
 
 /// The names that the turns of a row use.
 #[derive(Clone, Copy)]
@@ -67,13 +86,19 @@ struct Keys<'k> {
 }
 
 impl Turns {
-    /// Whether the keys of a row are those of the format.
-    pub(crate) fn fits(&self, row: Json<'_>) -> bool {
-        let Some(list) = self.list.iter().find_map(|name| row.get(name)) else { return false };
-        list.items().next().is_some_and(|turn| {
-            let has = |names: &[Name]| names.iter().any(|name| turn.get(name).is_some());
-            has(&self.role) && (has(&self.content) || turn.get("tool_calls").is_some())
-        })
+    /// How well the keys of a row are those of the format.
+    pub(crate) fn likeness(&self, row: Json<'_>) -> Likeness {
+        let Some(list) = self.list.iter().find_map(|name| row.get(name)) else { return Likeness::None };
+        match list.items().next() {
+            Some(turn) => {
+                let has = |names: &[Name]| names.iter().any(|name| turn.get(name).is_some());
+                let calls = ["tool_calls", "function_call"].iter().any(|name| turn.get(name).is_some());
+                let fits = has(&self.role) && (has(&self.content) || calls);
+                if fits { Likeness::Full } else { Likeness::None }
+            }
+            None if list.kind() == Kind::Array => Likeness::Weak,
+            None => Likeness::None,
+        }
     }
 
     /// Reads a row.
@@ -89,8 +114,16 @@ impl Turns {
                 list = Some((name.to_owned(), value));
             } else if is(self.system.as_ref()) && value.as_str().is_some_and(|text| !text.is_empty()) {
                 system = value.as_str();
-            } else if self.tools == name && calls::tools_array(&value.into()).is_some() {
+            } else if let Some(at) = self
+                .tools
+                .iter()
+                .position(|known| known == name)
+                .filter(|_| conversation.tools.is_none() && tools::as_array(&value.into()).is_some())
+            {
                 conversation.tools = Some(value.into());
+                if at > 0 {
+                    conversation.written.keys.push((self.tools[0].clone(), name.to_owned().into()));
+                }
             } else if is(self.label.as_ref()) && kind == Kind::Bool {
                 label = Some(value);
             } else if let Some(which) =
@@ -131,6 +164,9 @@ impl Turns {
             }
         };
         conversation.written.format = Some(self.name.clone());
+        if self.calls == CallStyle::Xml {
+            tools::take(&mut conversation);
+        }
         Ok(conversation)
     }
 
@@ -140,9 +176,10 @@ impl Turns {
 
     /// The names in the first turn of a list.
     fn keys_of<'s>(&'s self, list: Json<'_>) -> Keys<'s> {
-        let first = list.items().next();
+        let first = if self.role.len() > 1 || self.content.len() > 1 { list.items().next() } else { None };
+        let keys: Vec<_> = first.map(|turn| turn.entries().map(|(key, _)| key).collect()).unwrap_or_default();
         let pick = |names: &'s [Name]| -> &'s str {
-            names.iter().find(|name| first.is_some_and(|turn| turn.get(name).is_some())).unwrap_or(&names[0])
+            names.iter().find(|name| keys.iter().any(|key| key.is(name))).unwrap_or(&names[0])
         };
         Keys { role: pick(&self.role), content: pick(&self.content) }
     }
@@ -191,10 +228,11 @@ impl Turns {
             );
         }
         let mut message = Message::new(Role::User);
-        let mut spelling = None;
+        let (mut spelling, mut legacy) = (None, None);
         for (key, value) in turn.members() {
             let (name, kind) = (key.escaped(), value.kind());
-            let one_of = |names: &[&'static str]| names.iter().copied().find(|known| *known == name);
+            let place_in = |names: &[Name]| names.iter().position(|known| known == name);
+            let if_other = |place: usize| (place > 0).then(|| Cow::Owned(name.to_owned()));
             if name == keys.role && kind == Kind::String {
                 spelling = value.as_str();
             } else if name == keys.content {
@@ -209,18 +247,20 @@ impl Turns {
                         );
                     }
                 };
-            } else if let Some(field) =
-                one_of(&REASONING).filter(|_| kind == Kind::String && message.reasoning.is_none())
+            } else if let Some(place) =
+                place_in(&self.reasoning).filter(|_| kind == Kind::String && message.reasoning.is_none())
             {
                 message.reasoning = value.as_str();
-                message.written.reasoning = (field != REASONING[0]).then_some(Cow::Borrowed(field));
-            } else if let Some(field) = one_of(&WEIGHT)
+                message.written.reasoning = if_other(place);
+            } else if let Some(place) = place_in(&self.weight)
                 .filter(|_| matches!(kind, Kind::Number | Kind::Bool) && message.weight.is_none())
             {
                 message.weight = Some(value.into());
-                message.written.weight = (field != WEIGHT[0]).then_some(Cow::Borrowed(field));
+                message.written.weight = if_other(place);
             } else if name == "tool_calls" && kind == Kind::Array && value.items().next().is_some() {
                 message.calls = value.items().map(calls::read_field).collect::<Result<_>>()?;
+            } else if name == "function_call" && kind == Kind::Object && message.calls.is_empty() {
+                legacy = Some((key, value));
             } else if name == "tool_call_id" && kind == Kind::String {
                 message.call_id = value.as_str();
             } else if name == "name" && kind == Kind::String {
@@ -232,6 +272,15 @@ impl Turns {
         let Some(spelling) = spelling else {
             return Err(Reason::MissingField.because(format!("a turn has no role in `{}`", keys.role)));
         };
+        // Beside `tool_calls` it says nothing more.
+        if let Some((key, value)) = legacy {
+            if message.calls.is_empty() {
+                message.calls = vec![calls::read_legacy(value)?];
+                message.written.legacy_call = true;
+            } else {
+                message.extra.push((key, value.into()));
+            }
+        }
         self.speak(&mut message, spelling)?;
         Ok(message)
     }
@@ -240,14 +289,21 @@ impl Turns {
     fn speak<'a>(&self, message: &mut Message<'a>, spelling: Str<'a>) -> Result<()> {
         let plain = spelling.decode()?;
         let custom = self.spelling.iter().find(|(name, _)| *name == plain).map(|(_, role)| *role);
-        let is_call = CALL_ROLES.contains(&&*plain);
-        let role = custom.or_else(|| Role::of(&plain)).or(is_call.then_some(Role::Assistant));
+        let is_call = self.is_call_role(&plain);
+        let role = if is_call { Some(Role::Assistant) } else { custom.or_else(|| Role::of(&plain)) };
         let Some(role) = role else {
             return Err(Reason::UnknownRole.because(format!(
                 "role `{plain}` is unknown; a mapping can say whether it is system, user, assistant or tool"
             )));
         };
         message.role = role;
+        if let (Some(train), None) = (&self.train, &message.weight) {
+            let is_learnt = train.contains(&role);
+            if is_learnt != (role == Role::Assistant) {
+                message.weight = Some(Cow::Borrowed(if is_learnt { "1" } else { "0" }));
+                message.written.weight = Some(Cow::Borrowed(""));
+            }
+        }
         if is_call && message.calls.is_empty() {
             let Content::Text(body) = std::mem::take(&mut message.content) else {
                 return Err(Reason::BadCall.because(format!("a turn of `{plain}` has no text")));
@@ -255,12 +311,17 @@ impl Turns {
             message.calls = calls::read_turn(&body)?;
             message.written.body = Some(body);
         } else if self.calls == CallStyle::Xml && message.calls.is_empty() {
-            calls::read_xml(message)?;
+            xml::take(message)?;
         }
         if is_call || plain != self.spell(role) {
             message.written.role = Some(spelling);
         }
         Ok(())
+    }
+
+    fn is_call_role(&self, name: &str) -> bool {
+        let is_other = || self.spelling.iter().any(|(other, _)| other == name);
+        name == self.call_role || CALL_ROLES.contains(&name) && !is_other()
     }
 
     fn spell(&self, role: Role) -> &str {

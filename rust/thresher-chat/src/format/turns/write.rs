@@ -7,13 +7,14 @@ use std::borrow::Cow;
 
 use thresher_core::json::Str;
 
-use super::{CALL_ROLES, CallStyle, Keys, Name, REASONING, Turns, WEIGHT};
-use crate::calls;
+use super::{CallStyle, Keys, Name, REASONING, Turns, WEIGHT};
+use crate::calls::{self, xml};
 use crate::conversation::{Content, Conversation, Ending, Message, Role};
 use crate::error::{Reason, Result};
-use crate::format::{flat_text, hermes_prompt, write_extra};
+use crate::format::{flat_text, write_extra};
 use crate::loss::RowLosses;
 use crate::out::{Object, array};
+use crate::tools;
 
 impl Turns {
     /// Writes a row.
@@ -24,25 +25,36 @@ impl Turns {
         losses: &mut RowLosses,
     ) -> Result<()> {
         let same = conversation.written.format.as_deref() == Some(&*self.name);
-        let key = |usual: &'_ Name| -> String {
-            let written = conversation.written.keys.iter().find(|(name, _)| same && name == usual);
-            written.map_or(usual, |(_, name)| name).to_string()
-        };
-        let (list, role, content) = (key(&self.list[0]), key(&self.role[0]), key(&self.content[0]));
-        let writer = Writer { format: self, same, keys: Keys { role: &role, content: &content } };
+        let [list, role, content] =
+            [&self.list[0], &self.role[0], &self.content[0]].map(|usual| key_of(conversation, same, usual));
+        let writer = Writer { format: self, same, keys: Keys { role, content } };
         let mut row = Object::open(out);
         let (apart, tail, label) = self.ending(conversation, losses)?;
         let mut messages: &[Message<'_>] = &conversation.messages;
-        if let (Some(system), [first, rest @ ..], true) = (&self.system, messages, same)
-            && let (true, Content::Text(text)) = (first.written.apart, &first.content)
-        {
-            row.string(system, text);
-            messages = rest;
+        let prompt = match self.calls {
+            CallStyle::Xml => tools::prompt(conversation, messages, same, losses)?,
+            _ => None,
+        };
+        let has_prompt = prompt.is_some();
+        let mut prompt = prompt.map(|(message, instead)| {
+            messages = &messages[instead..];
+            message
+        });
+        if let Some(name) = self.system.as_ref().filter(|_| same) {
+            let (first, is_prompt) = (prompt.as_ref().or(messages.first()), has_prompt);
+            if let Some(Message { content: Content::Text(text), written, .. }) = first
+                && written.apart
+            {
+                row.string(name, text);
+                if is_prompt {
+                    prompt = None;
+                } else {
+                    messages = &messages[1..];
+                }
+            }
         }
-        let prompt = if same { None } else { self.tool_prompt(conversation, messages) };
-        let all =
-            prompt.iter().chain(&messages[usize::from(prompt.is_some() && replaces(messages))..]).chain(tail);
-        array(row.key(&list), all, |out, message| writer.message(out, message, losses))?;
+        let all = prompt.iter().chain(messages).chain(tail);
+        array(row.key(list), all, |out, message| writer.message(out, message, losses))?;
         if let (Some(names), Some(variants)) = (&self.preference, apart) {
             for (name, messages) in names.iter().zip(variants) {
                 writer.variant(row.key(name), messages, losses)?;
@@ -51,8 +63,8 @@ impl Turns {
         if let (Some(name), Some(label)) = (&self.label, label) {
             row.raw(name, label);
         }
-        self.write_tools(conversation, same, prompt.is_some(), &mut row, losses);
-        write_extra(&mut row, conversation, same, losses, |name| self.has_key(name, &list));
+        self.write_tools(conversation, same, &mut row, losses);
+        write_extra(&mut row, conversation, same, losses, |name| self.has_key(name, list));
         row.close();
         Ok(())
     }
@@ -85,60 +97,40 @@ impl Turns {
         })
     }
 
-    /// For a format whose tools stand in the system prompt: the system message with the tools in it.
-    fn tool_prompt(
-        &self,
-        conversation: &Conversation<'_>,
-        messages: &[Message<'_>],
-    ) -> Option<Message<'static>> {
-        if self.calls != CallStyle::Xml {
-            return None;
-        }
-        let tools = calls::tools_array(conversation.tools.as_ref()?)?;
-        let own = messages.first().filter(|_| replaces(messages)).and_then(|first| match &first.content {
-            Content::Text(text) => Some(text),
-            _ => None,
-        });
-        let before = own.map(|text| Str::concat(&[text, &Str::encode("\n\n")])).unwrap_or_default();
-        let text = Str::concat(&[&before, &Str::encode(hermes_prompt(&tools))]);
-        Some(Message::text(Role::System, text))
-    }
-
     fn write_tools(
         &self,
         conversation: &Conversation<'_>,
         same: bool,
-        in_prompt: bool,
         row: &mut Object<'_>,
         losses: &mut RowLosses,
     ) {
-        let Some(tools) = conversation.tools.as_ref().filter(|_| !in_prompt) else { return };
+        let Some(list) = &conversation.tools else { return };
         let written = match self.calls {
-            _ if same => Some(tools.to_string()),
-            CallStyle::Fields => calls::wrapped_tools(tools),
-            CallStyle::Turn | CallStyle::Xml => calls::tools_string(tools).map(Cow::into_owned),
+            CallStyle::Xml if tools::are_in_prompt(conversation, same) => return,
+            _ if same => Some(list.to_string()),
+            CallStyle::Fields => tools::wrapped(list),
+            CallStyle::Turn => tools::as_string(list).map(Cow::into_owned),
+            CallStyle::Xml => None,
         };
-        match written {
-            Some(written) => row.raw(&self.tools, &written),
-            None => losses.note("tools", "dropped: no JSON array"),
+        tools::note_in_prompt(conversation, same, losses);
+        match (self.tools.first(), written) {
+            (Some(usual), Some(written)) => row.raw(key_of(conversation, same, usual), &written),
+            (Some(_), None) => losses.note("tools", "dropped: no JSON array"),
+            (None, _) => losses.note("tools", "dropped"),
         }
     }
 
     fn has_key(&self, name: &str, list: &str) -> bool {
-        let mut known = [&self.tools]
-            .into_iter()
-            .chain(&self.system)
-            .chain(self.preference.iter().flatten())
-            .chain(&self.label);
+        let mut known =
+            self.tools.iter().chain(&self.system).chain(self.preference.iter().flatten()).chain(&self.label);
         name == list || known.any(|known| known == name)
     }
 }
 
-/// Whether the first message is a system prompt that one with tools takes the place of.
-fn replaces(messages: &[Message<'_>]) -> bool {
-    messages.first().is_some_and(|first| {
-        matches!(first.role, Role::System | Role::Developer) && matches!(first.content, Content::Text(_))
-    })
+/// The name of a field in a row: the usual one, or the one it came with.
+fn key_of<'k>(conversation: &'k Conversation<'_>, same: bool, usual: &'k Name) -> &'k str {
+    let written = conversation.written.keys.iter().find(|(name, _)| same && name == usual);
+    written.map_or(usual, |(_, name)| name)
 }
 
 /// Writes messages under the names of a row.
@@ -159,7 +151,8 @@ impl Writer<'_> {
     /// One message as one turn, or as two where calls need a turn of their own.
     fn message(&self, out: &mut String, message: &Message<'_>, losses: &mut RowLosses) -> Result<()> {
         let spelled = message.written.role.as_ref().filter(|_| self.same);
-        let as_call = spelled.is_some_and(|role| CALL_ROLES.iter().any(|name| role.is(name)));
+        let as_call =
+            spelled.is_some_and(|role| role.decode().is_ok_and(|role| self.format.is_call_role(&role)));
         if message.calls.is_empty() {
             return self.turn(out, message, spelled, None, losses);
         }
@@ -168,9 +161,14 @@ impl Writer<'_> {
             _ if self.same && !as_call && message.written.body.is_none() => {
                 self.turn(out, message, spelled, None, losses)
             }
+            CallStyle::Xml if as_call => match self.written_calls(message)? {
+                Some(body) => self.turn(out, message, spelled, Some(body), losses),
+                None => self.turn(out, message, None, None, losses),
+            },
             CallStyle::Xml => self.turn(out, message, spelled, None, losses),
             CallStyle::Turn => {
-                let says = !message.content.is_empty() || message.reasoning.is_some();
+                let thinks = message.reasoning.as_ref().is_some_and(|reasoning| !reasoning.is_empty());
+                let says = !message.content.is_empty() || thinks;
                 if says && !as_call {
                     losses.note("messages[].content", "beside tool_calls: became a turn of its own");
                     let said = Message { calls: Vec::new(), ..message.clone() };
@@ -181,7 +179,7 @@ impl Writer<'_> {
                     Some(body) => body.clone(),
                     None => calls::turn_text(&message.calls, losses)?,
                 };
-                let name = Str::encode(CALL_ROLES[0]);
+                let name = Str::encode(&*self.format.call_role);
                 self.turn(out, message, spelled.or(Some(&name)), Some(&text), losses)
             }
         }
@@ -203,9 +201,12 @@ impl Writer<'_> {
     ) -> Result<()> {
         let format = self.format;
         let mut turn = Object::open(out);
+        if message.written.rearranged && !self.same {
+            losses.note("messages[].content", "what stood after a call stands before it");
+        }
         match spelled {
             Some(role) => turn.string(self.keys.role, role),
-            None => turn.raw(self.keys.role, &format!("\"{}\"", self.role(message.role, losses))),
+            None => turn.string(self.keys.role, &Str::encode(self.role(message.role, losses))),
         }
         let in_fields = format.calls == CallStyle::Fields;
         match calls_text {
@@ -215,17 +216,13 @@ impl Writer<'_> {
         if (in_fields || self.same)
             && let Some(reasoning) = &message.reasoning
         {
-            let field = message.written.reasoning.as_deref().filter(|_| self.same).unwrap_or(REASONING[0]);
+            let usual = format.reasoning.first().map_or(REASONING[0], |name| &**name);
+            let field = message.written.reasoning.as_deref().filter(|_| self.same).unwrap_or(usual);
             turn.string(field, reasoning);
         }
         let has_body = self.same && message.written.body.is_some();
         if calls_text.is_none() && !message.calls.is_empty() && (in_fields || self.same && !has_body) {
-            let mut write =
-                |out: &mut String, call: &_| -> std::result::Result<(), std::convert::Infallible> {
-                    calls::write_field(out, call, in_fields && !self.same);
-                    Ok(())
-                };
-            let _ = array(turn.key("tool_calls"), &message.calls, &mut write);
+            self.call_fields(&mut turn, message, losses);
         }
         if let Some(id) = &message.call_id {
             if in_fields || self.same {
@@ -237,12 +234,16 @@ impl Writer<'_> {
         if let Some(name) = &message.name {
             turn.string("name", name);
         }
+        let usual_weight = format.weight.first().map_or(WEIGHT[0], |name| &**name);
         if let Some(weight) = &message.weight {
-            turn.raw(message.written.weight.as_deref().filter(|_| self.same).unwrap_or(WEIGHT[0]), weight);
+            match message.written.weight.as_deref().filter(|_| self.same) {
+                Some("") => {}
+                field => turn.raw(field.unwrap_or(usual_weight), weight),
+            }
         }
         for (key, value) in &message.extra {
             let name = key.escaped();
-            let taken = name == self.keys.role || name == self.keys.content;
+            let taken = !self.same && self.is_taken(message, name);
             if self.same || !(taken || carries_nothing(name, value)) {
                 turn.raw(name, value);
             } else if !carries_nothing(name, value) {
@@ -254,12 +255,37 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn role(&self, role: Role, losses: &mut RowLosses) -> String {
+    /// Whether a further field of a message has the name of one that is written, or would be read in its place.
+    fn is_taken(&self, message: &Message<'_>, name: &str) -> bool {
+        let in_fields = self.format.calls == CallStyle::Fields;
+        let is_in = |names: &[Name], count: usize| names.iter().take(count).any(|field| field == name);
+        name == self.keys.role
+            || name == self.keys.content
+            || message.weight.is_some() && is_in(&self.format.weight, 1)
+            || message.reasoning.is_some()
+                && is_in(&self.format.reasoning, if in_fields { 1 } else { usize::MAX })
+            || name == "function_call" && !message.calls.is_empty()
+    }
+
+    /// The calls of a message in the field that is for them.
+    fn call_fields(&self, turn: &mut Object<'_>, message: &Message<'_>, losses: &mut RowLosses) {
+        let as_string = self.format.calls == CallStyle::Fields && !self.same;
+        if let ([call], true, true) = (&message.calls[..], self.same, message.written.legacy_call) {
+            return calls::write_function(turn.key("function_call"), call, as_string, losses);
+        }
+        let mut write = |out: &mut String, call: &_| -> std::result::Result<(), std::convert::Infallible> {
+            calls::write_field(out, call, as_string, losses);
+            Ok(())
+        };
+        let _ = array(turn.key("tool_calls"), &message.calls, &mut write);
+    }
+
+    fn role(&self, role: Role, losses: &mut RowLosses) -> &str {
         if role == Role::Developer && self.format.calls != CallStyle::Fields {
             losses.note("messages[role=developer]", "became system");
-            return self.format.spell(Role::System).to_owned();
+            return self.format.spell(Role::System);
         }
-        self.format.spell(role).to_owned()
+        self.format.spell(role)
     }
 
     fn content(&self, turn: &mut Object<'_>, message: &Message<'_>, losses: &mut RowLosses) -> Result<()> {
@@ -275,7 +301,7 @@ impl Writer<'_> {
             return Ok(());
         }
         if let Some(body) = message.written.body.as_ref().filter(|_| self.same)
-            && unchanged(message, body)?
+            && xml::unchanged(message, body)?
         {
             turn.string(self.keys.content, body);
             return Ok(());
@@ -290,19 +316,12 @@ impl Writer<'_> {
             return Ok(());
         }
         let mut text = flat_text(message, !in_fields, losses)?;
-        if xml {
-            text = calls::xml_text(message, &text, losses)?;
+        if self.format.calls == CallStyle::Xml {
+            text = xml::text(message, &text, losses)?;
         }
         turn.string(self.keys.content, &text);
         Ok(())
     }
-}
-
-/// Whether the XML in `body` still says what the message says.
-fn unchanged(message: &Message<'_>, body: &Str<'_>) -> Result<bool> {
-    let mut again = Message::text(message.role, body.clone());
-    calls::read_xml(&mut again)?;
-    Ok(again.content == message.content && again.calls == message.calls)
 }
 
 /// Nulls and empty values of known fields are what a schema fills in; no other format misses them.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use thresher_chat::{Converter, Format, Losses, NAMES, RowLosses, detect};
+use thresher_chat::{Converter, Format, Losses, NAMES, RowLosses, choose, detect};
 use thresher_core::json::{Fields, Json};
 
 use super::sample::sample;
@@ -149,8 +149,17 @@ pub fn run(config: &ConvertRun, progress: &Progress) -> Result<ConvertReport> {
 /// # Errors
 /// `Error::Parameter` if there is none.
 pub fn format_of(value: &serde_json::Value) -> Result<Format> {
+    if value.is_object() {
+        let mapping = value.to_string();
+        return Json::parse(&mapping).map_err(|error| Error::Parameter(error.to_string())).and_then(|json| {
+            Format::from_mapping(json).map_err(|error| Error::Parameter(error.to_string()))
+        });
+    }
     value.as_str().and_then(Format::named).ok_or_else(|| {
-        Error::Parameter(format!("there is no chat format `{value}`; choose one of {}", NAMES.join(", ")))
+        let names = NAMES.join(", ");
+        Error::Parameter(format!(
+            "there is no chat format `{value}`; choose one of {names}, or give the dataset entry of a trainer as an object"
+        ))
     })
 }
 
@@ -160,9 +169,8 @@ pub fn format_of(value: &serde_json::Value) -> Result<Format> {
 /// `Error::Parameter` if they are of none that is known, or of several.
 pub fn detected<S: AsRef<str>>(rows: &[S]) -> Result<Format> {
     let fits = detect(rows.iter().filter_map(|row| Json::parse(row.as_ref()).ok()));
-    fits.first().and_then(|fit| Format::named(fit.format)).ok_or_else(|| {
-        Error::Parameter("the rows are of no chat format that is known; say which with `from`".into())
-    })
+    let name = choose(&fits, rows.len() as u64).map_err(|error| Error::Parameter(error.to_string()))?;
+    Format::named(name).ok_or_else(|| Error::Internal(format!("the format `{name}` is not registered")))
 }
 
 struct Conversion(Converter);
