@@ -24,7 +24,15 @@ def ours(template: str, variables: dict[str, Any]) -> str | None:
 def theirs(template: str, variables: dict[str, Any]) -> str | None:
     try:
         return jinja.render(template, variables)
-    except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError):
+    except (
+        jinja2.TemplateError,
+        TypeError,
+        ValueError,
+        ArithmeticError,
+        LookupError,
+        AttributeError,
+        SyntaxError,
+    ):
         return None
 
 

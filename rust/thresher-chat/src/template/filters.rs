@@ -108,22 +108,7 @@ pub(super) fn apply(machine: &mut Machine, name: &str, value: &Value, given: &Gi
                 value.clone()
             }
         }
-        "e" | "escape" => {
-            let text = text()?;
-            budget.bytes(text.len() * 5)?;
-            let mut out = String::with_capacity(text.len());
-            for c in text.chars() {
-                match c {
-                    '&' => out.push_str("&amp;"),
-                    '<' => out.push_str("&lt;"),
-                    '>' => out.push_str("&gt;"),
-                    '\'' => out.push_str("&#39;"),
-                    '"' => out.push_str("&#34;"),
-                    c => out.push(c),
-                }
-            }
-            Value::text(out)
-        }
+        "e" | "escape" => Value::text(escaped(&text()?, budget)?),
         "format" => {
             let values = if given.named.is_empty() {
                 Value::tuple(given.list.clone())?
@@ -168,6 +153,23 @@ pub(super) fn apply(machine: &mut Machine, name: &str, value: &Value, given: &Gi
         }
         _ => return Err(Failure::error(format!("there is no filter `{name}`"))),
     })
+}
+
+/// A text with what means something in HTML written otherwise.
+fn escaped(text: &str, budget: &Budget) -> Outcome<String> {
+    budget.bytes(text.len() * 5)?;
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '\'' => out.push_str("&#39;"),
+            '"' => out.push_str("&#34;"),
+            c => out.push(c),
+        }
+    }
+    Ok(out)
 }
 
 fn indent(text: &str, given: &Given, budget: &Budget) -> Outcome<Value> {

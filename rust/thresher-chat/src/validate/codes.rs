@@ -126,7 +126,12 @@ impl From<Reason> for Code {
             Reason::UnknownRole => Self::UnknownRole,
             Reason::BadCall => Self::BadCall,
             Reason::LoneSurrogate => Self::LoneSurrogate,
-            Reason::NotExpressible => Self::NotExpressible,
+            // Reading a row gives none of the reasons of templates.
+            Reason::NotExpressible
+            | Reason::TemplateError
+            | Reason::TemplateRaised
+            | Reason::TemplateLimit
+            | Reason::NoSpans => Self::NotExpressible,
         }
     }
 }
