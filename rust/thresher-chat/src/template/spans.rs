@@ -28,7 +28,7 @@ use super::value::{Dict, Marked, Value};
 use super::{RenderOptions, Template};
 
 /// Steps of all renderings that look for the turns of one row, beside one for each byte of it.
-const MAX_STEPS: u64 = 1_000_000;
+const MAX_STEPS: u64 = 400_000;
 /// Turns up to which each is looked for by itself.
 const FEW: usize = 6;
 /// Stands for a text of a turn. No template and no row has it; if one has, the turn is not found.
