@@ -84,7 +84,7 @@ def test_rows_count_from_the_first_whatever_the_threads() -> None:
     [
         (ALPACA, {"to": "alpacca"}, th.ParameterError, "alpacca"),
         (ALPACA, {"to": "openai", "from_format": "xml"}, th.ParameterError, "xml"),
-        ([{"a": 1}], {"to": "openai"}, th.ParameterError, "from"),
+        ([{"a": 1}], {"to": "openai"}, th.ParameterError, "format of the rows"),
         ([1], {"to": "openai"}, th.ColumnError, "row `0`"),
         (ALPACA[0], {"to": "openai"}, th.ColumnError, "dict"),
         (7, {"to": "openai"}, th.ColumnError, "int"),

@@ -5,6 +5,7 @@
 [{'from': 'human', 'value': 'Say yes.'}, {'from': 'gpt', 'value': 'Yes.'}]
 """
 
+from thresher.chat.conversation import ABSENT, Call, Conversation, Ending, Message, ReadRows, read
 from thresher.chat.convert import (
     Converted,
     ConvertReport,
@@ -41,18 +42,24 @@ from thresher.chat.validate import (
 )
 
 __all__ = [
+    "ABSENT",
     "ArgumentForm",
+    "Call",
     "Check",
     "CodeCount",
+    "Conversation",
     "ConvertReport",
     "ConvertStream",
     "Converted",
+    "Ending",
     "FileLoss",
     "Loss",
+    "Message",
     "Mismatch",
     "PartDifference",
     "Probe",
     "Problem",
+    "ReadRows",
     "Rendered",
     "RowDifference",
     "RowError",
@@ -68,6 +75,7 @@ __all__ = [
     "formats",
     "mask_tokens",
     "probe",
+    "read",
     "render",
     "targets",
     "validate",

@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from thresher._types import Texts
 
     Rows: TypeAlias = Iterable[Mapping[str, Any] | str] | Any
-    """Rows: dicts, JSON texts, an Arrow column of JSON texts, an Arrow table of any library, or a Hugging
-    Face data set."""
+    """Rows: dicts, JSON texts, conversations, an Arrow column of JSON texts, an Arrow table of any library,
+    or a Hugging Face data set."""
 
 
 def json_rows(rows: Rows) -> Texts:
     """One JSON text a row.
 
     Args:
-        rows: Dicts or JSON texts (mixed as well), an Arrow column of JSON texts, an Arrow table, or a Hugging
-            Face data set. A stream is consumed.
+        rows: Dicts, JSON texts or conversations (mixed as well), an Arrow column of JSON texts, an Arrow
+            table, or a Hugging Face data set. A stream is consumed.
 
     Raises:
         ColumnError: `rows` is something else, or a row holds what JSON has no form for.
@@ -53,6 +53,8 @@ def json_rows(rows: Rows) -> Texts:
 
 
 def _text(index: int, row: object) -> str:
+    if hasattr(row, "to_dict") and not isinstance(row, dict):
+        row = row.to_dict()
     if not isinstance(row, dict):
         message = f"row `{index}` is of type `{type(row).__name__}`, but a row is a dict or a JSON text"
         raise ColumnError(message)
