@@ -97,7 +97,7 @@ fn rows_that_fit_two_formats_are_refused_with_both_named() {
     let both = json!({"instruction": "q", "output": "a", "conversations": [{"from": "human", "value": "q"}]});
     let message = chosen(&[both]).unwrap_err();
     for part in
-        ["several formats", "`alpaca` (100 % of the rows)", "`sharegpt` (100 % of the rows)", "by its name"]
+        ["several formats", "`alpaca` (100 % of the rows)", "`sharegpt` (100 % of the rows)", "`from`"]
     {
         assert!(message.contains(part), "{message}");
     }

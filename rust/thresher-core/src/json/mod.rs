@@ -21,7 +21,7 @@ use std::fmt;
 pub use find::{Found, Scanner, Text};
 pub use path::{FieldPath, Fields, Scalar};
 pub use text::{LoneSurrogate, Str};
-pub use value::{Json, Kind};
+pub use value::{Json, Kind, Members};
 
 /// How deep arrays and objects may nest, the outermost object included.
 pub const MAX_DEPTH: usize = 128;

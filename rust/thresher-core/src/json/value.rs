@@ -13,6 +13,9 @@ use super::{Parsed, find};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Json<'a>(&'a str);
 
+/// Keys and values of an object, each key once.
+pub type Members<'a> = Vec<(Str<'a>, Json<'a>)>;
+
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -101,28 +104,8 @@ impl<'a> Json<'a> {
 
     /// Keys and values of an object, each key once: the last value counts, in the place of the first.
     #[must_use]
-    pub fn members(self) -> Vec<(Str<'a>, Json<'a>)> {
-        let mut members: Vec<(Str<'a>, Json<'a>)> = Vec::with_capacity(4);
-        let mut entries = self.entries();
-        for (key, value) in entries.by_ref().take(FEW_MEMBERS) {
-            match members.iter_mut().find(|(seen, _)| same(seen, &key)) {
-                Some((_, old)) => *old = value,
-                None => members.push((key, value)),
-            }
-        }
-        let Some(next) = entries.next() else { return members };
-        // Nobody has so many fields but who wants to see what becomes of us.
-        let meaning = |key: &Str<'a>| key.decode().map_or_else(|_| key.escaped().to_owned(), Cow::into_owned);
-        let mut places: HashMap<String, usize> =
-            members.iter().enumerate().map(|(place, (key, _))| (meaning(key), place)).collect();
-        for (key, value) in std::iter::once(next).chain(entries) {
-            let place = *places.entry(meaning(&key)).or_insert(members.len());
-            match members.get_mut(place) {
-                Some((_, old)) => *old = value,
-                None => members.push((key, value)),
-            }
-        }
-        members
+    pub fn members(self) -> Members<'a> {
+        members_of(&mut self.entries())
     }
 
     /// The member `key` of an object.
@@ -140,6 +123,30 @@ impl<'a> From<Json<'a>> for Cow<'a, str> {
 
 /// Members up to which each key is compared with all others.
 const FEW_MEMBERS: usize = 64;
+
+/// The rest of an object, each key once.
+fn members_of<'a>(entries: &mut Entries<'a>) -> Members<'a> {
+    let mut members: Members<'a> = Vec::with_capacity(4);
+    for (key, value) in entries.by_ref().take(FEW_MEMBERS) {
+        match members.iter_mut().find(|(seen, _)| same(seen, &key)) {
+            Some((_, old)) => *old = value,
+            None => members.push((key, value)),
+        }
+    }
+    let Some(next) = entries.next() else { return members };
+    // Nobody has so many fields but who wants to see what becomes of us.
+    let meaning = |key: &Str<'a>| key.decode().map_or_else(|_| key.escaped().to_owned(), Cow::into_owned);
+    let mut places: HashMap<String, usize> =
+        members.iter().enumerate().map(|(place, (key, _))| (meaning(key), place)).collect();
+    for (key, value) in std::iter::once(next).chain(entries) {
+        let place = *places.entry(meaning(&key)).or_insert(members.len());
+        match members.get_mut(place) {
+            Some((_, old)) => *old = value,
+            None => members.push((key, value)),
+        }
+    }
+    members
+}
 
 /// Whether two keys mean the same; nearly all are written alike.
 fn same(a: &Str<'_>, b: &Str<'_>) -> bool {
@@ -172,15 +179,21 @@ impl<'a> Walk<'a> {
         self.skip_space();
         let bytes = self.text.as_bytes();
         if matches!(bytes.get(self.at), None | Some(b']' | b'}')) {
-            self.at = bytes.len();
             return None;
         }
         let start = self.at;
         self.at = end_of_value(bytes, start);
         let value = Json(&self.text[start..self.at]);
-        self.skip_space();
-        self.at += 1;
+        self.pass_comma();
         Some(value)
+    }
+
+    /// Moves behind the comma or the colon after a value; before the bracket that ends the walk it stays.
+    fn pass_comma(&mut self) {
+        self.skip_space();
+        if matches!(self.text.as_bytes().get(self.at), Some(b',' | b':')) {
+            self.at += 1;
+        }
     }
 }
 
@@ -219,6 +232,27 @@ impl<'a> Iterator for Items<'a> {
 
     fn next(&mut self) -> Option<Json<'a>> {
         self.0.value()
+    }
+}
+
+impl<'a> Items<'a> {
+    /// The members of the next element in one walk over it, as [`Json::members`] gives them; of an element that is no
+    /// object, the element.
+    pub fn next_members(&mut self) -> Option<std::result::Result<Members<'a>, Json<'a>>> {
+        self.0.skip_space();
+        let Walk { text, at } = self.0;
+        if text.as_bytes().get(at) != Some(&b'{') {
+            return self.0.value().map(Err);
+        }
+        let mut entries = Entries(Walk { text, at: at + 1 });
+        let members = members_of(&mut entries);
+        // The walk stands before the bracket, or where text that is no JSON made it stop.
+        self.0.at = entries.0.at;
+        if matches!(text.as_bytes().get(self.0.at), Some(b'}' | b']')) {
+            self.0.at += 1;
+        }
+        self.0.pass_comma();
+        Some(Ok(members))
     }
 }
 
@@ -283,11 +317,31 @@ mod tests {
         }
 
         #[test]
-        fn unchecked_text_never_panics(text in "[\\[\\]{}\",:\\\\ a1]{0,24}") {
+        fn unchecked_text_never_panics(text in "[\\[\\]{}\",:\\\\ a1\u{e4}]{0,24}") {
             let value = Json::checked(&text);
             let _ = (value.items().count(), value.members().len(), value.get("a"), value.as_str());
             value.entries().for_each(|(_, inner)| drop(inner.members()));
+            let mut items = value.items();
+            for _ in 0..=text.len() {
+                let _ = items.next_members();
+            }
         }
+    }
+
+    #[test]
+    fn members_of_elements_are_those_of_each_alone() {
+        let list = Json::parse(r#" [ {"a":1, "b":{"c":[1]}} , 2,{},[{"a":1}], {"a":1,"a":"}"} ] "#).unwrap();
+        let mut items = list.items();
+        for element in list.items() {
+            let members = items.next_members().unwrap();
+            if element.kind() == Kind::Object {
+                assert_eq!(members, Ok(element.members()));
+            } else {
+                assert_eq!(members, Err(element));
+            }
+        }
+        assert_eq!(items.next_members(), None);
+        assert_eq!(items.next_members(), None);
     }
 
     #[test]

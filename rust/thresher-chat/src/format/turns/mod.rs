@@ -5,17 +5,21 @@
 
 use std::borrow::Cow;
 
-use thresher_core::json::{Json, Kind, Str};
+use thresher_core::json::{Json, Kind, Members, Str};
 
 use crate::calls::{self, xml};
 use crate::conversation::{Content, Conversation, Ending, Message, Role};
 use crate::detect::Likeness;
-use crate::error::{Reason, Result};
+use crate::error::{Reason, Result, RowError};
 use crate::tools;
 
 mod write;
 
 pub(crate) use write::{carries_nothing, write_turns};
+
+fn no_turn(value: Json<'_>) -> RowError {
+    Reason::WrongShape.because(format!("a turn is {}, not an object", value.kind().name()))
+}
 
 /// How well a list is one of turns with roles.
 pub(crate) fn of_turns(list: Json<'_>) -> Likeness {
@@ -202,11 +206,15 @@ impl Turns {
             let kind = list.kind().name();
             return Err(Reason::WrongShape.because(format!("`{name}` is {kind}, but turns are an array")));
         }
-        for (at, turn) in list.items().enumerate() {
-            let message = self.read_message(turn, keys).map_err(|mut error| {
-                error.detail = format!("{name}[{at}]: {}", error.detail);
-                error
-            })?;
+        let mut turns = list.items();
+        for at in 0.. {
+            let Some(turn) = turns.next_members() else { break };
+            let message = turn.map_err(no_turn).and_then(|turn| self.read_members(turn, keys)).map_err(
+                |mut error| {
+                    error.detail = format!("{name}[{at}]: {}", error.detail);
+                    error
+                },
+            )?;
             messages.push(message);
         }
         Ok(())
@@ -222,14 +230,13 @@ impl Turns {
     }
 
     fn read_message<'a>(&self, turn: Json<'a>, keys: Keys<'_>) -> Result<Message<'a>> {
-        if turn.kind() != Kind::Object {
-            return Err(
-                Reason::WrongShape.because(format!("a turn is {}, not an object", turn.kind().name()))
-            );
-        }
+        if turn.kind() == Kind::Object { self.read_members(turn.members(), keys) } else { Err(no_turn(turn)) }
+    }
+
+    fn read_members<'a>(&self, turn: Members<'a>, keys: Keys<'_>) -> Result<Message<'a>> {
         let mut message = Message::new(Role::User);
         let (mut spelling, mut legacy) = (None, None);
-        for (key, value) in turn.members() {
+        for (key, value) in turn {
             let (name, kind) = (key.escaped(), value.kind());
             let place_in = |names: &[Name]| names.iter().position(|known| known == name);
             let if_other = |place: usize| (place > 0).then(|| Cow::Owned(name.to_owned()));
