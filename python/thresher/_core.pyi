@@ -17,6 +17,7 @@ __all__ = [
     "chat_mismatch",
     "chat_probe",
     "chat_render",
+    "chat_render_files",
     "chat_render_variables",
     "chat_targets",
     "chat_validate",
@@ -227,6 +228,9 @@ def chat_render(rows: Texts, options_json: str, threads: int | None) -> tuple[Ar
         ColumnError: `rows` is not text.
         KeyboardInterrupt: Ctrl-C; the GIL is released meanwhile.
     """
+
+def chat_render_files(config_json: str, progress: Callable[[Progress], object] | None) -> str:
+    """Rows of files rendered with a chat template; as `dedup_files`, with the parameters of a rendering."""
 
 def chat_render_variables(template: str, variables_json: str, now: str | None) -> str:
     """The text of a template with these variables and nothing else.

@@ -27,7 +27,7 @@ from thresher.chat.fit import (
     detect_template,
     probe,
 )
-from thresher.chat.render import Rendered, mask_tokens, render
+from thresher.chat.render import Rendered, RenderReport, mask_tokens, render, render_files
 from thresher.chat.stream import ConvertStream, convert_stream
 from thresher.chat.validate import (
     Check,
@@ -60,6 +60,7 @@ __all__ = [
     "Probe",
     "Problem",
     "ReadRows",
+    "RenderReport",
     "Rendered",
     "RowDifference",
     "RowError",
@@ -77,6 +78,7 @@ __all__ = [
     "probe",
     "read",
     "render",
+    "render_files",
     "targets",
     "validate",
     "validate_files",

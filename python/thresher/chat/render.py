@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from thresher import _core
 from thresher._arrow import wrap
+from thresher._files import BATCH_BYTES, MAX_RECORD_BYTES, RunReport, run_config
 from thresher.chat._rows import json_rows
 from thresher.chat.convert import RowError
 from thresher.errors import DataError, ParameterError
@@ -21,11 +22,13 @@ from thresher.errors import DataError, ParameterError
 if TYPE_CHECKING:
     import datetime
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
     import pyarrow as pa
 
+    from thresher._files import Paths
+    from thresher._types import Progress
     from thresher.chat._rows import Rows
 
     Template: TypeAlias = str | os.PathLike[str] | Mapping[str, Any]
@@ -144,6 +147,111 @@ def render(
         message = f"row {first.row} cannot be rendered: {what}; without `strict` it is set aside"
         raise DataError(message)
     return Rendered(texts=wrap(texts), spans=wrap(spans), errors=errors, format=found["from"])
+
+
+@dataclass(frozen=True)
+class RenderReport(RunReport):
+    """The result of `render_files`: what was read, written and set aside.
+
+    Attributes:
+        report: Everything, as it stands in `run.json`: `version`, `config`, `from`, `inputs`, `outputs`,
+            `accounting`, `timings` (seconds), `peak_rss_bytes`, `threads`.
+    """
+
+    def __repr__(self) -> str:
+        """One line with the counts."""
+        return f"RenderReport(documents={self.documents}, kept={self.kept}, quarantined={self.quarantined})"
+
+
+def render_files(
+    inputs: Paths,
+    output: str | os.PathLike[str],
+    *,
+    template: Template,
+    from_format: str | Mapping[str, Any] | None = None,
+    add_generation_prompt: bool = False,
+    mask: bool = True,
+    now: str | datetime.date | None = None,
+    arguments: Arguments = "auto",
+    ending: Literal["chosen", "rejected", "prompt"] = "chosen",
+    name: str | None = None,
+    strict: bool = False,
+    threads: int | None = None,
+    tmp: str | os.PathLike[str] | None = None,
+    max_record_bytes: int = MAX_RECORD_BYTES,
+    batch_bytes: int = BATCH_BYTES,
+    progress: Callable[[Progress], object] | None = None,
+    **variables: object,
+) -> RenderReport:
+    r"""Renders the rows of files; see `render` for what the parameters mean.
+
+    A rendered row has the fields `text` and, with `mask`, `spans` (a list of `start` and `end`, in
+    characters), and those fields of the row that belong to no turn, such as an id. Rows are streamed; a row
+    that cannot be rendered goes to quarantine with its place and the reason.
+
+    Args:
+        inputs: Files (`.jsonl`, `.jsonl.gz`, `.jsonl.zst`, `.json`, `.parquet`, `.arrow`), patterns, folders
+            of such files, or `-` for JSONL on standard input.
+        output: A folder for the data and the evidence; a data file, whose name says the format, with the
+            evidence beside it; or `-` for JSONL on standard output.
+        template: The template; see `render`.
+        from_format: The format of the rows, or a mapping of fields. Default: found out from the first rows.
+        add_generation_prompt: Whether the text ends where the model would go on.
+        mask: Whether to find what the model is to generate.
+        now: What the template takes for today.
+        arguments: The form in which the template gets the arguments of calls.
+        ending: Of a preference, which one; or `prompt` for none.
+        name: Which template, if a configuration has several.
+        strict: Whether the first row that cannot be rendered ends the run.
+        threads: Threads to use. Default: as many as the process may use. The output does not depend on it.
+        tmp: Folder for the copy of standard input. Default: that of the system.
+        max_record_bytes: Longest row in bytes; a longer one goes to quarantine.
+        batch_bytes: Bytes of input that a thread works on at a time.
+        progress: Called about ten times a second with a `Progress`; an exception from it stops the run.
+        **variables: Further variables of the template.
+
+    Returns:
+        The report that `run.json` holds.
+
+    Raises:
+        ParameterError: The template cannot be compiled, a parameter is wrong, or there is no input.
+        DataError: A bad row in a strict run, or a file that changed while it was read.
+        FileError: The operating system refused a file operation.
+        BusyError: Another run writes to the same output.
+
+    Example:
+        >>> import json, pathlib, tempfile, thresher as th
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> _ = (folder / "in.jsonl").write_text('{"instruction": "Hi", "output": "Ho", "id": 7}\n')
+        >>> simple = "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}"
+        >>> _ = th.chat.render_files(folder / "in.jsonl", folder / "out.jsonl", template=simple)
+        >>> json.loads((folder / "out.jsonl").read_text())
+        {'text': '<user>Hi</s><assistant>Ho</s>', 'spans': [{'start': 23, 'end': 29}], 'id': 7}
+    """
+    source = (
+        dict(from_format) if from_format is not None and not isinstance(from_format, str) else from_format
+    )
+    settings = render_options(
+        origin(template, name),
+        now=now,
+        variables=variables,
+        arguments=arguments,
+        from_format=source,
+        add_generation_prompt=add_generation_prompt,
+        mask=mask,
+        ending=ending,
+    )
+    config = run_config(
+        inputs,
+        output,
+        threads=threads,
+        tmp=tmp,
+        strict=strict,
+        max_record_bytes=max_record_bytes,
+        batch_bytes=batch_bytes,
+        settings=settings,
+    )
+    return RenderReport._from_json(_core.chat_render_files(config, progress))
 
 
 def render_options(

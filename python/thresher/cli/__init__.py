@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import thresher
-from thresher.cli._chat import convert, validate
+from thresher.cli._chat import convert, render, validate
 from thresher.cli._dedup import dedup
 from thresher.cli._doctor import doctor
 from thresher.cli._run import EXIT_DATA
@@ -55,7 +55,7 @@ def cli() -> None:
     """Clean, training-ready data from raw text and chat data: near-duplicates out, formats converted."""
 
 
-for command in (dedup, convert, validate, doctor):
+for command in (dedup, convert, validate, render, doctor):
     cli.add_command(command)
 
 

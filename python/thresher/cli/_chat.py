@@ -1,4 +1,4 @@
-"""`thresher convert` and `thresher validate`: chat data in another format, and what is wrong with it."""
+"""`thresher convert`, `validate` and `render`: chat data in another format, checked, as a model sees it."""
 
 from __future__ import annotations
 
@@ -106,6 +106,59 @@ def validate(
                 click.echo(f"  {printable(line)}", err=True)
         click.echo(str(report), err=True)
     return 0 if report.ok else EXIT_DATA
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="IN...")
+@click.option(
+    "-o", "--output", required=True, metavar="OUT", help="Folder, data file, or - for standard output."
+)
+@click.option(
+    "--template",
+    required=True,
+    metavar="FILE",
+    help="A .jinja file, a tokenizer_config.json, or the folder of a tokenizer.",
+)
+@click.option("--name", metavar="NAME", help="Which template, if a configuration has several.")
+@click.option(
+    "--from",
+    "from_format",
+    metavar="FORMAT",
+    help="The format of the rows, or a JSON file with a mapping of fields; default: found out from them.",
+)
+@click.option("--add-generation-prompt", is_flag=True, help="End where the model would go on.")
+@click.option("--mask/--no-mask", default=True, help="Find what the model is to generate.")
+@click.option("--now", metavar="DATE", help="What the template takes for today, as 2024-07-26.")
+@click.option(
+    "--ending", type=click.Choice(["chosen", "rejected", "prompt"]), default="chosen", show_default=True
+)
+@run_options
+def render(
+    inputs: Sequence[str],
+    output: str,
+    template: str,
+    from_format: str | None,
+    as_json: bool,
+    quiet: bool,
+    **parameters: Any,  # noqa: ANN401 - they go on under the same names
+) -> None:
+    """Render chat data with the chat template of a model, with the spans that the model is to learn."""
+    check_streams(output, as_json=as_json)
+    report = with_progress(
+        lambda show: thresher.chat.render_files(
+            inputs,
+            output,
+            template=Path(template),
+            from_format=_format_or_mapping(from_format),
+            progress=show,
+            **parameters,
+        ),
+        quiet=quiet,
+    )
+    if as_json:
+        click.echo(json.dumps(report.report, ensure_ascii=False))
+    if not quiet:
+        click.echo(str(report), err=True)
 
 
 def _format_or_mapping(name: str | None) -> str | dict[str, Any] | None:

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use thresher_io::runs::rows::{convert, validate};
+use thresher_io::runs::rows::{convert, render, validate};
 use thresher_io::runs::{Progress, dedup};
 use thresher_io::{Error, Result};
 
@@ -34,6 +34,16 @@ pub(crate) fn chat_convert_files(
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
     over_files(py, config_json, progress, convert::run)
+}
+
+/// Rows of files as texts of a template.
+#[pyfunction]
+pub(crate) fn chat_render_files(
+    py: Python<'_>,
+    config_json: &str,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    over_files(py, config_json, progress, render::run)
 }
 
 /// What is wrong with the rows of files.

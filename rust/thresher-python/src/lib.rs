@@ -34,7 +34,7 @@ mod _core {
     #[pymodule_export]
     use crate::dedup::{DedupOutcome, choose_banding, dedup};
     #[pymodule_export]
-    use crate::files::{chat_convert_files, chat_validate_files, dedup_files};
+    use crate::files::{chat_convert_files, chat_render_files, chat_validate_files, dedup_files};
     #[pymodule_export]
     use crate::minhash::{available_threads, instruction_set, minhash, scheme_version, version};
 }

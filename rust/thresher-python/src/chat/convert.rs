@@ -12,7 +12,7 @@ use serde_json::json;
 use thresher_chat::{Converter, Losses, NAMES, RowError, RowLosses};
 use thresher_core::json::Json;
 use thresher_core::observe::check;
-use thresher_io::runs::rows::convert::{detected, format_of};
+use thresher_io::runs::rows::format::{detected, format_of};
 use thresher_io::{Error, Result};
 
 use crate::arrow_out::ArrowArray;

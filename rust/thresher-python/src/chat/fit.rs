@@ -9,9 +9,11 @@ use thresher_chat::template::mismatch::{Parts, RowDifference, compare};
 use thresher_core::json::Json;
 use thresher_core::observe::check;
 use thresher_io::Result;
-use thresher_io::runs::rows::convert::{detected, format_of};
+use thresher_io::runs::rows::format::{detected, format_of};
+use thresher_io::runs::rows::render::{Origin, Settings};
 
-use crate::chat::template::{Options, Origin, SAMPLE_ROWS};
+use crate::chat::convert::sample;
+use crate::chat::template::settings;
 use crate::errors::{parameter, to_py};
 use crate::texts::with_texts;
 
@@ -24,9 +26,9 @@ type Compared = std::result::Result<Option<RowDifference>, (bool, RowError)>;
 /// What a template can do, as JSON.
 #[pyfunction]
 pub(crate) fn chat_probe(options_json: &str) -> PyResult<String> {
-    let options = Options::parse(options_json).map_err(to_py)?;
+    let options = settings(options_json).map_err(to_py)?;
     let template = options.template.compile().map_err(to_py)?;
-    Ok(json!(template.probe(&options.render().map_err(to_py)?)).to_string())
+    Ok(json!(template.probe(&options.options().map_err(to_py)?)).to_string())
 }
 
 /// Whether rows rendered with one template fit a model deployed with another: a report as JSON.
@@ -37,16 +39,15 @@ pub(crate) fn chat_mismatch(
     options_json: &str,
     threads: Option<i64>,
 ) -> PyResult<String> {
-    let options = Options::parse(options_json).map_err(to_py)?;
+    let options = settings(options_json).map_err(to_py)?;
     let trained = options.template.compile().map_err(to_py)?;
     let deployed = options.deployed.as_ref().ok_or_else(|| to_py(parameter("`deployed` is missing")))?;
     let deployed = deployed.compile().map_err(to_py)?;
-    let render = options.render().map_err(to_py)?;
+    let render = options.options().map_err(to_py)?;
     let from = options.from.as_ref().map(format_of).transpose().map_err(to_py)?;
     let parts = Parts::of(&trained, &render).differences(&Parts::of(&deployed, &render));
     with_texts(rows, threads, |rows, stop| {
-        let sample: Vec<&str> = rows.iter().flatten().take(SAMPLE_ROWS).copied().collect();
-        let format = from.map_or_else(|| detected(&sample), Ok)?;
+        let format = from.map_or_else(|| detected(&sample(rows)), Ok)?;
         let one = |row: Option<&str>| -> Compared {
             let of_trained = |error: RowError| (false, error);
             let json = Json::parse(row.unwrap_or("null")).map_err(|error| of_trained(error.into()))?;
@@ -94,7 +95,7 @@ pub(crate) fn chat_mismatch(
 #[serde(deny_unknown_fields)]
 struct Candidates {
     templates: Vec<(String, Origin)>,
-    options: serde_json::Value,
+    options: Settings,
 }
 
 /// The share of the parts of each template that texts have, on average: name and share as JSON.
@@ -107,8 +108,7 @@ pub(crate) fn chat_fit(
 ) -> PyResult<String> {
     let candidates: Candidates = serde_json::from_str(candidates_json)
         .map_err(|error| to_py(parameter(format!("the candidates: {error}"))))?;
-    let options = Options::parse(&candidates.options.to_string()).and_then(|options| options.render());
-    let options = options.map_err(to_py)?;
+    let options = candidates.options.options().map_err(to_py)?;
     let mut parts = Vec::new();
     for (name, origin) in &candidates.templates {
         parts.push((name, Parts::of(&origin.compile().map_err(to_py)?, &options)));

@@ -9,114 +9,26 @@ use arrow_schema::{DataType, Field, Fields};
 use arrow_select::concat::concat;
 use pyo3::prelude::*;
 use rayon::prelude::*;
-use serde::Deserialize;
-use serde_json::{Value, json};
-use thresher_chat::template::{
-    Arguments, Limits, Moment, RenderOptions, Rendered, Source, Template, Variant,
-};
+use serde_json::json;
+use thresher_chat::template::{Limits, Moment, RenderOptions, Rendered, Source, Template};
 use thresher_chat::{Format, RowError};
 use thresher_core::json::Json;
 use thresher_core::observe::check;
-use thresher_io::runs::rows::convert::{detected, format_of};
+use thresher_io::runs::rows::format::{detected, format_of};
+use thresher_io::runs::rows::render::Settings;
 use thresher_io::{Error, Result};
 
 use crate::arrow_out::ArrowArray;
+use crate::chat::convert::sample;
 use crate::errors::{parameter, to_py};
 use crate::texts::with_texts;
 
 /// Rows that one task renders.
 const TASK_ROWS: usize = 64;
-/// Rows that the format is found out from.
-pub(super) const SAMPLE_ROWS: usize = 1000;
 
-/// Where a template comes from.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Origin {
-    /// The template itself.
-    template: Option<String>,
-    /// The text of `tokenizer_config.json`.
-    config: Option<String>,
-    /// Which of several templates.
-    name: Option<String>,
-}
-
-impl Origin {
-    pub(super) fn compile(&self) -> Result<Template> {
-        let bad = |error: RowError| parameter(format!("the template: {error}"));
-        let mut source = match &self.config {
-            Some(config) => {
-                let config = Json::parse(config).map_err(|error| bad(error.into()))?;
-                Source::from_config(config, self.name.as_deref(), self.template.is_none()).map_err(bad)?
-            }
-            None => Source::default(),
-        };
-        if let Some(template) = &self.template {
-            source.template.clone_from(template);
-        }
-        Template::compile(&source, &Limits::default()).map_err(bad)
-    }
-}
-
-/// How rows are rendered.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Options {
-    pub(super) template: Origin,
-    /// The template that the model is deployed with, if two are compared.
-    #[serde(default)]
-    pub(super) deployed: Option<Origin>,
-    pub(super) from: Option<Value>,
-    add_generation_prompt: bool,
-    mask: bool,
-    now: Option<String>,
-    variables: serde_json::Map<String, Value>,
-    arguments: String,
-    variant: String,
-}
-
-impl Options {
-    pub(super) fn parse(text: &str) -> Result<Self> {
-        serde_json::from_str(text).map_err(|error| parameter(format!("the options: {error}")))
-    }
-
-    pub(super) fn render(&self) -> Result<RenderOptions> {
-        let now = self.now.as_deref().map(|now| {
-            Moment::parse(now).ok_or_else(|| {
-                parameter(format!(
-                    "now is `{now}`, but it is a date, as `2024-07-26` or `2024-07-26T10:00:00`"
-                ))
-            })
-        });
-        Ok(RenderOptions {
-            add_generation_prompt: self.add_generation_prompt,
-            mask: self.mask,
-            now: now.transpose()?,
-            variables: self.variables.iter().map(|(name, value)| (name.clone(), value.to_string())).collect(),
-            arguments: match &*self.arguments {
-                "auto" => Arguments::Auto,
-                "string" => Arguments::Text,
-                "mapping" => Arguments::Mapping,
-                "written" => Arguments::Written,
-                other => {
-                    return Err(parameter(format!(
-                        "arguments is `{other}`, but it is auto, string, mapping or written"
-                    )));
-                }
-            },
-            variant: match &*self.variant {
-                "chosen" => Variant::Chosen,
-                "rejected" => Variant::Rejected,
-                "prompt" => Variant::Prompt,
-                other => {
-                    return Err(parameter(format!(
-                        "variant is `{other}`, but it is chosen, rejected or prompt"
-                    )));
-                }
-            },
-            limits: Limits::default(),
-        })
-    }
+/// How rows are rendered, from JSON.
+pub(super) fn settings(text: &str) -> Result<Settings> {
+    serde_json::from_str(text).map_err(|error| parameter(format!("the options: {error}")))
 }
 
 /// Rows as texts, null where one could not be rendered; the spans of each in characters; and a report as JSON.
@@ -127,13 +39,12 @@ pub(crate) fn chat_render(
     options_json: &str,
     threads: Option<i64>,
 ) -> PyResult<(ArrowArray, ArrowArray, String)> {
-    let options = Options::parse(options_json).map_err(to_py)?;
+    let options = settings(options_json).map_err(to_py)?;
     let template = options.template.compile().map_err(to_py)?;
-    let render = options.render().map_err(to_py)?;
+    let render = options.options().map_err(to_py)?;
     let from = options.from.as_ref().map(format_of).transpose().map_err(to_py)?;
     with_texts(rows, threads, |rows, stop| {
-        let sample: Vec<&str> = rows.iter().flatten().take(SAMPLE_ROWS).copied().collect();
-        let format = from.map_or_else(|| detected(&sample), Ok)?;
+        let format = from.map_or_else(|| detected(&sample(rows)), Ok)?;
         let parts: Vec<Part> = rows
             .par_chunks(TASK_ROWS)
             .map(|rows| {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use thresher_chat::validate::{CODES, Options, OptionsError, Report, Severity, TARGETS, Validator};
 use thresher_chat::{Format, Problem};
 use thresher_core::observe::check;
-use thresher_io::runs::rows::convert::{detected, format_of};
+use thresher_io::runs::rows::format::{detected, format_of};
 use thresher_io::{Error, Result};
 
 use super::convert::{TASK_ROWS, sample};

@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use thresher_chat::{Converter, Format, Losses, NAMES, RowLosses, choose, detect};
-use thresher_core::json::{Fields, Json};
+use thresher_chat::{Converter, Losses, RowLosses};
+use thresher_core::json::Json;
 
-use super::sample::sample;
-use super::{Refusal, RowWork, RowsReport, RowsRun};
+use super::format::format_of;
+use super::{Refusal, RowWork, RowsReport, RowsRun, Setup};
 use crate::error::{Error, Result};
 use crate::runs::books::peak_rss_bytes;
 use crate::runs::clock::Clock;
-use crate::runs::destination::Destination;
-use crate::runs::plan::{Plan, Reading};
 use crate::runs::progress::Progress;
 
 /// The parameters of a conversion. Written to `run.json` as they are.
@@ -81,34 +79,21 @@ pub struct InputLosses {
 pub fn run(config: &ConvertRun, progress: &Progress) -> Result<ConvertReport> {
     let started = Instant::now();
     let mut clock = Clock::default();
-    if config.threads == 0 {
-        return Err(Error::Parameter("threads is `0`, but a run needs at least 1".into()));
-    }
     let to = format_of(&config.to)?;
-    progress.begin(0, 0);
-    let reading = Reading {
+    let setup = Setup {
         inputs: &config.inputs,
-        glob: None,
+        output: Some(&config.output),
+        keeps_format: false,
+        format: config.from.as_ref(),
+        threads: config.threads,
         tmp: config.tmp.as_deref(),
+        strict: config.strict,
         max_record_bytes: config.max_record_bytes,
         batch_bytes: config.batch_bytes,
     };
-    let plan = Plan::new(reading, &Fields::default())?;
-    plan.check_rows()?;
-    let from = match &config.from {
-        Some(from) => format_of(from)?,
-        None => detected(&sample(&plan.sources)?)?,
-    };
-    let destination = Destination::open(&config.output, &plan, false)?;
-    let names: Vec<String> = plan.sources.iter().map(|source| source.input().name().to_owned()).collect();
+    let (rows_run, from) = RowsRun::open(setup, progress)?;
+    let names = rows_run.names();
     let work = Conversion(Converter { from, to });
-    let rows_run = RowsRun {
-        plan,
-        destination: Some(destination),
-        threads: config.threads,
-        strict: config.strict,
-        progress,
-    };
     let mut losses = vec![Losses::default(); names.len()];
     let rows = clock.time("rows", || {
         rows_run.run(&work, |input, first_row, found: Losses| {
@@ -138,39 +123,8 @@ pub fn run(config: &ConvertRun, progress: &Progress) -> Result<ConvertReport> {
         peak_rss_bytes: peak_rss_bytes(),
         threads: config.threads,
     };
-    if let Some(destination) = &rows_run.destination {
-        destination.finish(&report)?;
-    }
+    rows_run.finish(&report)?;
     Ok(report)
-}
-
-/// The format of a name or a mapping.
-///
-/// # Errors
-/// `Error::Parameter` if there is none.
-pub fn format_of(value: &serde_json::Value) -> Result<Format> {
-    if value.is_object() {
-        let mapping = value.to_string();
-        return Json::parse(&mapping).map_err(|error| Error::Parameter(error.to_string())).and_then(|json| {
-            Format::from_mapping(json).map_err(|error| Error::Parameter(error.to_string()))
-        });
-    }
-    value.as_str().and_then(Format::named).ok_or_else(|| {
-        let names = NAMES.join(", ");
-        Error::Parameter(format!(
-            "there is no chat format `{value}`; choose one of {names}, or give the dataset entry of a trainer as an object"
-        ))
-    })
-}
-
-/// The format of these rows.
-///
-/// # Errors
-/// `Error::Parameter` if they are of none that is known, or of several.
-pub fn detected<S: AsRef<str>>(rows: &[S]) -> Result<Format> {
-    let fits = detect(rows.iter().filter_map(|row| Json::parse(row.as_ref()).ok()));
-    let name = choose(&fits, rows.len() as u64).map_err(|error| Error::Parameter(error.to_string()))?;
-    Format::named(name).ok_or_else(|| Error::Internal(format!("the format `{name}` is not registered")))
 }
 
 struct Conversion(Converter);

@@ -9,6 +9,8 @@
 //! tell; then the rows are worked on twice, first for their shape (see [`shape`]).
 
 pub mod convert;
+pub mod format;
+pub mod render;
 mod sample;
 mod shape;
 pub mod validate;
@@ -17,7 +19,7 @@ mod write;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use thresher_chat::RowError;
+use thresher_chat::{Format, RowError};
 use thresher_core::json::{Fields, Json};
 use thresher_core::{Observer, Tally};
 
@@ -30,8 +32,10 @@ use crate::runs::books::{Accounting, Count, InputReport, by_name};
 use crate::runs::destination::Destination;
 use crate::runs::outputs::Outputs;
 use crate::runs::pipeline::for_each_unit;
-use crate::runs::plan::Plan;
+use crate::runs::plan::{Plan, Reading};
 use crate::runs::progress::Progress;
+use format::{detected, format_of};
+use sample::sample;
 use shape::Shape;
 use write::Forms;
 
@@ -82,12 +86,28 @@ impl From<RowError> for Refusal {
 
 /// A run over rows.
 pub(crate) struct RowsRun<'r> {
-    pub(crate) plan: Plan,
+    plan: Plan,
     /// Where the rows go; without it they are only looked at.
-    pub(crate) destination: Option<Destination>,
+    destination: Option<Destination>,
+    threads: usize,
+    strict: bool,
+    progress: &'r Progress,
+}
+
+/// What every run over rows is asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Setup<'s> {
+    pub(crate) inputs: &'s [String],
+    pub(crate) output: Option<&'s str>,
+    /// Rows are written in the format of their input.
+    pub(crate) keeps_format: bool,
+    /// The chat format of the rows; found out from them if not given.
+    pub(crate) format: Option<&'s serde_json::Value>,
     pub(crate) threads: usize,
+    pub(crate) tmp: Option<&'s str>,
     pub(crate) strict: bool,
-    pub(crate) progress: &'r Progress,
+    pub(crate) max_record_bytes: u64,
+    pub(crate) batch_bytes: u64,
 }
 
 /// What every run over rows reports.
@@ -130,7 +150,42 @@ impl<F> Worked<F> {
     }
 }
 
-impl RowsRun<'_> {
+impl<'r> RowsRun<'r> {
+    /// Opens inputs and output, and says which chat format the rows have.
+    ///
+    /// # Errors
+    /// `Error::Parameter` for what can be known to be wrong beforehand, and those of opening files.
+    pub(crate) fn open(setup: Setup<'_>, progress: &'r Progress) -> Result<(Self, Format)> {
+        let Setup { inputs, output, keeps_format, format, threads, tmp, strict, .. } = setup;
+        if threads == 0 {
+            return Err(Error::Parameter("threads is `0`, but a run needs at least 1".into()));
+        }
+        progress.begin(0, 0);
+        let (max_record_bytes, batch_bytes) = (setup.max_record_bytes, setup.batch_bytes);
+        let reading = Reading { inputs, glob: None, tmp, max_record_bytes, batch_bytes };
+        let plan = Plan::new(reading, &Fields::default())?;
+        plan.check_rows()?;
+        let format = match format {
+            Some(format) => format_of(format)?,
+            None => detected(&sample(&plan.sources)?)?,
+        };
+        let destination = output.map(|output| Destination::open(output, &plan, keeps_format)).transpose()?;
+        Ok((Self { plan, destination, threads, strict, progress }, format))
+    }
+
+    /// Writes the report, the last file of a run.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(crate) fn finish(&self, report: &impl Serialize) -> Result<()> {
+        self.destination.as_ref().map_or(Ok(()), |destination| destination.finish(report))
+    }
+
+    /// The names of the inputs.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.plan.sources.iter().map(|source| source.input().name().to_owned()).collect()
+    }
+
     /// Does the work on every row, writes what becomes of it, and hands what was found to `merge`, in order, with the
     /// input and the row at which the unit begins.
     ///

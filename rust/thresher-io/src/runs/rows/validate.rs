@@ -6,17 +6,13 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use thresher_chat::validate::{Options, Report, Severity, Validator};
 use thresher_chat::{Format, Problem};
-use thresher_core::json::{Fields, Json};
+use thresher_core::json::Json;
 
-use super::convert::{detected, format_of};
-use super::sample::sample;
-use super::{Refusal, RowWork, RowsReport, RowsRun};
+use super::{Refusal, RowWork, RowsReport, RowsRun, Setup};
 use crate::error::{Error, Result};
 use crate::record::Reason;
 use crate::runs::books::peak_rss_bytes;
 use crate::runs::clock::Clock;
-use crate::runs::destination::Destination;
-use crate::runs::plan::{Plan, Reading};
 use crate::runs::progress::Progress;
 
 /// The parameters of a validation. Written to `run.json` as they are.
@@ -85,29 +81,21 @@ pub struct InputFindings {
 pub fn run(config: &ValidateRun, progress: &Progress) -> Result<ValidateReport> {
     let started = Instant::now();
     let mut clock = Clock::default();
-    if config.threads == 0 {
-        return Err(Error::Parameter("threads is `0`, but a run needs at least 1".into()));
-    }
     let options = Options { strict: config.strict, ..config.options.clone() };
     Validator::try_new(&options).map_err(|error| Error::Parameter(error.to_string()))?;
-    progress.begin(0, 0);
-    let reading = Reading {
+    let setup = Setup {
         inputs: &config.inputs,
-        glob: None,
+        output: config.output.as_deref(),
+        keeps_format: true,
+        format: config.format.as_ref(),
+        threads: config.threads,
         tmp: config.tmp.as_deref(),
+        strict: false,
         max_record_bytes: config.max_record_bytes,
         batch_bytes: config.batch_bytes,
     };
-    let plan = Plan::new(reading, &Fields::default())?;
-    plan.check_rows()?;
-    let format = match &config.format {
-        Some(format) => format_of(format)?,
-        None => detected(&sample(&plan.sources)?)?,
-    };
-    let destination =
-        config.output.as_ref().map(|output| Destination::open(output, &plan, true)).transpose()?;
-    let names: Vec<String> = plan.sources.iter().map(|source| source.input().name().to_owned()).collect();
-    let rows_run = RowsRun { plan, destination, threads: config.threads, strict: false, progress };
+    let (rows_run, format) = RowsRun::open(setup, progress)?;
+    let names = rows_run.names();
     let work = Validation { options, max_problems: config.max_problems, format };
     let mut found = vec![Report::new(config.max_problems); names.len()];
     let rows = clock.time("rows", || {
@@ -128,9 +116,7 @@ pub fn run(config: &ValidateRun, progress: &Progress) -> Result<ValidateReport> 
         peak_rss_bytes: peak_rss_bytes(),
         threads: config.threads,
     };
-    if let Some(destination) = &rows_run.destination {
-        destination.finish(&report)?;
-    }
+    rows_run.finish(&report)?;
     Ok(report)
 }
 
