@@ -37,7 +37,7 @@ pub struct Fit {
 
 /// Why rows are of no format that can be told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}; say which format the rows have with `from`, one of {names}", names = NAMES.join(", "))]
+#[error("{0}; give the format of the rows with `from`, one of {names}", names = NAMES.join(", "))]
 pub struct Ambiguous(String);
 
 /// Rows that speak for a format.
