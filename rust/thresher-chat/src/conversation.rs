@@ -8,9 +8,6 @@ use std::borrow::Cow;
 
 use thresher_core::json::{Json, Str};
 
-use crate::error::Result;
-use crate::format::own;
-
 /// A JSON value as it was written.
 pub type Raw<'a> = Cow<'a, str>;
 
@@ -253,26 +250,7 @@ pub enum ToolsFrom {
     OwnPrompt,
 }
 
-impl<'a> Conversation<'a> {
-    /// The conversation in a JSON object that [`Self::to_json`] wrote, or that has the same fields.
-    ///
-    /// # Errors
-    /// What is wrong with which field.
-    pub fn from_json(row: Json<'a>) -> Result<Self> {
-        own::read(row)
-    }
-}
-
 impl Conversation<'_> {
-    /// As one JSON object that says everything, also how the row was written. Its fields are listed at the format
-    /// `conversation`.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        let mut out = String::new();
-        own::write(self, &mut out);
-        out
-    }
-
     /// All messages, those of every ending included.
     pub fn all_messages(&self) -> impl Iterator<Item = &Message<'_>> {
         let (first, second): (&[_], &[_]) = match &self.ending {

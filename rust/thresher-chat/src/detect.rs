@@ -15,7 +15,7 @@
 use thresher_core::json::Json;
 
 use crate::conversation::{Conversation, ToolsFrom};
-use crate::format::{Format, NAMES};
+use crate::format::{Format, Likeness, NAMES};
 
 /// How alike the confidence of two formats has to be for neither to win.
 const MARGIN: f64 = 0.1;
@@ -23,20 +23,6 @@ const MARGIN: f64 = 0.1;
 const ENOUGH: f64 = 0.5;
 /// The share of `sharegpt` rows that have to hold XML for all of them to be `hermes`.
 const SOME_XML: f64 = 0.01;
-
-/// How well a row has the fields of a format.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Likeness {
-    /// Not at all.
-    #[default]
-    None,
-    /// It has nothing against it, as an empty list of turns or a question without an answer.
-    Weak,
-    /// It has so little that makes the format that any other it has more of speaks first: one text.
-    Partial,
-    /// It has what makes the format.
-    Full,
-}
 
 /// How well a format fits rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,7 +37,7 @@ pub struct Fit {
 
 /// Why rows are of no format that can be told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}; say which format the rows have with `from`, one of {names}", names = NAMES.join(", "))]
+#[error("{0}; give the format of the rows with `from`, one of {names}", names = NAMES.join(", "))]
 pub struct Ambiguous(String);
 
 /// Rows that speak for a format.

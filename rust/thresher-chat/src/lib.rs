@@ -16,6 +16,7 @@ pub mod loss;
 pub mod mapping;
 mod out;
 pub mod template;
+mod text;
 mod tools;
 pub mod validate;
 

@@ -6,9 +6,9 @@ use thresher_core::json::{Json, Kind, Str};
 
 use crate::conversation::{Content, Conversation, Message, Raw, Role, ToolsFrom};
 use crate::error::Result;
-use crate::format::join_parts;
 use crate::loss::RowLosses;
 use crate::out::{array, quoted};
+use crate::text::join_parts;
 
 const OPEN: &str = "<tools>";
 const CLOSE: &str = "</tools>";

@@ -11,6 +11,7 @@ use crate::conversation::{Conversation, Ending, Message, Role};
 use crate::error::{Reason, Result};
 use crate::loss::RowLosses;
 use crate::out::Object;
+use crate::text::flat_text;
 use crate::tools;
 
 /// The field of the text.
@@ -153,7 +154,7 @@ fn render(message: &Message<'_>, same: bool, out: &mut String, losses: &mut RowL
     if message.written.rearranged && !same {
         losses.note("messages[].content", "what stood after a call stands before it");
     }
-    let mut text = super::flat_text(message, true, losses)?;
+    let mut text = flat_text(message, true, losses)?;
     // A result that came without XML goes without.
     if !same || role != Role::Tool || message.written.body.is_some() {
         text = xml::text(message, &text, losses)?;

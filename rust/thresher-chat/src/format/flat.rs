@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use thresher_core::json::{Json, Kind, Str};
 
 use crate::conversation::{Content, Conversation, Ending, Message, Role};
-use crate::detect::Likeness;
 use crate::error::{Reason, Result, RowError};
+use crate::format::Likeness;
 use crate::loss::RowLosses;
 use crate::out::{Object, array, string};
+use crate::text::flat_text;
 use crate::tools;
 
 type Name = Cow<'static, str>;
@@ -325,7 +326,7 @@ impl Flat {
         if message.role == Role::Developer {
             losses.note("messages[role=developer]", "became system");
         }
-        super::flat_text(message, true, losses)
+        flat_text(message, true, losses)
     }
 
     fn cannot(&self, what: &str) -> RowError {

@@ -2,20 +2,18 @@
 
 mod chatml;
 mod flat;
-pub(crate) mod own;
+mod own;
 mod text;
 mod trl;
 pub(crate) mod turns;
 
 use std::borrow::Cow;
 
-use thresher_core::json::{Json, Kind, Str};
+use thresher_core::json::{Json, Kind};
 
-use crate::conversation::{Content, Conversation, Message, Role};
-use crate::detect::Likeness;
+use crate::conversation::{Conversation, Message, Role};
 use crate::error::{Reason, Result};
 use crate::loss::RowLosses;
-use crate::mapping::{self, MappingError};
 use crate::out::Object;
 
 pub use flat::Flat;
@@ -36,6 +34,20 @@ pub const NAMES: [&str; 10] = [
     "text",
     "conversation",
 ];
+
+/// How well a row has the fields of a format.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Likeness {
+    /// Not at all.
+    #[default]
+    None,
+    /// It has nothing against it, as an empty list of turns or a question without an answer.
+    Weak,
+    /// It has so little that makes the format that any other it has more of speaks first: one text.
+    Partial,
+    /// It has what makes the format.
+    Full,
+}
 
 /// A format, ready to read and write rows.
 #[derive(Clone, Debug)]
@@ -107,14 +119,6 @@ impl Format {
             own::NAME => Self::Conversation,
             _ => return None,
         })
-    }
-
-    /// The format that a dataset entry of LLaMA-Factory or axolotl describes.
-    ///
-    /// # Errors
-    /// What is wrong with which of its keys.
-    pub fn from_mapping(mapping: Json<'_>) -> std::result::Result<Self, MappingError> {
-        mapping::read(mapping)
     }
 
     /// The name.
@@ -265,44 +269,4 @@ fn note_dropped(message: &Message<'_>, losses: &mut RowLosses) {
             losses.note(format!("messages[].{}", key.escaped()), "dropped");
         }
     }
-}
-
-/// What a message says as one text: parts joined, the input on a line of its own, thoughts in front if asked for.
-fn flat_text<'m>(message: &'m Message<'_>, thoughts: bool, losses: &mut RowLosses) -> Result<Str<'m>> {
-    let mut text = match &message.content {
-        Content::Absent | Content::Null => Str::default(),
-        Content::Text(text) => text.reborrow(),
-        Content::Parts(parts) => join_parts(parts, losses)?,
-    };
-    if let Some(input) = message.input.as_ref().filter(|input| !input.is_empty()) {
-        losses.note("input", "joined to the instruction by a line end");
-        text = Str::concat(&[&text, &Str::encode("\n"), input]);
-    }
-    if let Some(reasoning) = message.reasoning.as_ref().filter(|reasoning| thoughts && !reasoning.is_empty())
-    {
-        losses.note("messages[].reasoning_content", "moved into the text, between <think> and </think>");
-        let (open, close) = (Str::encode("<think>\n"), Str::encode("\n</think>\n\n"));
-        text = Str::concat(&[&open, reasoning, &close, &text]);
-    }
-    Ok(text)
-}
-
-/// The texts of typed parts, one after the other.
-pub(crate) fn join_parts(parts: &str, losses: &mut RowLosses) -> Result<Str<'static>> {
-    let mut texts = Vec::new();
-    for part in Json::checked(parts).items() {
-        let text = part.as_str().or_else(|| part.get("text").and_then(Json::as_str));
-        let Some(text) = text else {
-            let kind = part.get("type").map_or("of no type", Json::text);
-            return Err(Reason::NotExpressible
-                .because(format!("a part {kind} is no text, and the format has nothing else")));
-        };
-        texts.push(text);
-    }
-    // One part that is only a text says the same without being a part.
-    let plain = |part: Json<'_>| part.entries().all(|(key, _)| key.is("type") || key.is("text"));
-    if texts.len() != 1 || !Json::checked(parts).items().all(plain) {
-        losses.note("messages[].content[]", "parts joined to one text");
-    }
-    Ok(Str::concat(&texts.iter().collect::<Vec<_>>()))
 }

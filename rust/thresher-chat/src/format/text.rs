@@ -12,6 +12,7 @@ use crate::conversation::{Conversation, Ending, Message, Role};
 use crate::error::{Reason, Result};
 use crate::loss::RowLosses;
 use crate::out::Object;
+use crate::text::flat_text;
 
 /// The field of the text.
 const FIELD: &str = "text";
@@ -52,7 +53,7 @@ pub(crate) fn write(conversation: &Conversation<'_>, out: &mut String, losses: &
     };
     let mut row = Object::open(out);
     super::note_dropped(answer, losses);
-    row.string(FIELD, &super::flat_text(answer, true, losses)?);
+    row.string(FIELD, &flat_text(answer, true, losses)?);
     if conversation.tools.is_some() {
         losses.note("tools", "dropped");
     }

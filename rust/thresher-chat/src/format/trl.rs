@@ -8,8 +8,8 @@ use thresher_core::json::{Json, Kind};
 
 use super::turns::{self, Turns, write_turns};
 use crate::conversation::{Conversation, Ending, Message, Role};
-use crate::detect::Likeness;
 use crate::error::{Reason, Result};
+use crate::format::Likeness;
 use crate::loss::RowLosses;
 use crate::out::Object;
 use crate::tools;

@@ -25,8 +25,18 @@ type Result<T> = std::result::Result<T, MappingError>;
 #[error("{0}")]
 pub struct MappingError(String);
 
+impl Format {
+    /// The format that a dataset entry of LLaMA-Factory or axolotl describes.
+    ///
+    /// # Errors
+    /// What is wrong with which of its keys.
+    pub fn from_mapping(mapping: Json<'_>) -> std::result::Result<Self, MappingError> {
+        read(mapping)
+    }
+}
+
 /// The format that an entry describes.
-pub(crate) fn read(mapping: Json<'_>) -> Result<Format> {
+fn read(mapping: Json<'_>) -> Result<Format> {
     if mapping.kind() != Kind::Object {
         return Err(MappingError(format!(
             "a mapping is {}, but it has to be an object",

@@ -16,6 +16,9 @@ mod write;
 
 use thresher_core::json::Json;
 
+use crate::conversation::Conversation;
+use crate::error::Result;
+
 pub(crate) use read::read;
 pub(crate) use write::write;
 
@@ -27,4 +30,25 @@ const VERSION: &str = "1";
 
 pub(crate) fn fits(row: Json<'_>) -> bool {
     row.get(MARK).is_some()
+}
+
+impl<'a> Conversation<'a> {
+    /// The conversation in a JSON object that [`Self::to_json`] wrote, or that has the same fields.
+    ///
+    /// # Errors
+    /// What is wrong with which field.
+    pub fn from_json(row: Json<'a>) -> Result<Self> {
+        read(row)
+    }
+}
+
+impl Conversation<'_> {
+    /// As one JSON object that says everything, also how the row was written. Its fields are listed at the format
+    /// `conversation`.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut out = String::new();
+        write(self, &mut out);
+        out
+    }
 }

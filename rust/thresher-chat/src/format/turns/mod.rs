@@ -9,8 +9,8 @@ use thresher_core::json::{Json, Kind, Members, Str};
 
 use crate::calls::{self, xml};
 use crate::conversation::{Content, Conversation, Ending, Message, Role};
-use crate::detect::Likeness;
 use crate::error::{Reason, Result, RowError};
+use crate::format::Likeness;
 use crate::tools;
 
 mod write;

@@ -11,9 +11,10 @@ use super::{CallStyle, Keys, Name, REASONING, Turns, WEIGHT};
 use crate::calls::{self, xml};
 use crate::conversation::{Content, Conversation, Ending, Message, Role};
 use crate::error::{Reason, Result};
-use crate::format::{flat_text, write_extra};
+use crate::format::write_extra;
 use crate::loss::RowLosses;
 use crate::out::{Object, array};
+use crate::text::flat_text;
 use crate::tools;
 
 impl Turns {
