@@ -78,7 +78,7 @@ pub(crate) fn take(conversation: &mut Conversation<'_>) {
         }
         conversation.tools = Some(tools.into());
         conversation.written.tools = ToolsFrom::OwnPrompt;
-    } else if let Some(tools) = foreign(&text) {
+    } else if let Some(tools) = in_text(&text) {
         conversation.tools = Some(tools.into());
         conversation.written.tools = ToolsFrom::Prompt;
     }
@@ -101,8 +101,8 @@ fn own(text: &str) -> Option<(Option<&str>, &str)> {
     })
 }
 
-/// The tools in a text that others wrote: a JSON array, or an object a line.
-fn foreign(text: &str) -> Option<String> {
+/// The tools in a text that others wrote, as Hermes and Qwen are told of them: a JSON array, or an object a line.
+pub(crate) fn in_text(text: &str) -> Option<String> {
     text.match_indices(OPEN).find_map(|(at, _)| {
         let inside = text[at + OPEN.len()..].split_once(CLOSE)?.0.trim();
         if Json::parse(inside).is_ok_and(|value| value.kind() == Kind::Array) {
@@ -129,12 +129,12 @@ pub(crate) fn prompt<'m>(
         _ => None,
     };
     let Some(tools) = conversation.tools.as_ref().and_then(as_array) else {
-        if !same && offered.is_some_and(|text| own(&text).is_some() || foreign(&text).is_some()) {
+        if !same && offered.is_some_and(|text| own(&text).is_some() || in_text(&text).is_some()) {
             losses.note("messages[role=system]", "its <tools> count as the tools of the row there");
         }
         return Ok(None);
     };
-    let already = |text: &Cow<'_, str>| own(text).is_none() && foreign(text).is_some_and(|own| own == *tools);
+    let already = |text: &Cow<'_, str>| own(text).is_none() && in_text(text).is_some_and(|own| own == *tools);
     match conversation.written.tools {
         ToolsFrom::Field if same => return Ok(None),
         _ if offered.as_ref().is_some_and(already) => return Ok(None),

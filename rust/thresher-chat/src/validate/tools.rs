@@ -177,26 +177,14 @@ impl ToolCache {
     }
 }
 
-/// The tools that a system prompt offers between `<tools>` and `</tools>`, as Hermes and Qwen are told of them: an array,
-/// or one object a line. Looked for only if there are calls.
+/// The tools that a system prompt offers in its text. Looked for only if there are calls.
 fn in_prompt(conversation: &Conversation<'_>) -> Option<String> {
     let prompt = conversation.messages.first().filter(|first| first.role == Role::System)?;
     if conversation.all_messages().all(|message| message.calls.is_empty()) {
         return None;
     }
     let text = super::row::text(prompt)?;
-    text.split("<tools>").skip(1).find_map(|rest| {
-        let inside = rest.split_once("</tools>")?.0.trim();
-        let array = if inside.starts_with('[') {
-            inside.to_owned()
-        } else {
-            format!(
-                "[{}]",
-                inside.lines().filter(|line| !line.trim().is_empty()).collect::<Vec<_>>().join(",")
-            )
-        };
-        Json::parse(&array).is_ok().then_some(array)
-    })
+    crate::tools::in_text(&text)
 }
 
 /// A message of somebody else, on one line and not long.
