@@ -31,9 +31,8 @@ pub(crate) fn check_round_trip_of(format: &Format, row: &Value) -> Result<(), Te
 }
 
 /// Through another format and back: what is not noted as lost is still there.
-fn check_no_silent_loss(from: &str, to: &str, row: &Value) -> Result<(), TestCaseError> {
+pub(crate) fn check_no_silent_loss(from: &Format, to: &Format, row: &Value) -> Result<(), TestCaseError> {
     let line = row.to_string();
-    let (from, to) = (format(from), format(to));
     let to_flat = matches!(to, Format::Flat(_));
     let (mut out, mut losses) = (String::new(), RowLosses::default());
     let conversation = from.read(Json::parse(&line).unwrap()).unwrap();
@@ -104,7 +103,7 @@ fn check_json(name: &str, row: &Value) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn any_rows() -> impl Strategy<Value = (&'static str, Value)> {
+pub(crate) fn any_rows() -> impl Strategy<Value = (&'static str, Value)> {
     proptest::sample::select(NAMES.to_vec()).prop_flat_map(|name| (Just(name), rows_of(name)))
 }
 
@@ -117,7 +116,7 @@ proptest! {
     #![proptest_config(config(4096))]
     #[test]
     fn nothing_is_lost_without_a_word((from, to, row) in pairs()) {
-        check_no_silent_loss(from, to, &row)?;
+        check_no_silent_loss(&format(from), &format(to), &row)?;
     }
 
     #[test]

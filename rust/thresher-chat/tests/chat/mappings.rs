@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use thresher_chat::{Converter, Format, RowLosses};
 use thresher_core::json::Json;
 
-use crate::laws::{check_round_trip_of, config};
+use crate::laws::{any_rows, check_no_silent_loss, check_round_trip_of, config};
 use crate::meaning::{format, meaning};
 use crate::strategies::{flat, openai, sharegpt};
 
@@ -107,7 +107,13 @@ fn mapped_rows() -> impl Strategy<Value = (Value, Value, &'static str, Value)> {
 }
 
 proptest! {
-    #![proptest_config(config(256))]
+    #![proptest_config(config(1024))]
+
+    #[test]
+    fn nothing_is_lost_to_a_mapping_without_a_word((name, row) in any_rows(), (mapping, mapped_row, _, _) in mapped_rows()) {
+        check_no_silent_loss(&format(name), &mapped(&mapping), &row)?;
+        check_no_silent_loss(&mapped(&mapping), &format(name), &mapped_row)?;
+    }
 
     #[test]
     fn rows_under_a_mapping_come_back((mapping, row, _, _) in mapped_rows()) {
