@@ -36,7 +36,7 @@ impl Shape {
             Kind::Array => {
                 let mut items = Self::Null;
                 for item in value.items() {
-                    items.merge(Self::of(item)?).map_err(|error| format!("[]{error}"))?;
+                    items.merge(Self::of(item)?).map_err(|error| within("[]", &error))?;
                 }
                 Self::List(Box::new(items))
             }
@@ -62,7 +62,7 @@ impl Shape {
             (Self::Null, other) => *self = other,
             (Self::Int, Self::Float) => *self = Self::Float,
             (Self::List(items), Self::List(other)) => {
-                items.merge(*other).map_err(|error| format!("[]{error}"))?;
+                items.merge(*other).map_err(|error| within("[]", &error))?;
             }
             (Self::Struct(fields), Self::Struct(other)) => {
                 for (name, shape) in other {
@@ -113,7 +113,7 @@ impl Shape {
             Self::Int => DataType::Int64,
             Self::Float => DataType::Float64,
             Self::List(items) => {
-                let kind = items.data_type().map_err(|error| format!("[]{error}"))?;
+                let kind = items.data_type().map_err(|error| within("[]", &error))?;
                 DataType::List(Field::new("item", kind, true).into())
             }
             Self::Struct(fields) if fields.is_empty() => {
