@@ -295,7 +295,7 @@ def test_what_is_wrong_with_a_parameter_is_said() -> None:
         ({"template": "\n{{ x | nope }}"}, "line 2 of the template: there is no filter `nope`"),
         ({"template": "x{{ 1 }}", "now": "tomorrow"}, "now is `tomorrow`"),
         ({"template": "x{{ 1 }}", "arguments": "yes"}, "arguments is `yes`"),
-        ({"template": "x{{ 1 }}", "ending": "yes"}, "variant is `yes`"),
+        ({"template": "x{{ 1 }}", "ending": "yes"}, "ending is `yes`"),
         ({"template": "x{{ 1 }}", "thing": object()}, "what JSON can hold"),
     ]:
         with pytest.raises(th.ParameterError, match=what):
