@@ -28,7 +28,10 @@ use super::value::{Dict, Marked, Value};
 use super::{RenderOptions, Template};
 
 /// Steps of all renderings that look for the turns of one row, beside one for each byte of it.
-const MAX_STEPS: u64 = 400_000;
+const MAX_STEPS: u64 = 800_000;
+/// Turns beyond which none is looked for: no conversation has so many, and finding out that they cannot be told apart
+/// would take a tenth of a second.
+const MAX_TURNS: usize = 4_000;
 /// Turns up to which each is looked for by itself.
 const FEW: usize = 6;
 /// Stands for a text of a turn. No template and no row has it; if one has, the turn is not found.
@@ -43,6 +46,13 @@ pub(super) fn find(
 ) -> Result<Vec<(usize, usize)>> {
     let mut finder = Finder { template, chat, options, full, spent: 0 };
     let turns: Vec<usize> = (0..chat.messages.len()).filter(|&index| chat.learnt[index]).collect();
+    if turns.len() > MAX_TURNS {
+        return Err(Reason::NoSpans.because(format!(
+            "the model has {} turns, and at most {MAX_TURNS} are looked for; a template with `generation` tags says \
+             where they are",
+            turns.len()
+        )));
+    }
     if turns.len() > FEW
         && let Some(spans) = finder.all_in_place(&turns)?
     {
