@@ -86,11 +86,11 @@ impl<'a> Str<'a> {
     /// Whether it means `plain`.
     #[must_use]
     pub fn is(&self, plain: &str) -> bool {
-        // Every escape is longer than what it means.
-        &*self.0 == plain
-            || self.0.len() > plain.len()
-                && self.has_escape()
-                && self.decode().is_ok_and(|decoded| decoded == plain)
+        // Every escape is longer than what it means, so a text as long as `plain` has none if it means that.
+        if self.0.len() == plain.len() {
+            return &*self.0 == plain && !self.has_escape();
+        }
+        self.0.len() > plain.len() && self.has_escape() && self.decode().is_ok_and(|decoded| decoded == plain)
     }
 
     /// Whether something in it is written as an escape.
@@ -198,6 +198,13 @@ mod tests {
         assert_eq!(Str::checked(r"a\ud800").decode(), Err(LoneSurrogate));
         assert_eq!(Str::checked(r"\udc00\ud800").decode(), Err(LoneSurrogate));
         assert_eq!(Str::checked(r"\ud83d\ude00\/").decode().unwrap(), "\u{1f600}/");
+    }
+
+    #[test]
+    fn what_is_written_alike_may_mean_something_else() {
+        assert!(Str::checked(r"\\b").is(r"\b") && !Str::checked(r"\\b").is(r"\\b"));
+        assert!(Str::checked(r"\u0062").is("b") && !Str::checked(r"\u0062").is(r"\u0062"));
+        assert!(Str::checked("b").is("b") && !Str::checked("b").is("c"));
     }
 
     proptest! {
