@@ -52,6 +52,11 @@ def json_rows(rows: Rows) -> Texts:
         raise ColumnError(message) from error
 
 
+def named(form: str | Mapping[str, Any] | None) -> str | dict[str, Any] | None:
+    """A format as the native module takes it: a name, a mapping of fields, or None to find it out."""
+    return form if form is None or isinstance(form, str) else dict(form)
+
+
 def _text(index: int, row: object) -> str:
     if hasattr(row, "to_dict") and not isinstance(row, dict):
         row = row.to_dict()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from thresher import _core
 from thresher._arrow import wrap
 from thresher._files import BATCH_BYTES, MAX_RECORD_BYTES, RunReport, run_config
-from thresher.chat._rows import json_rows
+from thresher.chat._rows import json_rows, named
 from thresher.errors import DataError
 
 if TYPE_CHECKING:
@@ -147,10 +147,7 @@ def convert(
         >>> done.losses
         ()
     """
-    source = (
-        dict(from_format) if from_format is not None and not isinstance(from_format, str) else from_format
-    )
-    options = {"from": source, "to": to}
+    options = {"from": named(from_format), "to": to}
     lines, report = _core.chat_convert(json_rows(rows), json.dumps(options), threads)
     found = json.loads(report)
     losses = tuple(Loss(**{**loss, "examples": tuple(loss["examples"])}) for loss in found["losses"])
@@ -249,9 +246,6 @@ def convert_files(
         >>> th.chat.convert_files(folder / "in.jsonl", folder / "out.jsonl", to="sharegpt")
         ConvertReport(documents=1, kept=1, quarantined=0, losses=0)
     """
-    source = (
-        dict(from_format) if from_format is not None and not isinstance(from_format, str) else from_format
-    )
     config = run_config(
         inputs,
         output,
@@ -260,7 +254,7 @@ def convert_files(
         strict=strict,
         max_record_bytes=max_record_bytes,
         batch_bytes=batch_bytes,
-        **{"from": source},
+        **{"from": named(from_format)},
         to=to,
     )
     return ConvertReport._from_json(_core.chat_convert_files(config, progress))

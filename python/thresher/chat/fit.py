@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from thresher import _core
-from thresher.chat._rows import json_rows
+from thresher.chat._rows import json_rows, named
 from thresher.chat.render import origin, render_options
 
 if TYPE_CHECKING:
@@ -225,11 +225,12 @@ def check_mismatch(
         >>> th.chat.check_mismatch([row], trained_with=a, deployed_with=a).verdict
         'same'
     """
-    source = (
-        dict(from_format) if from_format is not None and not isinstance(from_format, str) else from_format
-    )
     options = render_options(
-        origin(trained_with), now=now, variables=variables, arguments=arguments, from_format=source
+        origin(trained_with),
+        now=now,
+        variables=variables,
+        arguments=arguments,
+        from_format=named(from_format),
     )
     options["deployed"] = origin(deployed_with)
     found = json.loads(_core.chat_mismatch(json_rows(rows), json.dumps(options), threads))

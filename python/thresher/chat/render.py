@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from thresher import _core
 from thresher._arrow import wrap
 from thresher._files import BATCH_BYTES, MAX_RECORD_BYTES, RunReport, run_config
-from thresher.chat._rows import json_rows
+from thresher.chat._rows import json_rows, named
 from thresher.chat.convert import RowError
 from thresher.errors import DataError, ParameterError
 
@@ -125,15 +125,12 @@ def render(
         >>> [done.texts[0].as_py()[s["start"] : s["end"]] for s in done.spans[0].as_py()]
         ['Hello.<|im_end|>']
     """
-    source = (
-        dict(from_format) if from_format is not None and not isinstance(from_format, str) else from_format
-    )
     options = render_options(
         origin(template, name),
         now=now,
         variables=variables,
         arguments=arguments,
-        from_format=source,
+        from_format=named(from_format),
         add_generation_prompt=add_generation_prompt,
         mask=mask,
         ending=ending,
@@ -228,15 +225,12 @@ def render_files(
         >>> json.loads((folder / "out.jsonl").read_text())
         {'text': '<user>Hi</s><assistant>Ho</s>', 'spans': [{'start': 23, 'end': 29}], 'id': 7}
     """
-    source = (
-        dict(from_format) if from_format is not None and not isinstance(from_format, str) else from_format
-    )
     settings = render_options(
         origin(template, name),
         now=now,
         variables=variables,
         arguments=arguments,
-        from_format=source,
+        from_format=named(from_format),
         add_generation_prompt=add_generation_prompt,
         mask=mask,
         ending=ending,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from thresher import _core
 from thresher._files import BATCH_BYTES, MAX_RECORD_BYTES, RunReport, run_config
 from thresher._format import count
-from thresher.chat._rows import json_rows
+from thresher.chat._rows import json_rows, named
 from thresher.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def validate(
         messages[1].content
     """
     call = {
-        "format": format if format is None or isinstance(format, str) else dict(format),
+        "format": named(format),
         "max_problems": _checked(max_problems),
         "options": {"target": target, "reasoning": reasoning, "ignore": _names(ignore), "strict": strict},
     }
@@ -287,7 +287,7 @@ def validate_files(
         strict=strict,
         max_record_bytes=max_record_bytes,
         batch_bytes=batch_bytes,
-        format=format if format is None or isinstance(format, str) else dict(format),
+        format=named(format),
         max_problems=_checked(max_problems),
         options={"target": target, "reasoning": reasoning, "ignore": _names(ignore)},
     )
