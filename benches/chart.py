@@ -1,4 +1,8 @@
-"""A horizontal bar chart as a small SVG file, readable on light and on dark pages."""
+"""A horizontal bar chart as a small SVG file with a background of its own.
+
+A page may be dark while the system is light, and an image in a page learns only of the system. So the chart does not
+follow either: it brings a light card with it.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +17,8 @@ _STYLE = """
   text { font: 13px system-ui, -apple-system, 'Segoe UI', sans-serif; fill: #1f2328; }
   .title { font-size: 16px; font-weight: 600; }
   .note, .caption { font-size: 11px; fill: #59636e; }
-  .bar { fill: #9aa4af; } .own { fill: #1a7f5a; } .axis { stroke: #d1d9e0; }
-  @media (prefers-color-scheme: dark) {
-    text { fill: #e6edf3; } .note, .caption { fill: #9198a1; }
-    .bar { fill: #59636e; } .own { fill: #3fb98a; } .axis { stroke: #3d444d; }
-  }
+  .card { fill: #ffffff; stroke: #d1d9e0; } .axis { stroke: #d1d9e0; }
+  .bar { fill: #9aa4af; } .own { fill: #1a7f5a; }
 """
 
 
@@ -51,6 +52,7 @@ def render(title: str, bars: list[Bar], caption: list[str]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}"'
         f' width="{_WIDTH}" height="{height}" role="img" aria-label="{escape(f"{title}: {alternative}")}">',
         f"<style>{_STYLE}</style>",
+        f'<rect class="card" x="0.5" y="0.5" width="{_WIDTH - 1}" height="{height - 1}" rx="8"/>',
         f'<text class="title" x="12" y="26">{escape(title)}</text>',
         f'<line class="axis" x1="{_LABELS}" x2="{_LABELS}" y1="{_TOP - 8}" y2="{bottom - 6}"/>',
     ]
