@@ -1,7 +1,7 @@
 """A horizontal bar chart as a small SVG file with a background of its own.
 
-A page may be dark while the system is light, and an image in a page learns only of the system. So the chart does not
-follow either: it brings a light card with it.
+A page may be dark while the system is light, and an image in a page learns only of the system. So the chart
+follows neither: it brings a light card with it.
 """
 
 from __future__ import annotations

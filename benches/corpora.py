@@ -5,13 +5,14 @@
 | rfcs | every revision of every Rust RFC: 7,885 long documents in chains of edits | 153 MB | complete |
 | psdocs | PowerShell documentation for several product versions, 3,008 pages | 32 MB | complete |
 | short | 100,000 cuts of about 650 bytes: runs of whole paragraphs from `rfcs` | 65 MB | complete |
+| languages | 100,000 short pages in the scripts of thirty languages | 60 MB | complete |
 | big | the file run: `rfcs`, `psdocs`, recombinations of their paragraphs, copies, edits | 520 MB | in part |
 
-The real sets are read from the folder given by `--data` (`rfcs.jsonl.zst`, `psdocs.jsonl.zst`, a field
-`text`, and beside each the pairs with Jaccard >= 0.5 as `NAME.pairs.tsv.zst`). Where a file is not there,
-seeded synthetic text of the same size and shape takes its place; a record says which was used. A name may
-carry a size, as in `rfcs@20MB`: a seeded sample of its documents, for engines that would take too long on all
-of it.
+The real sets are read from the folder given by `--data` (`rfcs.jsonl.zst`, `psdocs.jsonl.zst`,
+`languages.jsonl.zst`, a field `text`, and beside each, where they are known, the pairs with Jaccard >= 0.5 as
+`NAME.pairs.tsv.zst`). Where a file is not there, seeded synthetic text of the same size and shape takes its
+place; a record says which was used. A name may carry a size, as in `rfcs@20MB`: a seeded sample of its
+documents, for engines that would take too long on all of it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benches import mixture, synthetic, truth
+from benches import languages, mixture, synthetic, truth
 
 SEED = 20_261_122
 # Part of every file name in the cache; raise it when a recipe changes, so that old files are left alone.
@@ -35,8 +36,9 @@ _SHAPES = {
     "rfcs": synthetic.Shape(n_docs=7_885, median_words=1_900, sigma=0.8, copies=0.01, edits=0.85),
     "psdocs": synthetic.Shape(n_docs=3_008, median_words=1_150, sigma=0.7, copies=0.05, edits=0.5),
     "short": synthetic.Shape(n_docs=100_000, median_words=85, sigma=0.5, copies=0.08, edits=0.35),
+    "languages": synthetic.Shape(n_docs=100_000, median_words=60, sigma=0.5, copies=0.08, edits=0.35),
 }
-NAMES = ("rfcs", "psdocs", "short", "big")
+NAMES = ("rfcs", "psdocs", "short", "languages", "big")
 _QUICK_BYTES = {"rfcs": 12_000_000, "psdocs": 8_000_000}
 _QUICK_SHORT_DOCS, _SHORT_DOCS = 15_000, 100_000
 _QUICK_BIG_BYTES, _BIG_BYTES = 50_000_000, 520_000_000
@@ -143,13 +145,12 @@ def _make(
         if parent.truth_file is not None:
             pairs = truth.Pairs.load(parent.truth_file).restricted(rows, len(texts))
         return {**written, "recipe": f"seeded sample of {base}, {limit // 1_000_000} MB"}, pairs, True
-    if base in ("rfcs", "psdocs"):
+    if base in ("rfcs", "psdocs", "languages"):
         if data is None:
-            return (
-                {**_write(path, synthetic.documents(_SHAPES[base], seed=SEED)), **asdict(_SHAPES[base])},
-                None,
-                True,
-            )
+            shape, made = _SHAPES[base], languages if base == "languages" else synthetic
+            if quick and base == "languages":
+                shape = replace(shape, n_docs=_QUICK_SHORT_DOCS)
+            return {**_write(path, made.documents(shape, seed=SEED)), **asdict(shape)}, None, True
         written = _write(path, _read_zst(data / f"{base}.jsonl.zst"))
         return {**written, "recipe": "as given"}, _read_pairs(data / f"{base}.pairs.tsv.zst"), True
     if base == "short":

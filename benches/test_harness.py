@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from benches import chart, corpora, mixture, report, run, synthetic, truth
+from benches import chart, corpora, languages, mixture, report, run, synthetic, truth
 from benches.engines import _shingles, all_engines
 
 _SMALL = synthetic.Shape(n_docs=250, median_words=60, sigma=0.7, copies=0.1, edits=0.5)
@@ -180,6 +180,18 @@ def test_a_corpus_is_made_once_and_read_back(tmp_path: Path, monkeypatch: pytest
     assert pairs.left.tolist() == made.truth("runs", 0.8).left.tolist()
 
 
+def test_thirty_languages_are_the_same_documents_in_their_own_letters() -> None:
+    shape = synthetic.Shape(n_docs=30, median_words=40)
+    found = list(languages.documents(shape, seed=3))
+    assert found == list(languages.documents(shape, seed=3))
+    russian, chinese = (
+        found[list(languages.ALPHABETS).index("ru")],
+        found[list(languages.ALPHABETS).index("zh")],
+    )
+    assert any("а" <= letter <= "я" for letter in russian)
+    assert any("一" <= letter <= "鿿" for letter in chinese)
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [(0, "0"), (0.0567, "0.057"), (9.94, "9.9"), (12.4, "12"), (1234.0, "1,200"), (987_654.0, "990,000")],
@@ -228,7 +240,7 @@ def test_a_table_shows_accuracy_before_speed_and_names_what_failed() -> None:
 
 def test_a_chart_is_well_formed_whatever_the_labels_hold() -> None:
     drawn = ElementTree.fromstring(report.bars(_record(), "rfcs", 2))
-    widths = [float(bar.attrib["width"]) for bar in drawn.iter() if bar.tag.endswith("rect")]
+    widths = [float(bar.attrib["width"]) for bar in drawn.iter() if bar.get("class") in ("own", "bar")]
     assert len(widths) == 1
     assert "C<PU" in "".join(drawn.itertext())
     ElementTree.fromstring(chart.render("a < b & c", [], []))

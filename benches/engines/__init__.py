@@ -88,7 +88,7 @@ class Engine:
     settings: str
     run: Callable[[Any, Job], Any]
     answer: Callable[[Any, int], Answer]
-    corpora: tuple[str, ...] = ("rfcs", "psdocs", "short")
+    corpora: tuple[str, ...] = ("rfcs", "psdocs", "short", "languages")
     limit_mb: int | None = None
 
 

@@ -26,6 +26,6 @@ ENGINES = [
         settings="read JSONL, normalise, minhash (128 hashes, word 5-grams, xxhash); no search",
         run=_run,
         answer=no_answer,
-        corpora=("rfcs", "psdocs", "short", "big"),
+        corpora=("rfcs", "psdocs", "short", "languages", "big"),
     )
 ]
