@@ -57,6 +57,8 @@ ALPHABETS = {
     "ja": _span("ぁ", "ん") + _span("ァ", "ン") + _HAN[:500],
     "th": _span("ก", "ฮ"),
 }
+# Words of each language: thirty large vocabularies would take longer to make than the text.
+_VOCABULARY = 8_000
 _WITHOUT_BLANKS = {"zh", "ja", "th"}
 # A character of these stands for so many Latin letters.
 _DENSE = {"zh": 3, "ja": 2, "ko": 3}
@@ -85,7 +87,7 @@ def _translate(text: str, language: str) -> str:
 
 
 def documents(shape: synthetic.Shape, *, seed: int) -> Iterator[str]:
-    """Yields the documents of `synthetic.documents` in thirty languages, one language after the other.
+    """Yields documents as `synthetic` makes them in thirty languages, one language after the other.
 
     Args:
         shape: Number and lengths of all documents and the shares of copies.
@@ -97,5 +99,5 @@ def documents(shape: synthetic.Shape, *, seed: int) -> Iterator[str]:
     bounds = [shape.n_docs * number // len(ALPHABETS) for number in range(len(ALPHABETS) + 1)]
     for number, language in enumerate(ALPHABETS):
         part = replace(shape, n_docs=bounds[number + 1] - bounds[number])
-        for text in synthetic.documents(part, seed=seed + number):
+        for text in synthetic.Writer(seed + number, _VOCABULARY).documents(part):
             yield _translate(text, language)
