@@ -8,12 +8,15 @@ mod books;
 mod clock;
 pub mod dedup;
 mod destination;
+mod find;
+mod names;
 mod outputs;
 mod pipeline;
 pub mod plan;
 pub mod progress;
 pub mod rows;
 mod source;
+mod stdin;
 
 pub use books::{Accounting, Count, InputReport};
 pub use progress::Progress;
