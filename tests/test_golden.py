@@ -1,4 +1,4 @@
-"""Signatures of hash scheme 1, as written down: stored ones stay good, or the scheme gets a new number."""
+"""Signatures of hash scheme 2, as written down: stored ones stay good, or the scheme gets a new number."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import thresher as th
 from thresher import _core
 
-GOLDEN = json.loads((Path(__file__).parent / "golden" / "scheme1.json").read_text("ascii"))
+GOLDEN = json.loads((Path(__file__).parent / "golden" / "scheme2.json").read_text("ascii"))
 DOCUMENTS: list[dict[str, Any]] = GOLDEN["documents"]
 EMPTY = "ffffffff"
 

@@ -1,4 +1,4 @@
-"""The slow, readable twin of near-duplicate search: hash scheme 1 and its resolution in plain Python.
+"""The slow, readable twin of near-duplicate search: hash scheme 2 and its resolution in plain Python.
 
 Stored signatures outlive the program that wrote them, so the scheme is a contract and this file states it.
 The compiled core computes the same numbers; the tests compare the two. Nothing here is fast, and nothing here
@@ -20,23 +20,27 @@ characters; each solo character is a word of its own. With `unit="char"` the ite
 points instead, and each maximal run of separators between two of them is one blank; there is none at the
 ends.
 
-**Hashes.** All arithmetic is modulo 2^64. `mum(a, b)` is the low half of the 128-bit product xor its high
-half.
+**Hashes.** All arithmetic is modulo 2^64. `mix(a, b)` is the low half of the 128-bit product xor FOLD times
+its high half. The keys (`K0`, `K1`, `CHAIN`, `FOLD`, `JOIN`) are numbers of SplitMix64 (Steele, Lea, Flood
+2014), from the one at 2^32 on; the lowest bytes of `K0` and `K1` are 0xFF, which no text has.
 
 - A word is cut into blocks of 16 bytes of UTF-8, the last padded with zeros (no word holds a zero byte). With
-  `lo` and `hi` the two little-endian halves of a block: `h = mum(lo ^ K0 ^ h, hi ^ K1)`, from `h = 0`.
-- A shingle of the words `w[0] ... w[n-1]` is `mum(P ^ K0, K3)` with `P = sum of w[i] * K2**(n-1-i)`. A
+  `lo` and `hi` the two little-endian halves of a block: `h = rotl(h, 29) * CHAIN + mix(lo ^ K0, hi ^ K1)`,
+  from `h = 0`.
+- A shingle of n words has `h(w[0] ... w[n-1]) = mix(h(first m) ^ a, h(last m) ^ b)` with m the largest power
+  of two below n (1 for n = 1) and `a, b = JOIN[log2(m)]`; the h of a single word in it is the word's hash. A
   document with fewer than n items, but at least one, has one shingle of all its items.
 - A signature has k lanes of 32 bits, at first all ones. A shingle `x` goes to lane `((x >> 32) * k) >> 32`,
   which keeps the least `x & 0xFFFFFFFF` (one-permutation hashing: Li, Owen, Zhang 2012). Each lane that no
   shingle reached is filled by a permutation of its own over all shingles, the least `(a * (x & 0xFFFFFFFF) +
   b) mod 2**32`, so that a short document has the signature of classic MinHash. (Filling from full-width
   hashing: Dahlgaard, Knudsen, Thorup 2017, arXiv 1704.04370.) The odd `a` and the `b` of a lane are the
-  halves of a SplitMix64 output (Steele, Lea, Flood 2014). Without shingles all lanes stay all ones. Two
+  halves of a SplitMix64 output. Without shingles all lanes stay all ones. Two
   documents agree in a lane with the probability of their Jaccard similarity: in a lane that either reached,
   the least value of the union is in both with that probability; in the others MinHash says so.
-- Band i has the lanes `i*r` to `(i+1)*r - 1`; its key starts at `(i+1) * K0` and takes two lanes at a time:
-  `h = mum(h ^ (v0 | v1 << 32), K1)`, with `v1 = 0` for an odd one out.
+- Band i has the lanes `i*r` to `(i+1)*r - 1`; its key starts at `(i+1) * GOLDEN` and takes two lanes
+  at a time: `h = mum(h ^ (v0 | v1 << 32), BAND)`, with `v1 = 0` for an odd one out and `mum` as `mix` with
+  FOLD 1.
 
 **Resolution.** See `dedup`. In short: equal texts leave first, then a document is removed only if its exact
 Jaccard similarity with a document that is *kept* reaches the threshold.
@@ -53,15 +57,35 @@ from typing import Literal, TypeAlias, get_args
 Unit: TypeAlias = Literal["word", "char"]
 Rank: TypeAlias = float | str | None
 
-SCHEME_VERSION = 1
-
-K0 = 0x9E3779B97F4A7C15
-K1 = 0xD1B54A32D192ED03
-K2 = 0xD6E8FEB86659FD93
-K3 = 0xA0761D6478BD642F
+SCHEME_VERSION = 2
 
 MASK32 = 0xFFFFFFFF
 MASK64 = 0xFFFFFFFFFFFFFFFF
+
+GOLDEN = 0x9E3779B97F4A7C15
+"""2^64 divided by the golden ratio: the step of SplitMix64, and the offset of band keys."""
+
+BAND = 0xD1B54A32D192ED03
+"""The factor of band keys."""
+
+
+def splitmix64(index: int) -> int:
+    """A number of the stream that starts at 0.
+
+    >>> f"{splitmix64(0):016x}"
+    'e220a8397b1dcdaf'
+    """
+    z = ((index + 1) * GOLDEN) & MASK64
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK64
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK64
+    return z ^ (z >> 31)
+
+
+K0 = splitmix64(2**32) | 0xFF
+K1 = splitmix64(2**32 + 1) | 0xFF
+CHAIN = splitmix64(2**32 + 2) | 1
+FOLD = splitmix64(2**32 + 3) | 1
+JOIN = [(splitmix64(2**32 + 4 + 2 * level), splitmix64(2**32 + 5 + 2 * level)) for level in range(8)]
 
 EMPTY_LANE = MASK32
 """What a lane holds before any shingle reached it."""
@@ -147,30 +171,44 @@ def mum(a: int, b: int) -> int:
     return (product & MASK64) ^ (product >> 64)
 
 
+def mix(a: int, b: int) -> int:
+    """The low half of the 128-bit product xor FOLD times its high half.
+
+    >>> mix(1 << 63, 6) == (3 * FOLD) % 2**64
+    True
+    """
+    product = a * b
+    return (product & MASK64) ^ ((product >> 64) * FOLD & MASK64)
+
+
 def word_hash(word: bytes) -> int:
     """Hash of one lower-cased item given as UTF-8.
 
-    >>> word_hash(b"a") == mum(0x61 ^ K0, K1)
+    >>> word_hash(b"a") == mix(0x61 ^ K0, K1)
     True
     """
     state = 0
     for start in range(0, len(word), 16):
         block = word[start : start + 16].ljust(16, b"\0")
         low, high = int.from_bytes(block[:8], "little"), int.from_bytes(block[8:], "little")
-        state = mum(low ^ K0 ^ state, high ^ K1)
+        turned = (state << 29 | state >> 35) & MASK64
+        state = (turned * CHAIN + mix(low ^ K0, high ^ K1)) & MASK64
     return state
 
 
 def shingle_hash(word_hashes: Sequence[int]) -> int:
     """Hash of one shingle, from the hashes of its items.
 
-    >>> shingle_hash([5, 7]) == mum((5 * K2 + 7) % 2**64 ^ K0, K3)
-    True
+    >>> a, b = JOIN[0]
+    >>> shingle_hash([5, 7]) == mix(5 ^ a, 7 ^ b), shingle_hash([5]) == mix(5 ^ a, 5 ^ b)
+    (True, True)
     """
-    polynomial = 0
-    for word in word_hashes:
-        polynomial = (polynomial * K2 + word) & MASK64
-    return mum(polynomial ^ K0, K3)
+    level = max(len(word_hashes) - 1, 1).bit_length() - 1
+    half = 2**level
+    first, last = (
+        part[0] if half == 1 else shingle_hash(part) for part in (word_hashes[:half], word_hashes[-half:])
+    )
+    return mix(first ^ JOIN[level][0], last ^ JOIN[level][1])
 
 
 def shingles(text: str, ngram: int = 5, unit: Unit = "word") -> set[int]:
@@ -200,10 +238,7 @@ def lane_permutation(lane: int) -> tuple[int, int]:
     >>> f"{summand:08x} {factor:08x}"  # SplitMix64 with seed 0 begins with e220a8397b1dcdaf
     'e220a839 7b1dcdaf'
     """
-    z = ((lane + 1) * K0) & MASK64
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK64
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK64
-    z ^= z >> 31
+    z = splitmix64(lane)
     return (z & MASK32) | 1, z >> 32
 
 
@@ -234,7 +269,7 @@ def signature(shingle_set: Iterable[int], num_hashes: int = 128) -> list[int]:
 def band_keys(sig: Sequence[int], bands: int, rows: int) -> list[int]:
     """The key of each band: two documents share a bucket if they have a key in common.
 
-    >>> band_keys([1, 2, 3], 1, 3) == [mum(mum(K0 ^ (1 | 2 << 32), K1) ^ 3, K1)]
+    >>> band_keys([1, 2, 3], 1, 3) == [mum(mum(GOLDEN ^ (1 | 2 << 32), BAND) ^ 3, BAND)]
     True
     """
     if bands < 1 or rows < 1 or bands * rows > len(sig):
@@ -243,9 +278,9 @@ def band_keys(sig: Sequence[int], bands: int, rows: int) -> list[int]:
     keys = []
     for band in range(bands):
         lanes = [*sig[band * rows : (band + 1) * rows], 0]
-        key = ((band + 1) * K0) & MASK64
+        key = ((band + 1) * GOLDEN) & MASK64
         for at in range(0, rows, 2):
-            key = mum(key ^ (lanes[at] | lanes[at + 1] << 32), K1)
+            key = mum(key ^ (lanes[at] | lanes[at + 1] << 32), BAND)
         keys.append(key)
     return keys
 

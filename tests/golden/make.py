@@ -1,4 +1,4 @@
-"""Writes `scheme1.json`: what hash scheme 1 gives for some eighty documents, computed by the reference twin.
+"""Writes `scheme2.json`: what hash scheme 2 gives for some eighty documents, computed by the reference twin.
 
 `python tests/golden/make.py` writes the file anew. A difference means another scheme: see `README.md` here.
 The reference is loaded by its path, so that neither the package nor its compiled core has to be installed.
@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 HERE = Path(__file__).parent
-GOLDEN = HERE / "scheme1.json"
+GOLDEN = HERE / "scheme2.json"
 REFERENCE = HERE.parents[1] / "python" / "thresher" / "_reference.py"
 
 LISTED_SHINGLES = 64
@@ -126,7 +126,7 @@ def shingle_entry(shingles: set[int]) -> dict[str, Any]:
 
 
 def build() -> dict[str, Any]:
-    """The whole content of `scheme1.json`."""
+    """The whole content of `scheme2.json`."""
     reference = load_reference()
     entries = []
     for name, text in documents():

@@ -1,4 +1,4 @@
-//! Writes `src/text/tables.rs`, the class of every code point in hash scheme 1.
+//! Writes `src/text/tables.rs`, the class of every code point in hash scheme 2.
 //!
 //! Run `cargo run -p thresher-core --example unicode_tables` and read the diff before keeping it: another
 //! class for one assigned character is another hash scheme. `tests/unicode_tables.rs` calls [`render`] too
@@ -25,7 +25,7 @@ const BLOCK: usize = 128;
 
 /// The docs and imports of the generated file, up to its version.
 const HEAD: &str = "\
-//! The class of every code point in hash scheme 1: separator, word, word with a lower-case form, solo.
+//! The class of every code point in hash scheme 2: separator, word, word with a lower-case form, solo.
 //!
 //! Written by `examples/unicode_tables.rs`; a test compares the two, so change that file and run it again.
 //!

@@ -4,9 +4,12 @@
 //! than 240 bytes are hashed here instead, by the kernels that the processor has; the short ones are left to the crate.
 //! The method and the constants are those of the XXH3 specification (Collet, xxHash 0.8, `doc/xxhash_spec.md`).
 
+pub(crate) mod keyed;
+
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::kernels::{InstructionSet, Vector, multiversion};
+pub use keyed::TextHasher;
 
 /// Up to here a text is hashed by other steps.
 const SHORT: usize = 240;

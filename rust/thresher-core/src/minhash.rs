@@ -19,7 +19,7 @@ use std::marker::PhantomData;
 use rayon::prelude::*;
 
 use crate::error::Result;
-use crate::hash::splitmix64;
+use crate::hash::Keys;
 use crate::kernels::{InstructionSet, PermutedLane, Vector, multiversion};
 use crate::observe::{Observer, check};
 use crate::params::{NumHashes, ShingleSpec};
@@ -165,10 +165,16 @@ multiversion! {
 }
 
 impl Signer {
-    /// A signer with the fastest kernels that this processor has.
+    /// A signer of the hash scheme, with the fastest kernels that this processor has.
     #[must_use]
     pub fn new(spec: ShingleSpec, num_hashes: NumHashes) -> Self {
-        Self::with_set(spec, num_hashes, InstructionSet::best())
+        Self::with_keys(spec, num_hashes, Keys::PUBLIC)
+    }
+
+    /// A signer of another family of hashes.
+    #[must_use]
+    pub fn with_keys(spec: ShingleSpec, num_hashes: NumHashes, keys: Keys) -> Self {
+        Self::with_set(spec, num_hashes, keys, InstructionSet::best())
     }
 
     /// A signer with the kernels of one of [`crate::instruction_sets`]; none if this processor lacks it. Signatures
@@ -176,24 +182,25 @@ impl Signer {
     #[must_use]
     pub fn with_instruction_set(spec: ShingleSpec, num_hashes: NumHashes, name: &str) -> Option<Self> {
         let set = InstructionSet::available().into_iter().find(|set| set.name() == name)?;
-        Some(Self::with_set(spec, num_hashes, set))
+        Some(Self::with_set(spec, num_hashes, Keys::PUBLIC, set))
     }
 
-    pub(crate) fn with_set(spec: ShingleSpec, num_hashes: NumHashes, set: InstructionSet) -> Self {
+    pub(crate) fn with_set(
+        spec: ShingleSpec,
+        num_hashes: NumHashes,
+        keys: Keys,
+        set: InstructionSet,
+    ) -> Self {
         let k = num_hashes.get();
-        let permutation = |lane: usize| {
-            let bits = splitmix64(lane as u64);
-            (bits as u32 | 1, (bits >> 32) as u32)
-        };
         let sketch = Sketch {
             lanes: vec![EMPTY; k].into_boxed_slice(),
-            permutations: (0..k).map(permutation).collect(),
+            permutations: (0..k).map(|lane| keys.permutation(lane)).collect(),
             // A document this long leaves a lane empty once in 100,000 unless it repeats itself.
             kept: KeptShingles { shingles: Vec::new(), limit: 16 * k.max(16), dropped: false },
             empty: vec![PermutedLane { index: 0, a: 0, b: 0, least: EMPTY }; k + 1].into_boxed_slice(),
             num_empty: 0,
         };
-        Self { set, sketch, buffers: Buffers::new(spec) }
+        Self { set, sketch, buffers: Buffers::new(spec, keys) }
     }
 
     /// The signature of `text`, or none if it has no word. Valid until the next call.

@@ -1,14 +1,15 @@
 //! Documents to shingle hashes, in one pass and without building a single n-gram.
 //!
-//! Each word (or character) is hashed once, to 64 bits. A shingle of `n` of them is the polynomial
-//! `w1*K^(n-1) + ... + wn` modulo 2^64, which rolls: `P' = P*K + new - old*K^n`, so a shingle costs the same for
-//! every `n`. A last mixing step makes all its bits usable (Karp and Rabin 1987 for the rolling form; the words
-//! are hashed well before, so nothing is lost modulo a power of two).
+//! Each word (or character) is hashed once, to 64 bits. The hash of `n` of them joins those of its first and its last `m`,
+//! `m` the largest power of two below `n` (see [`crate::hash`]), so neighbouring shingles share all but the last join: a
+//! shingle costs `log2(n)` joins, none of which waits for the one before, done level by level over a chunk.
 //!
 //! A document with fewer than `n` words has one shingle: all its words. One without a word has none.
 //! Time O(bytes), memory one chunk.
 
-use crate::hash::{K2, finish_shingle, word_hash, word_hash_from, word_step};
+use std::cell::Cell;
+
+use crate::hash::{Keys, last_join};
 use crate::kernels::{InstructionSet, Vector, multiversion};
 use crate::params::{ShingleSpec, ShingleUnit};
 use crate::text::scan::{CHUNK, Scanner};
@@ -39,23 +40,28 @@ pub(crate) struct Buffers {
     scanner: Scanner,
     unit: ShingleUnit,
     ngram: usize,
-    /// `K2^ngram`, by which the oldest item leaves the polynomial.
-    leave: u64,
-    /// The last `ngram` items of the chunk before (zeros at the start), then those of this one.
+    keys: Keys,
+    /// The last items of the chunk before, up to `ngram - 1`, then those of this one.
     items: Box<[u64]>,
+    /// How many items of the chunk before there are.
+    held: usize,
+    /// The last `ngram - 1` items of this chunk, on their way to the next one.
+    last: Box<[u64]>,
     /// Hash of each ASCII character, for `unit = char`.
     ascii: Box<[u64; 128]>,
 }
 
 impl Buffers {
-    pub(crate) fn new(spec: ShingleSpec) -> Self {
+    pub(crate) fn new(spec: ShingleSpec, keys: Keys) -> Self {
         Self {
             scanner: Scanner::new(),
             unit: spec.unit(),
             ngram: spec.ngram(),
-            leave: (0..spec.ngram()).fold(1, |power: u64, _| power.wrapping_mul(K2)),
+            keys,
             items: vec![0; spec.ngram() + 2 * CHUNK].into_boxed_slice(),
-            ascii: Box::new(std::array::from_fn(|c| word_hash(&[c as u8]))),
+            held: 0,
+            last: vec![0; spec.ngram() - 1].into_boxed_slice(),
+            ascii: Box::new(std::array::from_fn(|c| keys.word_hash(&[c as u8]))),
         }
     }
 
@@ -64,7 +70,8 @@ impl Buffers {
     fn hash_words(&mut self) -> usize {
         let words = self.scanner.words();
         let lower = self.scanner.lower();
-        let items = &mut self.items[self.ngram..][..words.len()];
+        let keys = &self.keys;
+        let items = &mut self.items[self.held..][..words.len()];
         for (&[start, end], item) in words.iter().zip(&mut *items) {
             let (start, end) = (usize::from(start), usize::from(end));
             let length = end - start;
@@ -72,14 +79,14 @@ impl Buffers {
                 // SAFETY: words end within the first `CHUNK + 64` bytes of `lower`, 64 before its end.
                 let both = unsafe { lower.as_ptr().add(start).cast::<[u64; 2]>().read_unaligned() };
                 let [mask_lo, mask_hi] = MASKS[length];
-                word_step(0, u64::from_le(both[0]) & mask_lo, u64::from_le(both[1]) & mask_hi)
+                keys.block(u64::from_le(both[0]) & mask_lo, u64::from_le(both[1]) & mask_hi)
             } else {
-                word_hash_from(0, &lower[start..end])
+                keys.word_hash(&lower[start..end])
             };
         }
         // The first word may have begun in an earlier chunk.
         if let (Some(item), &[[start, end], ..], 1..) = (items.first_mut(), words, self.scanner.front) {
-            *item = word_hash_from(self.scanner.front, &lower[usize::from(start)..usize::from(end)]);
+            *item = keys.word_hash_from(self.scanner.front, &lower[usize::from(start)..usize::from(end)]);
         }
         words.len()
     }
@@ -88,7 +95,7 @@ impl Buffers {
     #[inline(always)]
     fn hash_chars(&mut self, gap: &mut CharGap) -> usize {
         let lower = self.scanner.lower();
-        let items = &mut self.items[self.ngram..];
+        let items = &mut self.items[self.held..];
         let mut count = 0;
         let mut last_end = 0;
         let cut = self.scanner.cut_word().map(|start| (start, self.scanner.len()));
@@ -110,7 +117,7 @@ impl Buffers {
                 let length = utf8_length(byte);
                 items[count] = match self.ascii.get(usize::from(byte)) {
                     Some(&hash) => hash,
-                    None => word_hash(&lower[at..at + length]),
+                    None => self.keys.word_hash(&lower[at..at + length]),
                 };
                 count += 1;
                 at += length;
@@ -124,56 +131,62 @@ impl Buffers {
     #[inline(always)]
     pub(crate) fn shingles<V: Vector, S: ShingleSink>(&mut self, text: &str, sink: &mut S) -> usize {
         self.scanner.reset();
-        self.items[..self.ngram].fill(0);
+        self.held = 0;
         let mut gap = CharGap::default();
-        let (mut at, mut total, mut polynomial) = (0, 0usize, 0u64);
+        let (mut at, mut total) = (0, 0usize);
         while at < text.len() {
             at = self.scanner.fill::<V>(text, at);
             let count = match self.unit {
                 ShingleUnit::Word => self.hash_words(),
                 ShingleUnit::Char => self.hash_chars(&mut gap),
             };
-            polynomial = self.roll(polynomial, count, (self.ngram - 1).saturating_sub(total), sink);
             total += count;
-            self.items.copy_within(count..count + self.ngram, 0);
+            self.join_chunk(count, sink);
             match self.unit {
-                ShingleUnit::Word => self.scanner.carry(),
+                ShingleUnit::Word => self.scanner.carry(&self.keys),
                 ShingleUnit::Char => self.scanner.carry_nothing(),
             }
         }
         if total > 0 && total < self.ngram {
-            sink.reserve(1);
-            // SAFETY: once.
-            unsafe { sink.take(finish_shingle(polynomial)) };
+            self.join(total, total, sink);
         }
         total
     }
 
-    /// Hands the shingles that end in each of the first `count` items, but for `incomplete` ones, to `sink`.
+    /// Hands the shingles that end in each of the `count` new items to `sink`, and holds what the next ones begin with.
     #[inline(always)]
-    fn roll<S: ShingleSink>(
-        &self,
-        mut polynomial: u64,
-        count: usize,
-        incomplete: usize,
-        sink: &mut S,
-    ) -> u64 {
-        let (old, new) = (&self.items[..count], &self.items[self.ngram..self.ngram + count]);
-        let incomplete = incomplete.min(count);
-        let leave = self.leave;
+    fn join_chunk<S: ShingleSink>(&mut self, count: usize, sink: &mut S) {
+        let len = self.held + count;
+        if len < self.ngram {
+            self.held = len;
+            return;
+        }
+        self.held = self.ngram - 1;
+        self.last.copy_from_slice(&self.items[len - self.held..len]);
+        self.join(len, self.ngram, sink);
+        self.items[..self.held].copy_from_slice(&self.last);
+    }
+
+    /// Hands the shingles of `width` of the first `len` items to `sink`, level by level in place of the items.
+    #[inline(always)]
+    fn join<S: ShingleSink>(&mut self, len: usize, width: usize, sink: &mut S) {
+        let last = last_join(width);
+        let mut items = Cell::from_mut(&mut self.items[..len]).as_slice_of_cells();
+        let keys = &self.keys;
+        for level in 0..last {
+            let ahead = &items[1 << level..];
+            for (first, last) in items.iter().zip(ahead) {
+                first.set(keys.join(level, first.get(), last.get()));
+            }
+            items = &items[..ahead.len()];
+        }
+        let ahead = &items[width - (1 << last)..];
+        let count = len + 1 - width;
         sink.reserve(count);
-        let mut roll = |old: u64, new: u64| {
-            polynomial = polynomial.wrapping_mul(K2).wrapping_add(new.wrapping_sub(old.wrapping_mul(leave)));
-            polynomial
-        };
-        for (&old, &new) in old[..incomplete].iter().zip(new) {
-            roll(old, new);
-        }
-        for (&old, &new) in old[incomplete..].iter().zip(&new[incomplete..]) {
+        for (first, end) in items[..count].iter().zip(ahead) {
             // SAFETY: at most `count` times.
-            unsafe { sink.take(finish_shingle(roll(old, new))) };
+            unsafe { sink.take(keys.join(last, first.get(), end.get())) };
         }
-        polynomial
     }
 
     /// The shingles of words that lie in `window` as a whole, and where each word ends.
@@ -181,10 +194,10 @@ impl Buffers {
     fn window<V: Vector>(&mut self, window: &str, out: &mut Window) {
         self.scanner.fill_tracked::<V>(window, &mut out.word_ends);
         self.scanner.front = 0;
+        self.held = 0;
         let count = self.hash_words();
-        self.items[..self.ngram].fill(0);
         out.shingles.clear();
-        self.roll(0, count, self.ngram - 1, &mut out.shingles);
+        self.join_chunk(count, &mut out.shingles);
     }
 }
 
@@ -256,14 +269,20 @@ impl ShingleSink for Vec<u64> {
 }
 
 impl Shingler {
-    /// A shingler with the fastest kernels that this processor has.
+    /// A shingler of the hash scheme, with the fastest kernels that this processor has.
     #[must_use]
     pub fn new(spec: ShingleSpec) -> Self {
-        Self::with_set(spec, InstructionSet::best())
+        Self::with_keys(spec, Keys::PUBLIC)
     }
 
-    pub(crate) fn with_set(spec: ShingleSpec, set: InstructionSet) -> Self {
-        Self { spec, set, buffers: Buffers::new(spec) }
+    /// A shingler of another family of hashes, at the same speed.
+    #[must_use]
+    pub fn with_keys(spec: ShingleSpec, keys: Keys) -> Self {
+        Self::with_set(spec, keys, InstructionSet::best())
+    }
+
+    pub(crate) fn with_set(spec: ShingleSpec, keys: Keys, set: InstructionSet) -> Self {
+        Self { spec, set, buffers: Buffers::new(spec, keys) }
     }
 
     /// How it cuts.

@@ -1,4 +1,4 @@
-//! Hash scheme 1 against `tests/golden/scheme1.json`, which the readable twin in Python computed.
+//! Hash scheme 2 against `tests/golden/scheme2.json`, which the readable twin in Python computed.
 //!
 //! Users store signatures for years: a difference here is a bug in the code, never in the file. Only the public
 //! API is used, so what is proven is what callers get.
@@ -13,7 +13,7 @@ use thresher_core::hash::SCHEME_VERSION;
 use thresher_core::{Banding, NumHashes, ShingleSpec, ShingleUnit, Shingler, Signer};
 
 fn golden() -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/scheme1.json");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/scheme2.json");
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::error::Error;
+use crate::hash::splitmix64;
 use crate::observe::Unobserved;
 use crate::params::ShingleUnit;
 use crate::shingle::Shingler;
@@ -40,7 +41,7 @@ fn hashes(k: usize) -> NumHashes {
 }
 
 fn signed(spec: ShingleSpec, k: usize, set: InstructionSet, text: &str) -> Option<Vec<u32>> {
-    Signer::with_set(spec, hashes(k), set).sign(text).map(<[u32]>::to_vec)
+    Signer::with_set(spec, hashes(k), Keys::PUBLIC, set).sign(text).map(<[u32]>::to_vec)
 }
 
 #[track_caller]

@@ -49,23 +49,43 @@ fn naive_items(unit: ShingleUnit, text: &str) -> Vec<String> {
     items
 }
 
-/// The hash of one item: a folded product for each 16 bytes, the last ones padded with zeros.
-fn naive_hash(item: &str) -> u64 {
+fn naive_mix(keys: &Keys, a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    (product % (1 << 64)) as u64 ^ ((product >> 64) as u64).wrapping_mul(keys.fold)
+}
+
+/// The hash of one item: a folded product for each 16 bytes, the last ones padded with zeros, chained.
+fn naive_hash(keys: &Keys, item: &str) -> u64 {
     let mut padded = item.as_bytes().to_vec();
     padded.resize(padded.len().next_multiple_of(16), 0);
     let lane = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().unwrap());
-    padded.chunks_exact(16).fold(0, |state, block| word_step(state, lane(&block[..8]), lane(&block[8..])))
+    padded.chunks_exact(16).fold(0u64, |state, block| {
+        let mixed = naive_mix(keys, lane(&block[..8]) ^ keys.word[0], lane(&block[8..]) ^ keys.word[1]);
+        state.rotate_left(29).wrapping_mul(keys.chain).wrapping_add(mixed)
+    })
 }
 
-fn naive(spec: ShingleSpec, text: &str) -> Vec<u64> {
-    let hashes: Vec<u64> = naive_items(spec.unit(), text).iter().map(|item| naive_hash(item)).collect();
+/// The hash of some items, by the recursion of the definition.
+fn naive_join(keys: &Keys, items: &[u64], level: usize) -> u64 {
+    let [a, b] = keys.join[level];
+    let half = 1 << level;
+    let of = |part: &[u64]| if half == 1 { part[0] } else { naive_join(keys, part, level - 1) };
+    naive_mix(keys, of(&items[..half]) ^ a, of(&items[items.len() - half..]) ^ b)
+}
+
+fn naive_keyed(keys: &Keys, spec: ShingleSpec, text: &str) -> Vec<u64> {
+    let hashes: Vec<u64> = naive_items(spec.unit(), text).iter().map(|item| naive_hash(keys, item)).collect();
     if hashes.is_empty() {
         return Vec::new();
     }
-    let polynomial =
-        |items: &[u64]| items.iter().fold(0u64, |p, &item| p.wrapping_mul(K2).wrapping_add(item));
     let width = spec.ngram().min(hashes.len());
-    hashes.windows(width).map(|items| finish_shingle(polynomial(items))).collect()
+    // The largest power of two below the width.
+    let level = (0..8).rev().find(|&level| 1 << level < width).unwrap_or(0);
+    hashes.windows(width).map(|items| naive_join(keys, items, level)).collect()
+}
+
+fn naive(spec: ShingleSpec, text: &str) -> Vec<u64> {
+    naive_keyed(&Keys::PUBLIC, spec, text)
 }
 
 fn word(ngram: usize) -> ShingleSpec {
@@ -78,7 +98,7 @@ fn char(ngram: usize) -> ShingleSpec {
 
 fn fused(spec: ShingleSpec, set: InstructionSet, text: &str) -> Vec<u64> {
     let mut shingles = Vec::new();
-    Shingler::with_set(spec, set).shingles_into(text, &mut shingles);
+    Shingler::with_set(spec, Keys::PUBLIC, set).shingles_into(text, &mut shingles);
     shingles
 }
 
@@ -217,7 +237,7 @@ proptest! {
         text.truncate(text.floor_char_boundary(Window::MAX));
         for set in InstructionSet::available() {
             let mut window = Window::default();
-            Shingler::with_set(word(ngram), set).window(&text, &mut window);
+            Shingler::with_set(word(ngram), Keys::PUBLIC, set).window(&text, &mut window);
             let ends = naive_ends(&text);
             let expected = if ends.len() < ngram { Vec::new() } else { naive(word(ngram), &text) };
             prop_assert_eq!(&window.word_ends, &ends);
@@ -340,7 +360,7 @@ fn nul_bytes_split_words_like_any_other_separator() {
         }
         assert_alike(with, &*MANY);
     }
-    assert_ne!(naive_hash("a"), naive_hash("a\0b"));
+    assert_ne!(naive_hash(&Keys::PUBLIC, "a"), naive_hash(&Keys::PUBLIC, "a\0b"));
 }
 
 #[test]

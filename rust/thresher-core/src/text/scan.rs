@@ -15,7 +15,7 @@
 //! cuts is carried over; of one longer than the chunk only the hash so far is carried (see [`Scanner::carry`]).
 
 use super::tables;
-use crate::hash::word_hash_from;
+use crate::hash::Keys;
 use crate::kernels::{BLOCK, Vector};
 
 /// Bytes of lower-cased text in a chunk: it, its bounds and its word hashes fit the first-level cache together.
@@ -224,7 +224,7 @@ impl Scanner {
     /// Makes room for the next chunk. A word that the chunk cut moves to the front; if it fills half the chunk,
     /// all but its last 1 to 16 bytes go into [`Scanner::front`].
     #[inline(always)]
-    pub(crate) fn carry(&mut self) {
+    pub(crate) fn carry(&mut self, keys: &Keys) {
         let cut = self.cut_word();
         // A carried front belongs to the first word; it is spent unless that word is the one still open.
         let front = if cut.is_some() && self.num_bounds == 1 { self.front } else { 0 };
@@ -234,7 +234,7 @@ impl Scanner {
         if let Some(mut start) = cut {
             if end - start > CHUNK / 2 {
                 let hashed = (end - start - 1) / 16 * 16;
-                self.front = word_hash_from(front, &self.lower[start..start + hashed]);
+                self.front = keys.word_hash_from(front, &self.lower[start..start + hashed]);
                 start += hashed;
             }
             self.lower.copy_within(start..end, 0);

@@ -1,4 +1,4 @@
-//! The class of every code point in hash scheme 1: separator, word, word with a lower-case form, solo.
+//! The class of every code point in hash scheme 2: separator, word, word with a lower-case form, solo.
 //!
 //! Written by `examples/unicode_tables.rs`; a test compares the two, so change that file and run it again.
 //!
