@@ -5,7 +5,6 @@
 //! every 50 ms: Python runs signal handlers on the main thread only, so Ctrl-C would otherwise wait for the
 //! end of the work.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -13,7 +12,7 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use thresher_core::Observer;
-use thresher_io::{Error, Result};
+use thresher_io::{Error, Result, panic_message};
 
 use crate::errors::{parameter, to_py};
 
@@ -118,12 +117,6 @@ pub(crate) fn watch<T: Send>(
     }
     match outcome {
         Ok(Ok(result)) => result.map_err(to_py),
-        Ok(Err(panic)) | Err(panic) => Err(to_py(Error::Internal(describe(&*panic)))),
+        Ok(Err(panic)) | Err(panic) => Err(to_py(Error::Internal(panic_message(&*panic)))),
     }
-}
-
-/// What a panic said.
-fn describe(panic: &(dyn Any + Send)) -> String {
-    let said = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
-    said.unwrap_or("a panic without a message").to_owned()
 }

@@ -21,6 +21,8 @@ use pyo3::prelude::*;
 /// The native half of thresher. Private: use the functions of `thresher`.
 #[pymodule(gil_used = false)]
 mod _core {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use crate::arrow_out::ArrowArray;
     #[pymodule_export]
@@ -37,4 +39,11 @@ mod _core {
     use crate::files::{chat_convert_files, chat_render_files, chat_validate_files, dedup_files};
     #[pymodule_export]
     use crate::minhash::{available_threads, instruction_set, minhash, scheme_version, version};
+
+    /// This library is the whole Rust program of the process, so its panic hook is ours to set.
+    #[pymodule_init]
+    fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+        thresher_io::quiet_guarded_panics();
+        Ok(())
+    }
 }

@@ -8,13 +8,19 @@
 //!
 //! A ticket is taken before a unit is cut and given back when its result was received, so the memory in flight
 //! is bounded however uneven the units are. With one thread everything happens on the calling thread.
+//!
+//! A panic in any part is a bug of ours and ends the pass with [`Error::Internal`]. It is caught where it happens:
+//! the result of the unit would never come otherwise, and all others would wait for it.
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::error::{Error, Result};
 use crate::input::Unit;
+use crate::readers::guard::panic_message;
 use crate::runs::progress::Progress;
 use crate::runs::source::Source;
 
@@ -35,14 +41,16 @@ pub(crate) fn for_each_unit<S, T: Send>(
     mut receive: impl FnMut(usize, T) -> Result<()>,
 ) -> Result<()> {
     if threads <= 1 {
-        let mut state = init();
-        for (index, source) in sources.iter().enumerate() {
-            source.input().units(&mut |unit| {
-                progress.check()?;
-                receive(index, work(&mut state, index, unit)?)
-            })?;
-        }
-        return Ok(());
+        return contained(|| {
+            let mut state = init();
+            for (index, source) in sources.iter().enumerate() {
+                source.input().units(&mut |unit| {
+                    progress.check()?;
+                    receive(index, work(&mut state, index, unit)?)
+                })?;
+            }
+            Ok(())
+        });
     }
     let in_flight = TICKETS_PER_THREAD * threads;
     let (give_ticket, tickets) = bounded(in_flight);
@@ -52,14 +60,15 @@ pub(crate) fn for_each_unit<S, T: Send>(
         give_ticket.send(()).map_err(|_| lost())?;
     }
     std::thread::scope(|scope| {
-        let cutter = scope.spawn(|| cut(sources, progress, &tickets, send_unit));
+        let cutter = scope.spawn(|| contained(|| cut(sources, progress, &tickets, send_unit)));
         for _ in 0..threads {
             let (units, send_result) = (units.clone(), send_result.clone());
             let (init, work) = (&init, &work);
             scope.spawn(move || {
-                let mut state = init();
+                let mut state = None;
                 for (place, input, unit) in &units {
-                    let result = work(&mut state, input, unit);
+                    // After a failure the state is not used again.
+                    let result = contained(|| work(state.get_or_insert_with(init), input, unit));
                     let failed = result.is_err();
                     if send_result.send((place, input, result)).is_err() || failed {
                         break;
@@ -69,12 +78,21 @@ pub(crate) fn for_each_unit<S, T: Send>(
         }
         // Only the workers' ends stay open, so that the end of the workers is the end of the loops.
         drop((units, send_result));
-        let received = receive_in_order(&results, give_ticket, &mut receive);
+        let received = contained(|| receive_in_order(&results, give_ticket, &mut receive));
         drop(results);
-        let cut = cutter.join().map_err(|_| Error::Internal("a reader thread panicked".into()))?;
+        let cut = cutter.join().unwrap_or_else(|panic| Err(panicked(&*panic)));
         // A stopped receiver stops the cutter too; its own error is the cause then.
         received.and(cut)
     })
+}
+
+/// Does a part of the pass; a panic in it becomes its error.
+fn contained<T>(part: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(part)).unwrap_or_else(|panic| Err(panicked(&*panic)))
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    Error::Internal(format!("a thread of the run panicked: {}", panic_message(panic)))
 }
 
 type Cut = (usize, usize, Unit);
@@ -118,3 +136,6 @@ fn receive_in_order<T>(
 fn lost() -> Error {
     Error::Internal("a worker thread ended before its work".into())
 }
+
+#[cfg(test)]
+mod tests;
