@@ -2,12 +2,14 @@
 
 use std::cmp::Ordering;
 
+use crate::json::Scalar;
 use crate::params::Keep;
 
 /// The value of a rank field, for the policies `max` and `min`.
 ///
 /// Numbers compare by value, texts byte by byte (so ISO 8601 dates compare by time), and every number comes
-/// before every text.
+/// before every text. Whole numbers up to 2^127 compare exactly; others as the nearest double. NaN, which has no place
+/// among numbers, counts as no value, wherever it comes from.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Rank {
     /// No value, or NaN: never preferred.
@@ -19,6 +21,21 @@ pub enum Rank {
     Float(f64),
     /// A text.
     Text(Box<str>),
+}
+
+impl From<Option<&Scalar<'_>>> for Rank {
+    fn from(scalar: Option<&Scalar<'_>>) -> Self {
+        match scalar {
+            None => Self::Missing,
+            Some(&Scalar::Int(x)) => Self::Int(x),
+            Some(&Scalar::Float(x)) => Self::Float(x),
+            Some(&Scalar::Number(text)) => match text.parse() {
+                Ok(whole) => Self::Int(whole),
+                Err(_) => text.parse().map_or(Self::Missing, Self::Float),
+            },
+            Some(&Scalar::Text(text)) => Self::Text(text.into()),
+        }
+    }
 }
 
 impl Rank {
@@ -119,6 +136,17 @@ mod tests {
         let mut docs: Vec<u32> = (0..n_docs).collect();
         docs.sort_by(|&a, &b| precedence.compare(a, b));
         docs
+    }
+
+    #[test]
+    fn numbers_as_they_are_written_rank_by_value() {
+        let written =
+            ["-0", "1.10", "1.1", "1e2", "99", "27000000000000000000000001", "27000000000000000000000002"];
+        let ranks = written.map(|number| Rank::from(Some(&Scalar::Number(number))));
+        assert_eq!(sorted(Precedence::Max(&ranks), 7), [6, 5, 3, 4, 1, 2, 0]);
+        assert_eq!(ranks[0], Rank::Int(0));
+        assert_eq!(Rank::from(Some(&Scalar::Number("1e999"))), Rank::Float(f64::INFINITY));
+        assert_eq!(Rank::from(None), Rank::Missing);
     }
 
     #[test]

@@ -113,16 +113,10 @@ impl<'f> Scanner<'f> {
 fn scalar<'a>(line: &'a str, value: Value, unescaped: Unescaped, scratch: &'a [u8]) -> Option<Scalar<'a>> {
     match value {
         Value::Missing | Value::Null | Value::Other => None,
-        Value::Number { start, end } => number(&line[start..end]),
+        Value::Number { start, end } => Some(Scalar::Number(&line[start..end])),
         Value::String { start, end, escaped: false } => Some(Scalar::Text(&line[start..end])),
         Value::String { .. } => unescaped.get(scratch).map(Scalar::Text),
     }
-}
-
-/// A whole number of up to 64 bits stays whole, signed or unsigned; any other becomes the nearest double.
-fn number(digits: &str) -> Option<Scalar<'static>> {
-    let whole = digits.parse::<i64>().map(i128::from).or_else(|_| digits.parse::<u64>().map(i128::from));
-    whole.map(Scalar::Int).ok().or_else(|| digits.parse().map(Scalar::Float).ok())
 }
 
 /// Checks that `text` is one JSON value, of any kind.

@@ -58,13 +58,25 @@ pub struct Fields {
     pub rank: Option<FieldPath>,
 }
 
-/// A scalar read from a record: an id or a rank.
+/// A scalar read from a record: an id or a rank. As an id it is shown as it stands in the record ([`fmt::Display`]).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scalar<'a> {
-    /// A whole number (JSON integers up to 64 bits, every Arrow integer).
+    /// A whole number of an Arrow column.
     Int(i128),
-    /// Any other number.
+    /// A float of an Arrow column.
     Float(f64),
+    /// A number as it is written: of JSON, where it has any number of digits (`1.10`, `1e3`), or an Arrow decimal.
+    Number(&'a str),
     /// A string; dates and times of columnar files arrive as ISO 8601 text.
     Text(&'a str),
+}
+
+impl fmt::Display for Scalar<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Int(x) => x.fmt(f),
+            Self::Float(x) => x.fmt(f),
+            Self::Number(text) | Self::Text(text) => f.write_str(text),
+        }
+    }
 }

@@ -95,7 +95,10 @@ fn the_last_of_duplicate_keys_wins() {
 fn nested_paths_lead_through_objects_only() {
     let nested = fields("a.b.c", Some("a.b.d"), Some("x"));
     let found = scan(r#"{"x":-5,"a":{"c":"no","b":{"d":"i\td","c":"y\u00e9s"}},"b":1}"#, &nested).unwrap();
-    assert_eq!(found, (Ok("y\u{e9}s".into()), Some(r#"Text("i\td")"#.into()), Some("Int(-5)".into())));
+    assert_eq!(
+        found,
+        (Ok("y\u{e9}s".into()), Some(r#"Text("i\td")"#.into()), Some(r#"Number("-5")"#.into()))
+    );
     for line in
         [r#"{"a":[{"b":{"c":"x"}}]}"#, r#"{"a":"b"}"#, r#"{"a":{"b":[{"c":"x"}]}}"#, r#"{"b":{"c":"x"}}"#]
     {
@@ -111,21 +114,20 @@ fn one_field_may_be_text_id_and_rank() {
 }
 
 #[test]
-fn integers_of_64_bits_stay_exact() {
-    for (number, scalar) in [
-        ("0", "Int(0)"),
-        ("-0", "Int(0)"),
-        ("9223372036854775807", "Int(9223372036854775807)"),
-        ("-9223372036854775808", "Int(-9223372036854775808)"),
-        ("18446744073709551615", "Int(18446744073709551615)"),
-        ("18446744073709551616", "Float(1.8446744073709552e19)"),
-        ("-9223372036854775809", "Float(-9.223372036854776e18)"),
-        ("1.0", "Float(1.0)"),
-        ("1e2", "Float(100.0)"),
-        ("-1.5E-1", "Float(-0.15)"),
-        ("1e999", "Float(inf)"),
+fn a_number_is_what_stands_there() {
+    for number in [
+        "0",
+        "-0",
+        "1.10",
+        "1e2",
+        "-1.5E-1",
+        "1e999",
+        "18446744073709551616",
+        "123456789012345678901234567",
+        "123456789012345678901234568",
     ] {
-        assert_eq!(id(&format!(r#"{{"id":{number}}}"#)).as_deref(), Some(scalar));
+        assert_eq!(id(&format!(r#"{{"id": {number} }}"#)), Some(format!("Number({number:?})")));
+        assert_eq!(Scalar::Number(number).to_string(), number);
     }
     for other in ["null", "true", "[]", "{}"] {
         assert_eq!(id(&format!(r#"{{"id":{other}}}"#)), None);
@@ -339,13 +341,10 @@ fn expect_text(value: Option<&Oracle>) -> Result<String, String> {
 fn same_scalar(ours: Option<&Scalar<'_>>, theirs: Option<&Oracle>) -> bool {
     match (ours, theirs) {
         (Some(Scalar::Text(a)), Some(Oracle::String(b))) => a == b,
-        (Some(Scalar::Int(a)), Some(Oracle::Number(b))) => {
-            b.as_i128() == Some(*a) || (*a == 0 && b.as_f64() == Some(0.0))
-        }
         // Without its slower exact mode serde_json may round the last bit the other way.
-        (Some(Scalar::Float(a)), Some(Oracle::Number(b))) => {
-            b.is_f64() && b.as_f64().is_some_and(|b| (a - b).abs() <= a.abs() * 1e-15)
-        }
+        (Some(Scalar::Number(a)), Some(Oracle::Number(b))) => a
+            .parse()
+            .is_ok_and(|a: f64| b.as_f64().is_some_and(|b| a == b || (a - b).abs() <= a.abs() * 1e-15)),
         (None, None | Some(Oracle::Null | Oracle::Bool(_) | Oracle::Array(_) | Oracle::Object(_))) => true,
         _ => false,
     }

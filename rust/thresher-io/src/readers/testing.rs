@@ -32,6 +32,7 @@ pub(crate) enum Seen {
 pub(crate) enum Owned {
     Int(i128),
     Float(f64),
+    Number(String),
     Text(String),
 }
 
@@ -40,6 +41,7 @@ impl From<Scalar<'_>> for Owned {
         match scalar {
             Scalar::Int(v) => Self::Int(v),
             Scalar::Float(v) => Self::Float(v),
+            Scalar::Number(v) => Self::Number(v.to_owned()),
             Scalar::Text(v) => Self::Text(v.to_owned()),
         }
     }

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use thresher_core::json::Scalar;
 use thresher_core::{Observer, Outcome, RemovalReason};
 
 use super::Run;
@@ -108,13 +107,9 @@ struct IdVisitor<'a> {
 
 impl Visitor for IdVisitor<'_> {
     fn record(&mut self, record: Record<'_>) -> Result<()> {
-        let id = match record.id {
-            None => return Ok(()),
-            Some(Scalar::Text(text)) => text.to_owned(),
-            Some(Scalar::Int(x)) => x.to_string(),
-            Some(Scalar::Float(x)) => x.to_string(),
-        };
-        self.ids.push((self.place.doc_at(record.slot), id));
+        if let Some(id) = record.id {
+            self.ids.push((self.place.doc_at(record.slot), id.to_string()));
+        }
         Ok(())
     }
 
