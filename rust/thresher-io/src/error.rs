@@ -30,6 +30,9 @@ pub enum Error {
         /// What is wrong and what to do.
         message: String,
     },
+    /// A pass came upon a part of a compressed file that fails its check. After a survey of the file it gets through.
+    #[error("{}: a compressed part of the file fails its check; the file has to be surveyed first", .0.display())]
+    Damaged(PathBuf),
     /// Another run writes to the same output.
     #[error("output `{}` is in use by another run; wait for it or choose another output", .0.display())]
     Busy(PathBuf),

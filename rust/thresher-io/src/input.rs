@@ -15,7 +15,7 @@ use arrow_array::RecordBatch;
 use thresher_core::json::Fields;
 
 use crate::error::Result;
-use crate::record::Visitor;
+use crate::record::{Reason, Visitor};
 
 /// A part of an input that one thread works on.
 #[derive(Debug)]
@@ -55,8 +55,8 @@ pub enum Payload {
         data: Vec<u8>,
         /// Place of the first byte in the decoded stream.
         offset: u64,
-        /// Set on the last unit when the compressed data broke off: the reason.
-        broken: Option<String>,
+        /// Set where the compressed data broke off behind these bytes.
+        broken: Option<Break>,
     },
     /// One line of a decoded stream that is over the limit on one record: never held as a whole.
     Oversized {
@@ -80,6 +80,15 @@ pub enum Payload {
     Batch(std::result::Result<RecordBatch, String>),
     /// Files of a folder: a range of the sorted list.
     Files(std::ops::Range<usize>),
+}
+
+/// Why compressed data broke off.
+#[derive(Clone, Debug)]
+pub struct Break {
+    /// What the rest of the line before goes to quarantine for.
+    pub reason: Reason,
+    /// One sentence more.
+    pub detail: String,
 }
 
 /// What one unit leaves to be written.

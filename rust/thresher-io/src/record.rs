@@ -43,7 +43,13 @@ pub enum Reason {
     TooLong,
     /// The file ends, or its compressed data breaks off, inside the record.
     Truncated,
-    /// A unit of a columnar file could not be decoded.
+    /// The record lies in a gzip member or zstd frame that does not pass its check, or cannot be decoded to its end.
+    DamagedMember,
+    /// Something else follows the compressed data.
+    TrailingGarbage,
+    /// The compressed data needs a dictionary, or a window larger than 128 MiB.
+    UnsupportedCompression,
+    /// A unit of a columnar file could not be decoded, or the file is not what its name says.
     Corrupt,
     /// The row cannot be read or written as chat data.
     Chat(thresher_chat::Reason),
@@ -52,6 +58,22 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether nothing is known of the fields of such a record.
+    pub(crate) fn is_unreadable(self) -> bool {
+        use Reason as R;
+        matches!(
+            self,
+            R::InvalidJson
+                | R::InvalidUtf8
+                | R::TooLong
+                | R::Truncated
+                | R::DamagedMember
+                | R::TrailingGarbage
+                | R::UnsupportedCompression
+                | R::Corrupt
+        )
+    }
+
     /// The stable name in files and reports.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -64,6 +86,9 @@ impl Reason {
             Self::LoneSurrogate => "lone_surrogate",
             Self::TooLong => "too_long",
             Self::Truncated => "truncated",
+            Self::DamagedMember => "damaged_member",
+            Self::TrailingGarbage => "trailing_garbage",
+            Self::UnsupportedCompression => "unsupported_compression",
             Self::Corrupt => "corrupt",
             Self::Chat(reason) => reason.name(),
             Self::Check(code) => code.name(),

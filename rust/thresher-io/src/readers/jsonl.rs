@@ -5,12 +5,15 @@
 //! the units carry whole decoded lines. Either way memory is one unit for each unit in flight, plus the longest line up
 //! to the limit on one record; of a longer line only the head is ever held.
 //!
+//! Rows of a compressed part that fails its check are bad records (see `damage`).
+//!
 //! What is a record: every line that is not blank, with `\n` or `\r\n` at its end, or with neither at the end of the
 //! file. A UTF-8 byte order mark at the start of the file is skipped. A `.json` file that begins with a bracket is one
 //! array, whose elements are the records; a kept one is written as a line.
 
 mod array;
 mod blocks;
+mod damage;
 mod lines;
 #[cfg(test)]
 mod tests;
@@ -27,13 +30,14 @@ use memchr::{memchr, memrchr};
 use thresher_core::json::Fields;
 
 use crate::codec;
-use crate::codec::Codec;
+use crate::codec::{Codec, Stream};
 use crate::error::{Error, Result};
 use crate::input::{Input, Payload, Piece, Scratch, SlotMask, Unit};
 use crate::record::Visitor;
 
 use array::ArrayLines;
 use blocks::Blocks;
+use damage::Surveyed;
 use lines::Parser;
 
 /// How much of a line over the limit is kept as evidence.
@@ -91,6 +95,7 @@ pub struct JsonlInput {
     is_array: bool,
     limits: Limits,
     stamp: Stamp,
+    damage: Surveyed,
 }
 
 impl JsonlInput {
@@ -105,7 +110,8 @@ impl JsonlInput {
         }
         let unit_bytes = limits.unit_bytes.clamp(1, MAX_UNIT_BYTES);
         let limits = Limits { unit_bytes, ..limits };
-        let mut input = Self { path, name, codec, is_array: false, limits, stamp: Stamp::of(&metadata) };
+        let (stamp, damage) = (Stamp::of(&metadata), Surveyed::new());
+        let mut input = Self { path, name, codec, is_array: false, limits, stamp, damage };
         let file = input.file()?;
         if may_be_array(&input.path) {
             // What cannot be decoded is told when it is read.
@@ -167,10 +173,34 @@ impl JsonlInput {
     }
 
     fn blocks(&self, emit: &mut dyn FnMut(Unit) -> Result<()>) -> Result<()> {
-        let source = codec::decoder(self.codec, self.file()?).map_err(Error::io("decode", &self.path))?;
-        let source = if self.is_array { Box::new(ArrayLines::new(source)) } else { source };
-        Blocks::new(source, self.limits, &self.path).emit(emit)?;
+        Blocks::new(self.decoded()?, self.limits, &self.path, &self.damage).emit(emit)?;
         self.file().map(drop)
+    }
+
+    /// The lines of the file as a stream.
+    fn decoded(&self) -> Result<Box<dyn Stream>> {
+        let source = codec::decoder(self.codec, self.file()?).map_err(Error::io("decode", &self.path))?;
+        Ok(if self.is_array { Box::new(ArrayLines::new(source)) } else { source })
+    }
+
+    /// Finds out which parts of a compressed file are damaged, so that `units` no longer stops there. `go_on` may stop
+    /// it with an error.
+    ///
+    /// # Errors
+    /// `Error::Io`, a file that changed, and the error of `go_on`.
+    pub fn survey(&self, mut go_on: impl FnMut() -> Result<()>) -> Result<()> {
+        if self.codec != Codec::Plain && self.damage.get().is_none() {
+            let mut stopped = Ok(());
+            let surveyed = damage::survey(&mut *self.decoded()?, || {
+                stopped = go_on();
+                stopped.is_ok()
+            });
+            stopped?;
+            let damage = surveyed.map_err(Error::io("read", &self.path))?;
+            // Another thread would have found the same.
+            let _ = self.damage.set(damage);
+        }
+        Ok(())
     }
 
     /// Reads bytes `start..end`. If the last line is over the limit, only its head is read, and its place returned.
@@ -232,7 +262,8 @@ impl Input for JsonlInput {
         let Scratch { bytes, text } = scratch;
         text.truncate(4 * self.limits.unit_bytes);
         text.shrink_to(4 * self.limits.unit_bytes);
-        let mut parser = Parser::new(fields, self.limits.max_record_bytes, wanted, text, visitor);
+        let damage = self.damage.get().map_or(&[][..], Vec::as_slice);
+        let mut parser = Parser::new(fields, self.limits.max_record_bytes, damage, wanted, text, visitor);
         match &unit.payload {
             Payload::Range { start, end } => {
                 let oversized = self.load(*start, *end, bytes)?;
@@ -244,10 +275,10 @@ impl Input for JsonlInput {
                 }
             }
             Payload::Lines { data, offset, broken: None } => parser.lines(data, *offset)?,
-            Payload::Lines { data, offset, broken: Some(reason) } => {
+            Payload::Lines { data, offset, broken: Some(why) } => {
                 let whole = lines::whole(data);
                 parser.lines(&data[..whole], *offset)?;
-                parser.broken(&data[whole..], *offset + whole as u64, reason)?;
+                parser.broken(&data[whole..], *offset + whole as u64, why)?;
             }
             Payload::Oversized { head, bytes, offset } => parser.too_long(head, *bytes, *offset)?,
             _ => return Err(self.foreign()),

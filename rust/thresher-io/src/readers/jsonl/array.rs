@@ -4,9 +4,11 @@
 //! blanks, and nothing else changes: every row keeps its byte offset, and what is broken in it is found where any other
 //! broken line is.
 
-use std::io::{Error, ErrorKind, Read, Result};
+use std::io::{Read, Result};
 
 use memchr::memchr2;
+
+use crate::codec::{Fault, FaultKind, Stream};
 
 /// Bytes that are looked at to see whether a file is an array.
 const HEAD_BYTES: u64 = 4 << 10;
@@ -82,11 +84,15 @@ impl<R: Read> ArrayLines<R> {
     }
 }
 
+/// Behind a break nobody knows how deep in the array it goes on, so nothing is read on there.
+impl<R: Read + Send> Stream for ArrayLines<R> {}
+
 impl<R: Read> Read for ArrayLines<R> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         let read = self.source.read(buffer)?;
         if read == 0 && !buffer.is_empty() && matches!(self.place, Place::Inside { .. }) {
-            return Err(Error::new(ErrorKind::InvalidData, "the array has no end"));
+            let message = "the array has no end".to_owned();
+            return Err(Fault { kind: FaultKind::Truncated, message, from: 0 }.into());
         }
         self.turn(&mut buffer[..read]);
         Ok(read)

@@ -2,7 +2,7 @@
 //!
 //! A block is filled to exactly the size of a unit before it is cut, so that the units do not depend on how much the
 //! decoder hands out at a time. When the compressed data breaks off, what was decoded before goes out all the same,
-//! marked as the last of a broken stream.
+//! marked as the last before a break; behind it the stream may go on with a new line.
 
 use std::io::Read;
 use std::mem;
@@ -10,25 +10,29 @@ use std::path::Path;
 
 use memchr::{memchr, memrchr};
 
+use crate::codec::{Fault, Stream};
 use crate::error::{Error, Result};
-use crate::input::{Payload, Unit};
+use crate::input::{Break, Payload, Unit};
 
+use super::damage::{Damage, Surveyed};
 use super::{HEAD_BYTES, Limits};
 
 /// A stream on its way to units.
 pub(super) struct Blocks<'p> {
-    source: Box<dyn Read + Send>,
+    source: Box<dyn Stream>,
     limits: Limits,
     path: &'p Path,
+    /// What is known of the damage in it.
+    damage: &'p Surveyed,
     ended: bool,
     /// Why the stream ended before its time.
-    broken: Option<String>,
+    broken: Option<Break>,
 }
 
 impl<'p> Blocks<'p> {
     /// Starts on the decoded bytes `source` of the file at `path`.
-    pub(super) fn new(source: Box<dyn Read + Send>, limits: Limits, path: &'p Path) -> Self {
-        Self { source, limits, path, ended: false, broken: None }
+    pub(super) fn new(source: Box<dyn Stream>, limits: Limits, path: &'p Path, damage: &'p Surveyed) -> Self {
+        Self { source, limits, path, damage, ended: false, broken: None }
     }
 
     /// Emits every unit, in order.
@@ -39,10 +43,21 @@ impl<'p> Blocks<'p> {
             emit(Unit { index: index - 1, payload })
         };
         let (mut block, mut offset, mut searched) = (Vec::new(), 0, 0);
-        while !self.ended {
-            self.fill(&mut block, searched)?;
+        loop {
+            self.fill(&mut block, searched, offset)?;
             if self.ended {
-                break;
+                let (data, broken) = (mem::take(&mut block), self.broken.take());
+                let goes_on =
+                    broken.is_some() && self.source.resume().map_err(Error::io("read", self.path))?;
+                let bytes = data.len() as u64;
+                if !data.is_empty() || broken.is_some() {
+                    emit(Payload::Lines { data, offset, broken })?;
+                }
+                if !goes_on {
+                    return Ok(());
+                }
+                (offset, searched, self.ended) = (offset + bytes, 0, false);
+                continue;
             }
             if let Some(newline) = memrchr(b'\n', &block[searched..]) {
                 let end = searched + newline + 1;
@@ -54,7 +69,7 @@ impl<'p> Blocks<'p> {
                 emit(Payload::Lines { data, offset, broken: None })?;
                 offset += end as u64;
             } else if block.len() > self.limits.longest_line() {
-                let (head, bytes) = self.skip_line(&mut block)?;
+                let (head, bytes) = self.skip_line(&mut block, offset)?;
                 emit(Payload::Oversized { head, bytes, offset })?;
                 offset += bytes;
                 searched = 0;
@@ -62,14 +77,10 @@ impl<'p> Blocks<'p> {
                 searched = block.len();
             }
         }
-        if block.is_empty() && self.broken.is_none() {
-            return Ok(());
-        }
-        emit(Payload::Lines { data: block, offset, broken: self.broken })
     }
 
     /// Skips the line that begins in `block`: its head and its length. `block` holds then what was read beyond it.
-    fn skip_line(&mut self, block: &mut Vec<u8>) -> Result<(Vec<u8>, u64)> {
+    fn skip_line(&mut self, block: &mut Vec<u8>, offset: u64) -> Result<(Vec<u8>, u64)> {
         let (mut head, mut bytes) = (Vec::new(), 0);
         loop {
             let newline = memchr(b'\n', block);
@@ -81,22 +92,28 @@ impl<'p> Blocks<'p> {
                 return Ok((head, bytes));
             }
             block.shrink_to(self.limits.unit_bytes);
-            self.fill(block, 0)?;
+            self.fill(block, 0, offset + bytes)?;
         }
     }
 
-    /// Reads on until the block holds a unit; or a unit more, if the `searched` bytes are one and have no newline. An
-    /// error of the system stops the run, any other one is damage in the data and ends the stream.
-    fn fill(&mut self, block: &mut Vec<u8>, searched: usize) -> Result<()> {
+    /// Reads on until the block, whose first byte is byte `offset` of the stream, holds a unit; or a unit more, if the
+    /// `searched` bytes are one and have no newline. An error of the system stops the run, any other one is damage in
+    /// the data and breaks the stream.
+    fn fill(&mut self, block: &mut Vec<u8>, searched: usize, offset: u64) -> Result<()> {
         let unit = self.limits.unit_bytes;
         let target = if searched < unit { unit } else { searched + unit };
         let missing = target.saturating_sub(block.len());
         block.reserve(missing);
         match self.source.by_ref().take(missing as u64).read_to_end(block) {
             Ok(read) => self.ended |= read < missing,
-            Err(error) if error.raw_os_error().is_some() => return Err(Error::io("read", self.path)(error)),
             Err(error) => {
-                self.broken = Some(error.to_string());
+                let Some(fault) = Fault::of(&error) else { return Err(Error::io("read", self.path)(error)) };
+                let here = offset + block.len() as u64;
+                if Damage::of(fault, here).is_some() && self.damage.get().is_none() {
+                    // Its first rows may be gone already; what is known in advance can be set aside.
+                    return Err(Error::Damaged(self.path.to_path_buf()));
+                }
+                self.broken = Some(Damage::break_of(fault));
                 self.ended = true;
             }
         }

@@ -7,10 +7,11 @@ use memchr::{memchr, memrchr};
 use thresher_core::json::{FieldPath, Fields, Scanner, Text};
 
 use crate::error::Result;
-use crate::input::SlotMask;
+use crate::input::{Break, SlotMask};
 use crate::record::{BadRecord, Reason, Record, Visitor};
 
 use super::HEAD_BYTES;
+use super::damage::Damage;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -82,6 +83,8 @@ pub(super) struct Parser<'p> {
     fields: &'p Fields,
     scanner: Scanner<'p>,
     max_record_bytes: usize,
+    /// Stretches of the file that are not to be trusted.
+    damage: &'p [Damage],
     wanted: Option<&'p SlotMask>,
     text: &'p mut Vec<u8>,
     visitor: &'p mut dyn Visitor,
@@ -92,11 +95,13 @@ impl<'p> Parser<'p> {
     pub(super) fn new(
         fields: &'p Fields,
         max_record_bytes: usize,
+        damage: &'p [Damage],
         wanted: Option<&'p SlotMask>,
         text: &'p mut Vec<u8>,
         visitor: &'p mut dyn Visitor,
     ) -> Self {
-        Self { fields, scanner: Scanner::new(fields), max_record_bytes, wanted, text, visitor, slots: 0 }
+        let scanner = Scanner::new(fields);
+        Self { fields, scanner, max_record_bytes, damage, wanted, text, visitor, slots: 0 }
     }
 
     /// Every line of `data`, whose first byte is byte `offset` of the file.
@@ -138,8 +143,8 @@ impl<'p> Parser<'p> {
         self.visitor.bad(BadRecord { slot, offset, reason: Reason::TooLong, detail, raw, bytes })
     }
 
-    /// The end of a stream that broke off, with `rest` of a line before.
-    pub(super) fn broken(&mut self, rest: &[u8], offset: u64, reason: &str) -> Result<()> {
+    /// The place where a stream breaks off, with `rest` of a line before.
+    pub(super) fn broken(&mut self, rest: &[u8], offset: u64, why: &Break) -> Result<()> {
         let mark = self.mark(rest, offset);
         let (mut raw, mut offset) = (&rest[mark..], offset + mark as u64);
         if raw.len() > self.max_record_bytes {
@@ -147,9 +152,8 @@ impl<'p> Parser<'p> {
             (raw, offset) = (&[], offset + raw.len() as u64);
         }
         let Some(slot) = self.next_slot() else { return Ok(()) };
-        let detail = format!("the compressed data breaks off: {reason}");
-        let bytes = raw.len() as u64;
-        self.visitor.bad(BadRecord { slot, offset, reason: Reason::Truncated, detail, raw, bytes })
+        let (reason, detail, bytes) = (why.reason, why.detail.clone(), raw.len() as u64);
+        self.visitor.bad(BadRecord { slot, offset, reason, detail, raw, bytes })
     }
 
     /// Whether every wanted slot was there.
@@ -170,6 +174,10 @@ impl<'p> Parser<'p> {
         let bytes = line.len() as u64;
         if raw.len() > self.max_record_bytes {
             return self.oversized(slot, raw, bytes, offset);
+        }
+        if let Some(damage) = Damage::in_range(self.damage, offset, offset + bytes) {
+            let (reason, detail) = (Reason::DamagedMember, damage.detail.clone());
+            return self.visitor.bad(BadRecord { slot, offset, reason, detail, raw, bytes });
         }
         let cut = !line.ends_with(b"\n");
         let (reason, detail) = match simdutf8::basic::from_utf8(raw) {

@@ -303,7 +303,9 @@ fn failures_of_the_system_are_no_damage() {
             Err(io::Error::from_raw_os_error(5))
         }
     }
-    let blocks = Blocks::new(Box::new(Failing), Limits::default(), Path::new("disk"));
+    impl Stream for Failing {}
+    let unknown = Surveyed::new();
+    let blocks = Blocks::new(Box::new(Failing), Limits::default(), Path::new("disk"), &unknown);
     assert!(matches!(blocks.emit(&mut |_| Ok(())), Err(Error::Io { action: "read", .. })));
 }
 
@@ -358,6 +360,70 @@ fn a_broken_stream_ends_oversized_lines_too() {
         assert_eq!(reasons, [Ok(&"a".to_owned()), Err(Reason::TooLong), Err(Reason::Truncated)]);
         assert_eq!((seen[2].bytes, &seen[2].what.as_ref().unwrap_err().2), (0, &vec![]));
     }
+}
+
+/// Members cut inside lines, as `bgzip` does, and between them, as `cat` leaves them.
+#[test]
+fn lines_of_a_damaged_part_are_bad_and_no_others() {
+    let line = |n: usize| format!("{{\"text\":\"{n} {}\"}}\n", "abc".repeat(n));
+    let lines: Vec<String> = (0..30).map(line).collect();
+    let content = lines.concat();
+    let at_line = |n: usize| lines[..n].concat().len();
+    for codec in [Codec::Gzip, Codec::Zstd] {
+        for (start, end) in [
+            (at_line(10), at_line(20)),
+            (at_line(10) + 5, at_line(20) + 7),
+            (0, at_line(20)),
+            (at_line(10), content.len()),
+        ] {
+            let pieces = [&content[..start], &content[start..end], &content[end..]];
+            let parts: Vec<Vec<u8>> = pieces.map(|piece| encode_checked(codec, piece.as_bytes())).into();
+            // Near the end, where the checksum is; and in the middle, where decoding fails or text changes.
+            for at in [parts[1].len() - 2, parts[1].len() / 2, 12] {
+                let mut damaged = parts.clone();
+                damaged[1][at] ^= 0x55;
+                let sample = Sample::stored(codec, &damaged.concat());
+                for unit_bytes in [10, 300, 1 << 20] {
+                    let input = sample.open(Limits { unit_bytes, ..Limits::default() });
+                    let first = input.units(&mut |_| Ok(()));
+                    assert!(matches!(first, Ok(()) | Err(Error::Damaged(_))), "{first:?}");
+                    input.survey(|| Ok(())).unwrap();
+                    let seen = read_all(&input).seen;
+                    let texts: Vec<_> = seen.iter().filter_map(|seen| seen.what.as_ref().ok()).collect();
+                    let good = lines.iter().enumerate().filter(|&(n, line)| {
+                        let from = at_line(n);
+                        from + line.len() <= start || from >= end
+                    });
+                    let good: Vec<String> = good.map(|(_, line)| read_line(line.as_bytes())).collect();
+                    assert_eq!(texts, good.iter().collect::<Vec<_>>(), "{codec:?} {start}..{end} at {at}");
+                    let bad = seen.iter().filter_map(|seen| seen.what.as_ref().err());
+                    assert!(bad.clone().any(|bad| bad.0 == Reason::DamagedMember));
+                    let kept = copy_all(&input, |_| true);
+                    let wanted: Vec<u8> = lines
+                        .iter()
+                        .filter(|line| good.contains(&read_line(line.as_bytes())))
+                        .flat_map(|line| line.bytes())
+                        .collect();
+                    assert_eq!(kept, wanted);
+                }
+            }
+        }
+    }
+}
+
+/// One part with a checksum.
+fn encode_checked(codec: Codec, content: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    codec::BlockEncoder::try_new(codec).unwrap().encode_into(content, &mut out).unwrap();
+    out
+}
+
+#[test]
+fn a_survey_can_be_stopped() {
+    let sample = Sample::stored(Codec::Gzip, &encode(Codec::Gzip, b"{}\n"));
+    let input = sample.open(Limits::default());
+    assert!(matches!(input.survey(|| Err(Error::Cancelled)), Err(Error::Cancelled)));
+    assert!(input.survey(|| Ok(())).is_ok());
 }
 
 /// Lines of all kinds with all kinds of ends.
