@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import operator
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,9 +19,18 @@ if TYPE_CHECKING:
     Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
     """One file, pattern or folder, or several."""
 
+MAX_THREADS = 4096
+"""More threads than any machine of today has cores; a larger number is a mistake."""
+
+MAX_BYTES = 2**63 - 1
+"""More bytes than any file has."""
+
 MAX_RECORD_BYTES = 256 * 2**20
 """The longest record of a file by default; a longer line is a broken file, not a document."""
 
+
+MAX_QUARANTINE = 0.5
+"""Share of the records of which more may not be set aside: a run that sets aside more has the wrong input."""
 
 BATCH_BYTES = 4 * 2**20
 """Bytes of input that a thread works on at a time: they stay in cache, and outweigh what a batch costs."""
@@ -32,6 +43,7 @@ def run_config(
     threads: int | None,
     tmp: str | os.PathLike[str] | None,
     strict: bool,
+    max_quarantine: float,
     max_record_bytes: int,
     batch_bytes: int,
     **own: object,
@@ -42,21 +54,41 @@ def run_config(
         {
             "inputs": [os.fspath(path) for path in several],
             "output": None if output is None else os.fspath(output),
-            "threads": _core.available_threads() if threads is None else threads,
+            "threads": _core.available_threads()
+            if threads is None
+            else whole("threads", threads, 1, MAX_THREADS),
             "tmp": None if tmp is None else os.fspath(tmp),
             "strict": strict,
-            "max_record_bytes": _positive("max_record_bytes", max_record_bytes),
-            "batch_bytes": _positive("batch_bytes", batch_bytes),
+            "max_quarantine": share("max_quarantine", max_quarantine),
+            "max_record_bytes": whole("max_record_bytes", max_record_bytes, 1, MAX_BYTES),
+            "batch_bytes": whole("batch_bytes", batch_bytes, 1, MAX_BYTES),
             **own,
         }
     )
 
 
-def _positive(name: str, value: int) -> int:
-    if value < 1:
-        message = f"{name} is `{value}`, but it is at least 1 byte"
+def whole(name: str, value: int, least: int, most: int) -> int:
+    """A whole number of any library, in its range."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if not least <= number <= most:
+        message = f"{name} is `{value}`, but it is a whole number from {least} to {most:,}"
         raise ParameterError(message)
-    return value
+    return number
+
+
+def share(name: str, value: float) -> float:
+    """A number from 0 to 1 of any library."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 <= number <= 1:
+        message = f"{name} is `{value}`, but it is a number from 0 to 1"
+        raise ParameterError(message)
+    return number
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from thresher import _core
 from thresher._arrow import column, rank_column
-from thresher._files import BATCH_BYTES, MAX_RECORD_BYTES, run_config
+from thresher._files import BATCH_BYTES, MAX_QUARANTINE, MAX_RECORD_BYTES, run_config, share, whole
 from thresher.errors import ParameterError
 from thresher.result import DedupResult, FileReport
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from thresher._files import Paths
     from thresher._types import Progress, Ranks, Unit
+
+MAX_NUM_HASHES, MAX_NGRAM = 65_536, 256
+"""As in the core."""
 
 DEFAULT_RECALL = 0.995
 """Probability that a pair exactly at the threshold is found; more similar pairs are found more surely."""
@@ -131,6 +134,7 @@ def dedup_files(
     threads: int | None = None,
     tmp: str | os.PathLike[str] | None = None,
     strict: bool = False,
+    max_quarantine: float = MAX_QUARANTINE,
     max_record_bytes: int = MAX_RECORD_BYTES,
     batch_bytes: int = BATCH_BYTES,
     progress: Callable[[Progress], object] | None = None,
@@ -163,6 +167,8 @@ def dedup_files(
         threads: Threads to use. Default: as many as the process may use.
         tmp: Folder for the copy of standard input. Default: that of the system.
         strict: Whether the first bad record stops the run, with `DataError`.
+        max_quarantine: Share of the records, from 0 to 1, of which more may not be set aside; a run that sets
+            aside more ends with `DataError` and writes nothing.
         max_record_bytes: Longest record in bytes; a longer one goes to quarantine.
         batch_bytes: Bytes of input that a thread works on at a time: more memory, less overhead. The output
             does not depend on it.
@@ -192,15 +198,16 @@ def dedup_files(
         threads=threads,
         tmp=tmp,
         strict=strict,
+        max_quarantine=max_quarantine,
         max_record_bytes=max_record_bytes,
         batch_bytes=batch_bytes,
         text=text,
         id=id,
-        threshold=threshold,
-        num_hashes=num_hashes,
-        ngram=ngram,
+        threshold=share("threshold", threshold),
+        num_hashes=whole("num_hashes", num_hashes, 1, MAX_NUM_HASHES),
+        ngram=whole("ngram", ngram, 1, MAX_NGRAM),
         unit=unit,
-        recall=recall,
+        recall=share("recall", recall),
         keep=keep,
         exact_only=exact_only,
         glob=[glob] if isinstance(glob, str) else None if glob is None else list(glob),

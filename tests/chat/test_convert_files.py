@@ -96,7 +96,9 @@ def test_bad_rows_are_set_aside_with_place_and_reason(source: Path, tmp_path: Pa
         json.dumps(ROWS[1]).encode(),
     ]
     source.write_bytes(b"\n".join(lines))
-    report = th.chat.convert_files(source, tmp_path / "out", to="openai", from_format="alpaca")
+    report = th.chat.convert_files(
+        source, tmp_path / "out", to="openai", from_format="alpaca", max_quarantine=0.7
+    )
     assert (report.documents, report.kept, report.quarantined) == (6, 2, 4)
     bad = _read(tmp_path / "out" / "quarantine" / "records.jsonl")
     assert [(entry["row"], entry["reason"]) for entry in bad] == [
@@ -117,7 +119,9 @@ def test_half_a_surrogate_pair_passes_through_lines_but_not_into_columns(tmp_pat
     (tmp_path / "in.jsonl").write_bytes(line)
     th.chat.convert_files(tmp_path / "in.jsonl", tmp_path / "out.jsonl", to="sharegpt")
     assert b"a\\ud800" in (tmp_path / "out.jsonl").read_bytes()
-    report = th.chat.convert_files(tmp_path / "in.jsonl", tmp_path / "out.parquet", to="sharegpt")
+    report = th.chat.convert_files(
+        tmp_path / "in.jsonl", tmp_path / "out.parquet", to="sharegpt", max_quarantine=1
+    )
     assert (report.kept, report.quarantined) == (0, 1)
 
 

@@ -72,7 +72,9 @@ def test_the_command_takes_a_template_from_a_file(source: Path, tmp_path: Path) 
 
 def test_a_template_that_raises_sets_its_rows_aside(source: Path, tmp_path: Path) -> None:
     picky = "{% if messages | length > 2 %}a{% else %}{{ raise_exception('too short') }}{% endif %}"
-    report = th.chat.render_files(source, tmp_path / "out", template=picky, from_format="alpaca", mask=False)
+    report = th.chat.render_files(
+        source, tmp_path / "out", template=picky, from_format="alpaca", mask=False, max_quarantine=1
+    )
     assert report.report["accounting"]["quarantined"]["template_raised"]["docs"] == 40
     bad = (tmp_path / "out" / "quarantine" / "records.jsonl").read_text("utf-8").splitlines()
     assert "too short" in json.loads(bad[0])["detail"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from thresher import _core
 from thresher._arrow import wrap
-from thresher._files import BATCH_BYTES, MAX_RECORD_BYTES, RunReport, run_config
+from thresher._files import BATCH_BYTES, MAX_QUARANTINE, MAX_RECORD_BYTES, RunReport, run_config
 from thresher.chat._rows import json_rows, named
 from thresher.errors import DataError
 
@@ -204,6 +204,7 @@ def convert_files(
     threads: int | None = None,
     tmp: str | os.PathLike[str] | None = None,
     strict: bool = False,
+    max_quarantine: float = MAX_QUARANTINE,
     max_record_bytes: int = MAX_RECORD_BYTES,
     batch_bytes: int = BATCH_BYTES,
     progress: Callable[[Progress], object] | None = None,
@@ -224,6 +225,8 @@ def convert_files(
         threads: Threads to use. Default: as many as the process may use.
         tmp: Folder for the copy of standard input. Default: that of the system.
         strict: Whether the first bad row, or the first loss, ends the run.
+        max_quarantine: Share of the rows, from 0 to 1, of which more may not be set aside; a run that sets
+            aside more ends with `DataError` and writes nothing.
         max_record_bytes: Longest row in bytes; a longer one goes to quarantine.
         batch_bytes: Bytes of input that a thread works on at a time: more memory, less overhead. The output
             does not depend on it.
@@ -252,6 +255,7 @@ def convert_files(
         threads=threads,
         tmp=tmp,
         strict=strict,
+        max_quarantine=max_quarantine,
         max_record_bytes=max_record_bytes,
         batch_bytes=batch_bytes,
         **{"from": named(from_format)},

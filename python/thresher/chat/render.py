@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from thresher import _core
 from thresher._arrow import wrap
-from thresher._files import BATCH_BYTES, MAX_RECORD_BYTES, RunReport, run_config
+from thresher._files import BATCH_BYTES, MAX_QUARANTINE, MAX_RECORD_BYTES, RunReport, run_config
 from thresher.chat._rows import json_rows, named
 from thresher.chat.convert import RowError
 from thresher.errors import DataError, ParameterError
@@ -175,6 +175,7 @@ def render_files(
     strict: bool = False,
     threads: int | None = None,
     tmp: str | os.PathLike[str] | None = None,
+    max_quarantine: float = MAX_QUARANTINE,
     max_record_bytes: int = MAX_RECORD_BYTES,
     batch_bytes: int = BATCH_BYTES,
     progress: Callable[[Progress], object] | None = None,
@@ -202,6 +203,8 @@ def render_files(
         strict: Whether the first row that cannot be rendered ends the run.
         threads: Threads to use. Default: as many as the process may use. The output does not depend on it.
         tmp: Folder for the copy of standard input. Default: that of the system.
+        max_quarantine: Share of the rows, from 0 to 1, of which more may not be set aside; a run that sets
+            aside more ends with `DataError` and writes nothing.
         max_record_bytes: Longest row in bytes; a longer one goes to quarantine.
         batch_bytes: Bytes of input that a thread works on at a time.
         progress: Called about ten times a second with a `Progress`; an exception from it stops the run.
@@ -241,6 +244,7 @@ def render_files(
         threads=threads,
         tmp=tmp,
         strict=strict,
+        max_quarantine=max_quarantine,
         max_record_bytes=max_record_bytes,
         batch_bytes=batch_bytes,
         settings=settings,

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from thresher import _core
-from thresher._files import BATCH_BYTES, MAX_RECORD_BYTES, RunReport, run_config
+from thresher._files import BATCH_BYTES, MAX_QUARANTINE, MAX_RECORD_BYTES, RunReport, run_config
 from thresher._format import count
 from thresher.chat._rows import json_rows, named
 from thresher.errors import ParameterError
@@ -234,6 +234,7 @@ def validate_files(
     max_problems: int = 1000,
     threads: int | None = None,
     tmp: str | os.PathLike[str] | None = None,
+    max_quarantine: float = MAX_QUARANTINE,
     max_record_bytes: int = MAX_RECORD_BYTES,
     batch_bytes: int = BATCH_BYTES,
     progress: Callable[[Progress], object] | None = None,
@@ -256,6 +257,8 @@ def validate_files(
         max_problems: Problems to list for each input; all are counted.
         threads: Threads to use. Default: as many as the process may use. The report does not depend on it.
         tmp: Folder for the copy of standard input. Default: that of the system.
+        max_quarantine: With an output: share of the rows, from 0 to 1, of which more may not be unreadable; a
+            run with more ends with `DataError`. Rows with an error in them do not count.
         max_record_bytes: Longest row in bytes; a longer one is in error.
         batch_bytes: Bytes of input that a thread works on at a time: more memory, less overhead. The output
             does not depend on it.
@@ -285,6 +288,7 @@ def validate_files(
         threads=threads,
         tmp=tmp,
         strict=strict,
+        max_quarantine=max_quarantine,
         max_record_bytes=max_record_bytes,
         batch_bytes=batch_bytes,
         format=named(format),
@@ -295,7 +299,7 @@ def validate_files(
 
 
 def _checked(max_problems: int) -> int:
-    if max_problems < 0:
+    if not 0 <= max_problems < 2**63:
         message = f"max_problems is `{max_problems}`, but it is 0 or more; 0 only counts"
         raise ParameterError(message)
     return max_problems

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from thresher import _format
-from thresher._files import BATCH_BYTES, MAX_RECORD_BYTES
+from thresher._files import BATCH_BYTES, MAX_QUARANTINE, MAX_RECORD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +28,14 @@ def run_options(command: Command) -> Command:
         click.option("--threads", type=int, help="Threads to use; default: as many as the process may use."),
         click.option("--tmp", metavar="DIR", help="Folder for a copy of standard input."),
         click.option("--strict", is_flag=True, help="Stop at the first bad record, or loss."),
+        click.option(
+            "--max-quarantine",
+            type=float,
+            default=MAX_QUARANTINE,
+            show_default=True,
+            metavar="SHARE",
+            help="More of the records set aside than this share is an error.",
+        ),
         click.option("--max-record-bytes", type=int, default=MAX_RECORD_BYTES, show_default=True),
         click.option("--batch-bytes", type=int, default=BATCH_BYTES, show_default=True),
         click.option("--json", "as_json", is_flag=True, help="Write the report to standard output as JSON."),

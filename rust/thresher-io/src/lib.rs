@@ -17,6 +17,8 @@ pub mod readers;
 pub mod record;
 pub mod removed;
 pub mod runs;
+mod suggest;
 pub mod writers;
 
 pub use error::{Error, Result};
+pub use readers::guard::{panic_message, quiet_guarded_panics};

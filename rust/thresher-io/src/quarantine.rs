@@ -1,7 +1,12 @@
-//! `quarantine/`: every record that could not be used, with its place, the reason and its raw bytes.
+//! `quarantine/`: the records that could not be used, with their place, the reason and their raw bytes.
 //!
 //! One JSON object a line, in the order of the inputs. Bytes that are no UTF-8 go in as Base64, so that the file is
-//! always valid JSON and nothing is lost. It comes into being with the first bad record: a clean run has no folder.
+//! always valid JSON. It comes into being with the first bad record: a clean run has no folder.
+//!
+//! Bad records come in bulk: a corpus of the wrong kind is nothing else. So three things are bounded: what is held of
+//! one record, how many of one reason are written ([`RECORDS_OF_A_REASON`], [`BYTES_OF_A_REASON`]), and, by the same
+//! numbers, what one unit holds in memory. A bound for each reason, and not for all together, leaves room for the rare
+//! ones. All are counted, and the report says how many are not written.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -17,15 +22,50 @@ use crate::commit::{Committed, PendingFile};
 use crate::error::{Error, Result};
 use crate::record::{BadRecord, Reason};
 
-/// What is kept of a record; enough to see what it is, and a gigabyte-long line does not fill the disk twice.
-const RAW_LIMIT_BYTES: usize = 1 << 20;
+/// What is kept of a record; enough to see what it is.
+const RAW_LIMIT_BYTES: usize = 64 << 10;
+/// Records of one reason that are written, and held of one unit; as many as anybody looks at or repairs by hand.
+const RECORDS_OF_A_REASON: u64 = 100_000;
+/// Bytes of the file for one reason, and raw bytes that are held of one unit.
+const BYTES_OF_A_REASON: u64 = 64 << 20;
+/// The longest end of a line.
+const LINE_END_BYTES: u64 = 2;
 const FILE_NAME: &str = "records.jsonl";
+
+/// How much of one reason there is room for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Room(Tally);
+
+impl Room {
+    fn is_full(self) -> bool {
+        self.0.docs >= RECORDS_OF_A_REASON || self.0.bytes >= BYTES_OF_A_REASON
+    }
+
+    fn take(&mut self, bytes: usize) {
+        self.0.add(bytes as u64);
+    }
+}
 
 /// Collects bad records of a run.
 pub struct Quarantine {
-    path: PathBuf,
+    /// Where they are written; nowhere if they are only counted.
+    path: Option<PathBuf>,
     file: Option<PendingFile>,
     tallies: BTreeMap<Reason, Tally>,
+    rooms: BTreeMap<Reason, Room>,
+    /// The entry that is being written.
+    line: Vec<u8>,
+}
+
+/// What a run says of its quarantine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct QuarantineReport {
+    /// The file; none if there was no bad record, or none is written.
+    pub path: Option<PathBuf>,
+    /// Records in it.
+    pub written: u64,
+    /// Records that are only counted, since there were more of one reason than are written.
+    pub only_counted: u64,
 }
 
 /// One line of the file. Fields are in the order in which a reader wants them.
@@ -49,37 +89,54 @@ impl Quarantine {
     /// A quarantine in the folder `dir`, which is made when the first bad record comes.
     #[must_use]
     pub fn create(dir: &Path) -> Self {
-        Self { path: dir.join(FILE_NAME), file: None, tallies: BTreeMap::new() }
+        Self { path: Some(dir.join(FILE_NAME)), ..Self::counting() }
     }
 
-    /// Sets one record aside: `row` of the input named `source`.
+    /// A quarantine that writes nothing, for a run that only looks.
+    #[must_use]
+    pub fn counting() -> Self {
+        Self { path: None, file: None, tallies: BTreeMap::new(), rooms: BTreeMap::new(), line: Vec::new() }
+    }
+
+    /// Sets the bad records of a unit aside, whose slot 0 is `first_row` of the input named `source`.
     ///
     /// # Errors
     /// `Error::Io` if the file cannot be made or written.
-    pub fn add(&mut self, source: &str, row: u64, bad: &BadRecord<'_>) -> Result<()> {
-        let tally = self.tallies.entry(bad.reason).or_default();
-        tally.add(bad.bytes);
-        let (raw, raw_truncated) = shorten(bad.raw);
-        let text = simdutf8::basic::from_utf8(raw).ok();
+    pub fn add(&mut self, source: &str, first_row: u64, bad: &BadRecords) -> Result<()> {
+        for (&reason, tally) in &bad.tallies {
+            let sum = self.tallies.entry(reason).or_default();
+            (sum.docs, sum.bytes) = (sum.docs + tally.docs, sum.bytes + tally.bytes);
+        }
+        bad.records.iter().try_for_each(|record| self.write(source, first_row, record))
+    }
+
+    fn write(&mut self, source: &str, first_row: u64, bad: &OwnedBad) -> Result<()> {
+        let Some(path) = &self.path else { return Ok(()) };
+        let room = self.rooms.entry(bad.reason).or_default();
+        if room.is_full() {
+            return Ok(());
+        }
+        let text = simdutf8::basic::from_utf8(&bad.raw).ok();
         let entry = Entry {
             source,
-            row,
+            row: first_row + u64::from(bad.slot),
             offset: bad.offset,
             reason: bad.reason.name(),
             detail: &bad.detail,
             bytes: bad.bytes,
             raw: text,
-            raw_base64: text.is_none().then(|| STANDARD.encode(raw)),
-            raw_truncated,
+            raw_base64: text.is_none().then(|| STANDARD.encode(&bad.raw)),
+            raw_truncated: bad.raw_truncated,
         };
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, &entry).map_err(|error| Error::Internal(error.to_string()))?;
+        self.line.push(b'\n');
+        room.take(self.line.len());
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(PendingFile::create(&self.path)?),
+            none => none.insert(PendingFile::create(path)?),
         };
-        serde_json::to_writer(&mut *file, &entry)
-            .map_err(std::io::Error::from)
-            .and_then(|()| file.write_all(b"\n"))
-            .map_err(Error::io("write", &self.path))
+        file.write_all(&self.line).map_err(Error::io("write", path))
     }
 
     /// What was set aside so far, by reason.
@@ -88,12 +145,76 @@ impl Quarantine {
         &self.tallies
     }
 
+    /// What the report says of it, once it is finished.
+    #[must_use]
+    pub fn report(&self) -> QuarantineReport {
+        let written = self.rooms.values().map(|room| room.0.docs).sum();
+        let all: u64 = self.tallies.values().map(|tally| tally.docs).sum();
+        let path = self.path.clone().filter(|_| written > 0);
+        QuarantineReport { path, written, only_counted: all - written }
+    }
+
     /// Commits the file; `None` if there was no bad record.
     ///
     /// # Errors
     /// `Error::Io` if it cannot be completed.
     pub fn finish(self) -> Result<Option<Committed>> {
         self.file.map(PendingFile::commit).transpose()
+    }
+}
+
+/// The bad records of one unit: the first ones of each reason as they are, and the number of all.
+#[derive(Debug, Default)]
+pub struct BadRecords {
+    records: Vec<OwnedBad>,
+    tallies: BTreeMap<Reason, Tally>,
+    rooms: BTreeMap<Reason, Room>,
+}
+
+impl BadRecords {
+    /// Adds one.
+    pub fn push(&mut self, bad: BadRecord<'_>) {
+        self.tallies.entry(bad.reason).or_default().add(bad.bytes);
+        let room = self.rooms.entry(bad.reason).or_default();
+        if !room.is_full() {
+            let bad = OwnedBad::from(bad);
+            room.take(bad.raw.len());
+            self.records.push(bad);
+        }
+    }
+
+    /// How many there are, and their bytes.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        self.tallies.values().fold(Tally::default(), |sum, tally| Tally {
+            docs: sum.docs + tally.docs,
+            bytes: sum.bytes + tally.bytes,
+        })
+    }
+
+    /// How many there are of a reason.
+    #[must_use]
+    pub fn docs_of(&self, reason: Reason) -> u64 {
+        self.tallies.get(&reason).map_or(0, |tally| tally.docs)
+    }
+
+    /// How many there are of which nobody knows which fields they have.
+    #[must_use]
+    pub fn unreadable(&self) -> u64 {
+        let tallies = self.tallies.iter().filter(|(reason, _)| reason.is_unreadable());
+        tallies.map(|(_, tally)| tally.docs).sum()
+    }
+
+    /// The first one of a reason.
+    #[must_use]
+    pub fn first_of(&self, reason: Reason) -> Option<&OwnedBad> {
+        self.records.iter().find(|bad| bad.reason == reason)
+    }
+
+    /// The first one.
+    #[must_use]
+    pub fn first(&self) -> Option<&OwnedBad> {
+        self.records.first()
     }
 }
 
@@ -108,8 +229,10 @@ pub struct OwnedBad {
     pub reason: Reason,
     /// As in [`BadRecord`].
     pub detail: String,
-    /// The start of the record, enough to tell whether it was cut.
+    /// The start of the record.
     pub raw: Vec<u8>,
+    /// The record is longer.
+    pub raw_truncated: bool,
     /// As in [`BadRecord`].
     pub bytes: u64,
 }
@@ -117,33 +240,19 @@ pub struct OwnedBad {
 impl From<BadRecord<'_>> for OwnedBad {
     fn from(bad: BadRecord<'_>) -> Self {
         let BadRecord { slot, offset, reason, detail, raw, bytes } = bad;
-        Self { slot, offset, reason, detail, raw: raw[..raw.len().min(RAW_LIMIT_BYTES + 1)].to_vec(), bytes }
+        let head = shorten(raw);
+        // A reader may have cut it before; what the books count for a line holds its end, too.
+        let raw_truncated = head.len() < raw.len() || raw.len() as u64 + LINE_END_BYTES < bytes;
+        Self { slot, offset, reason, detail, raw: head.to_vec(), raw_truncated, bytes }
     }
 }
 
-impl OwnedBad {
-    /// The same, borrowed.
-    #[must_use]
-    pub fn as_record(&self) -> BadRecord<'_> {
-        BadRecord {
-            slot: self.slot,
-            offset: self.offset,
-            reason: self.reason,
-            detail: self.detail.clone(),
-            raw: &self.raw,
-            bytes: self.bytes,
-        }
-    }
-}
-
-/// The first mebibyte, less a character that the cut would break.
-fn shorten(raw: &[u8]) -> (&[u8], bool) {
-    let Some(head) = raw.get(..RAW_LIMIT_BYTES).filter(|head| head.len() < raw.len()) else {
-        return (raw, false);
-    };
+/// The first 64 KiB, less a character that the cut would break.
+fn shorten(raw: &[u8]) -> &[u8] {
+    let Some(head) = raw.get(..RAW_LIMIT_BYTES).filter(|head| head.len() < raw.len()) else { return raw };
     match std::str::from_utf8(head) {
-        Err(error) if error.error_len().is_none() => (head.get(..error.valid_up_to()).unwrap_or(head), true),
-        _ => (head, true),
+        Err(error) if error.error_len().is_none() => head.get(..error.valid_up_to()).unwrap_or(head),
+        _ => head,
     }
 }
 
@@ -165,6 +274,14 @@ mod tests {
         }
     }
 
+    fn unit(bad: &[BadRecord<'_>]) -> BadRecords {
+        let mut unit = BadRecords::default();
+        for &BadRecord { slot, offset, reason, ref detail, raw, bytes } in bad {
+            unit.push(BadRecord { slot, offset, reason, detail: detail.clone(), raw, bytes });
+        }
+        unit
+    }
+
     fn lines(path: &Path) -> Vec<Value> {
         let text = std::fs::read_to_string(path).unwrap();
         assert!(text.ends_with('\n'));
@@ -183,9 +300,9 @@ mod tests {
     fn every_record_is_one_line_with_its_place_reason_and_bytes() {
         let dir = tempdir().unwrap();
         let mut quarantine = Quarantine::create(&dir.path().join("q"));
-        quarantine.add("a.jsonl", 3, &bad(Reason::InvalidJson, b"{\"text\":\n\0\x1b[31m")).unwrap();
-        quarantine.add("b/\u{e4}.jsonl", u64::MAX, &bad(Reason::InvalidUtf8, b"\xff\xfe")).unwrap();
-        quarantine.add("c.parquet", 0, &bad(Reason::Corrupt, b"")).unwrap();
+        quarantine.add("a.jsonl", 3, &unit(&[bad(Reason::InvalidJson, b"{\"text\":\n\0\x1b[31m")])).unwrap();
+        quarantine.add("b/\u{e4}.jsonl", u64::MAX, &unit(&[bad(Reason::InvalidUtf8, b"\xff\xfe")])).unwrap();
+        quarantine.add("c.parquet", 0, &unit(&[bad(Reason::Corrupt, b"")])).unwrap();
         let done = quarantine.finish().unwrap().unwrap();
         assert_eq!(done.path, dir.path().join("q/records.jsonl"));
         let got = lines(&done.path);
@@ -209,9 +326,9 @@ mod tests {
         let dir = tempdir().unwrap();
         let mut quarantine = Quarantine::create(dir.path());
         for raw in [b"aa".as_slice(), b"", b"\xff"] {
-            quarantine.add("s", 0, &bad(Reason::TooLong, raw)).unwrap();
+            quarantine.add("s", 0, &unit(&[bad(Reason::TooLong, raw)])).unwrap();
         }
-        quarantine.add("s", 0, &bad(Reason::NullText, b"b")).unwrap();
+        quarantine.add("s", 0, &unit(&[bad(Reason::NullText, b"b")])).unwrap();
         let want =
             [(Reason::NullText, Tally { docs: 1, bytes: 2 }), (Reason::TooLong, Tally { docs: 3, bytes: 6 })];
         assert_eq!(quarantine.tallies(), &BTreeMap::from(want));
@@ -224,9 +341,11 @@ mod tests {
         let mut binary = giant.clone().into_bytes();
         binary[0] = 0xff;
         let mut quarantine = Quarantine::create(dir.path());
-        quarantine.add("s", 0, &bad(Reason::TooLong, giant.as_bytes())).unwrap();
-        quarantine.add("s", 1, &bad(Reason::TooLong, &binary)).unwrap();
-        quarantine.add("s", 2, &bad(Reason::TooLong, &giant.as_bytes()[..RAW_LIMIT_BYTES - 1])).unwrap();
+        quarantine.add("s", 0, &unit(&[bad(Reason::TooLong, giant.as_bytes())])).unwrap();
+        quarantine.add("s", 1, &unit(&[bad(Reason::TooLong, &binary)])).unwrap();
+        quarantine
+            .add("s", 2, &unit(&[bad(Reason::TooLong, &giant.as_bytes()[..RAW_LIMIT_BYTES - 1])]))
+            .unwrap();
         let got = lines(&quarantine.finish().unwrap().unwrap().path);
         let text = got[0]["raw"].as_str().unwrap();
         assert!(giant.starts_with(text));
@@ -241,8 +360,66 @@ mod tests {
     fn an_unfinished_quarantine_leaves_no_file() {
         let dir = tempdir().unwrap();
         let mut quarantine = Quarantine::create(dir.path());
-        quarantine.add("s", 0, &bad(Reason::TooLong, b"x")).unwrap();
+        quarantine.add("s", 0, &unit(&[bad(Reason::TooLong, b"x")])).unwrap();
         drop(quarantine);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_record_that_its_reader_cut_before_is_marked() {
+        let dir = tempdir().unwrap();
+        let mut quarantine = Quarantine::create(dir.path());
+        let whole = BadRecord { bytes: 3, ..bad(Reason::TooLong, b"x") };
+        let cut = BadRecord { bytes: 1 << 30, ..bad(Reason::TooLong, b"x") };
+        quarantine.add("s", 0, &unit(&[whole, cut])).unwrap();
+        let got = lines(&quarantine.finish().unwrap().unwrap().path);
+        assert_eq!((got[0].get("raw_truncated"), &got[1]["raw_truncated"]), (None, &Value::Bool(true)));
+    }
+
+    /// Records of one reason in bulk, as a file of `x` in each line makes them.
+    #[test]
+    fn bad_records_in_bulk_are_counted_and_the_first_of_each_reason_written() {
+        let dir = tempdir().unwrap();
+        let mut quarantine = Quarantine::create(dir.path());
+        let units = 3;
+        let in_unit = RECORDS_OF_A_REASON / 2 + 7;
+        let mut row = 0;
+        for _ in 0..units {
+            let mut unit = BadRecords::default();
+            for _ in 0..in_unit {
+                unit.push(bad(Reason::InvalidJson, b"x"));
+            }
+            quarantine.add("s", row, &unit).unwrap();
+            row += in_unit;
+        }
+        quarantine.add("s", row, &unit(&[bad(Reason::NullText, b"b")])).unwrap();
+        let want = QuarantineReport {
+            path: Some(dir.path().join(FILE_NAME)),
+            written: RECORDS_OF_A_REASON + 1,
+            only_counted: units * in_unit - RECORDS_OF_A_REASON,
+        };
+        assert_eq!(quarantine.report(), want);
+        assert_eq!(quarantine.tallies()[&Reason::InvalidJson].docs, units * in_unit);
+        let done = quarantine.finish().unwrap().unwrap();
+        assert_eq!(lines(&done.path).len() as u64, want.written);
+    }
+
+    #[test]
+    fn the_file_is_bounded_in_bytes_however_raw_bytes_are_written() {
+        let dir = tempdir().unwrap();
+        let mut quarantine = Quarantine::create(dir.path());
+        let raw = vec![0; RAW_LIMIT_BYTES];
+        let mut unit = BadRecords::default();
+        for _ in 0..3 * BYTES_OF_A_REASON / RAW_LIMIT_BYTES as u64 {
+            unit.push(bad(Reason::TooLong, &raw));
+        }
+        let held: usize = unit.records.iter().map(|bad| bad.raw.len()).sum();
+        assert_eq!(held as u64, BYTES_OF_A_REASON);
+        quarantine.add("s", 0, &unit).unwrap();
+        let file = quarantine.finish().unwrap().unwrap();
+        // Each zero byte is written as the six of an escape.
+        assert!(
+            file.bytes >= BYTES_OF_A_REASON && file.bytes < BYTES_OF_A_REASON + (7 * RAW_LIMIT_BYTES) as u64
+        );
     }
 }

@@ -30,6 +30,8 @@ fn config(inputs: &[&Path], output: &Path) -> DedupRun {
         threads: 2,
         tmp: None,
         strict: false,
+        // Most of these tests are about bad records.
+        max_quarantine: 1.0,
         max_record_bytes: 1 << 20,
         batch_bytes: 4 << 20,
     }
@@ -256,4 +258,119 @@ fn what_a_killed_run_left_goes_with_the_next_one() {
         dedup(&[&input], &output);
         assert!(left.iter().all(|path| !path.exists()), "{}", output.display());
     }
+}
+
+/// Documents in three gzip members, of which the second one is altered in `at`: one of its bytes, or of its checksum.
+fn members(damage: impl FnOnce(&mut Vec<u8>)) -> ([Vec<String>; 3], Vec<u8>) {
+    let lines = lines(3000);
+    let texts = [&lines[..1000], &lines[1000..2000], &lines[2000..]].map(<[String]>::to_vec);
+    let mut parts = texts.each_ref().map(|lines| gzip(format!("{}\n", lines.join("\n")).as_bytes()));
+    damage(&mut parts[1]);
+    (texts, parts.concat())
+}
+
+#[test]
+fn no_line_of_a_damaged_gzip_member_is_kept_and_every_line_of_the_others_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in.jsonl.gz");
+    let output = folder.path().join("out.jsonl");
+    let damages: [fn(&mut Vec<u8>); 3] = [
+        |member| {
+            let at = member.len() - 6;
+            member[at] ^= 1;
+        },
+        |member| {
+            let at = member.len() / 2;
+            member[at] ^= 1;
+        },
+        // A wrong length: the decoder runs into the next member.
+        |member| member.truncate(member.len() - 9),
+    ];
+    for damage in damages {
+        let (texts, bytes) = members(damage);
+        fs::write(&input, bytes).unwrap();
+        for (threads, batch_bytes) in [(1, 1 << 20), (2, 4 << 10), (2, 64 << 10)] {
+            let config = DedupRun { threads, batch_bytes, exact_only: true, ..config(&[&input], &output) };
+            let report = run(&config, &Progress::default()).unwrap();
+            let good: Vec<&String> = texts[0].iter().chain(&texts[2]).collect();
+            let kept = fs::read_to_string(&output).unwrap();
+            assert!(kept.lines().all(|line| good.iter().any(|good| *good == line)));
+            let books = &report.accounting;
+            assert_eq!(books.kept.docs + books.removed["exact"].docs, good.len() as u64);
+            let bad = books.quarantined["damaged_member"].docs;
+            assert!((1..=1100).contains(&bad), "{bad}");
+            assert_eq!(books.read.docs, good.len() as u64 + bad);
+            fs::remove_file(&output).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_field_that_no_record_has_is_a_parameter_error_that_names_those_that_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, second) = (folder.path().join("in.jsonl"), folder.path().join("more.jsonl"));
+    let rows =
+        |n: usize| r#"{"text":"a b","meta":{"lang":"en","a.b":1},"tag":[]}"#.to_owned() + &"\n".repeat(n);
+    fs::write(&input, rows(1).repeat(3000)).unwrap();
+    fs::write(&second, "{\"n\":1,\"name\":\"x\",\"body\":\"c d\"}\n").unwrap();
+    let said = |change: fn(&mut DedupRun), inputs: &[&Path]| {
+        let mut config = config(inputs, &folder.path().join("out"));
+        change(&mut config);
+        match run(&config, &Progress::default()) {
+            Err(Error::Parameter(said)) => said,
+            other => panic!("{other:?}"),
+        }
+    };
+    let text = said(|config| config.text = "txt".into(), &[&input]);
+    assert!(
+        text.starts_with("text is `txt`, but none of ") && text.contains("did you mean `text`?"),
+        "{text}"
+    );
+    assert!(text.ends_with(r"the fields are `text`, `meta.lang`, `meta.a\.b`, `tag`"), "{text}");
+    let id = said(|config| config.id = Some("key".into()), &[&input]);
+    assert!(id.starts_with("id is `key`, but none of "), "{id}");
+    let rank = said(|config| config.keep = "max:nn".into(), &[&input]);
+    assert!(rank.starts_with("the rank of keep is `nn`, but none of "), "{rank}");
+    let list = said(|config| config.text = "tag".into(), &[&input]);
+    assert!(list.contains("has a string in it"), "{list}");
+    // A short file that lacks a field says nothing of the next one; together they do.
+    let short = folder.path().join("short.jsonl");
+    fs::write(&short, rows(1)).unwrap();
+    let both = DedupRun {
+        text: "body".into(),
+        id: Some("name".into()),
+        ..config(&[&short, &second], &folder.path().join("out"))
+    };
+    assert_eq!(run(&both, &Progress::default()).unwrap().accounting.kept.docs, 1);
+    let none = said(|config| config.id = Some("nn".into()), &[&short, &second]);
+    assert!(none.starts_with("id is `nn`, but "), "{none}");
+}
+
+#[test]
+fn more_bad_records_than_allowed_are_an_error_and_leave_no_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in.jsonl"), folder.path().join("out"));
+    fs::write(&input, "{\"text\":\"a b\"}\nx\n{\"text\":\"c d\"}\ny\nz\n").unwrap();
+    let with = |max_quarantine| DedupRun { max_quarantine, ..config(&[&input], &output) };
+    let error = run(&with(0.5), &Progress::default()).unwrap_err();
+    assert!(matches!(error, Error::Data { .. }) && error.to_string().contains("3 of 5 records"), "{error}");
+    assert!(!output.join("run.json").exists() && !output.join("data").exists());
+    assert!(matches!(run(&with(1.5), &Progress::default()), Err(Error::Parameter(_))));
+    assert_eq!(run(&with(0.6), &Progress::default()).unwrap().accounting.kept.docs, 2);
+}
+
+#[test]
+fn ids_are_what_stands_in_the_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in.jsonl"), folder.path().join("out"));
+    let ids = ["123456789012345678901234567", "123456789012345678901234568", "1.10", "1e3", "-0"];
+    let lines: Vec<String> = ids.iter().map(|id| format!(r#"{{"id":{id},"text":"the same"}}"#)).collect();
+    fs::write(&input, lines.join("\n")).unwrap();
+    let report =
+        run(&DedupRun { id: Some("id".into()), ..config(&[&input], &output) }, &Progress::default()).unwrap();
+    assert_eq!(report.largest_clusters[0].id, ids[0]);
+    assert_eq!(report.largest_clusters[0].examples, ids[1..]);
+    let config = DedupRun { keep: "max:id".into(), ..config(&[&input], &folder.path().join("best.jsonl")) };
+    run(&config, &Progress::default()).unwrap();
+    assert_eq!(fs::read_to_string(folder.path().join("best.jsonl")).unwrap(), format!("{}\n", lines[1]));
 }

@@ -63,8 +63,10 @@ fn over_files<C: DeserializeOwned + Sync, R: Serialize>(
     progress: Option<&Bound<'_, PyAny>>,
     run: impl FnOnce(&C, &Progress) -> Result<R> + Send,
 ) -> PyResult<String> {
+    // By way of a value, so that no message names a line and column of a text that the user has not written.
     let config: C = serde_json::from_str(config_json)
-        .map_err(|error| to_py(parameter(format!("the configuration: {error}"))))?;
+        .and_then(serde_json::from_value::<C>)
+        .map_err(|error| to_py(parameter(format!("a parameter of the run: {error}"))))?;
     let watched = Progress::default();
     let started = Instant::now();
     let mut reported: Option<Instant> = None;

@@ -24,8 +24,7 @@ use arrow_schema::{ArrowError, DataType, Field, Schema};
 
 use thresher_core::json::{FieldPath, Fields, Scalar};
 
-/// How many columns an error message lists before it cuts the list short.
-const LISTED: usize = 20;
+use crate::suggest::{self, nearest};
 
 /// Where the fields of a run stand in a schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,24 +106,15 @@ fn missing(schema: &Schema, path: &FieldPath) -> String {
         return format!("no column `{path}`; the file has no columns");
     }
     let wanted = path.to_string();
-    let near = all.iter().map(|name| (distance(&wanted, name), name)).min_by_key(|(d, _)| *d);
-    let hint = match near {
-        Some((d, name)) if d <= 1 + wanted.chars().count() / 3 => format!("did you mean `{name}`? "),
-        _ => String::new(),
-    };
-    format!("no column `{path}`; {hint}{}", listing("the columns are", &all))
+    format!("no column `{path}`; {}{}", nearest(&wanted, &all), listing("the columns are", &all))
 }
 
 fn listing(head: &str, names: &[String]) -> String {
     if names.is_empty() {
-        return "there is no such column in the file".to_owned();
+        "there is no such column in the file".to_owned()
+    } else {
+        suggest::listing(head, names)
     }
-    let shown: Vec<_> = names.iter().take(LISTED).map(|n| format!("`{n}`")).collect();
-    let more = match names.len().checked_sub(LISTED) {
-        Some(n) if n > 0 => format!(" and {n} more"),
-        _ => String::new(),
-    };
-    format!("{head} {}{more}", shown.join(", "))
 }
 
 /// Dotted names of every field that is not a struct, in file order, as `FieldPath::parse` takes them.
@@ -145,23 +135,7 @@ fn leaves(schema: &Schema, accept: impl Fn(&DataType) -> bool) -> Vec<String> {
 }
 
 fn escaped(field: &Field) -> String {
-    field.name().replace('\\', r"\\").replace('.', r"\.")
-}
-
-/// Levenshtein distance in characters, over at most 64 of them.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().take(64).enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let substitute = diagonal + usize::from(ca != *cb);
-            diagonal = row[j + 1];
-            row[j + 1] = substitute.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
+    suggest::escaped(field.name())
 }
 
 /// Whether a column of this type holds documents.
@@ -215,6 +189,7 @@ enum Scalars {
     Unsigned(UInt64Array),
     Wide(Decimal128Array),
     Float(Float64Array),
+    Number(Strings),
     Text(Strings),
     Nothing,
 }
@@ -233,9 +208,10 @@ impl Scalars {
             T::Decimal32(_, 0) => Self::Wide(array.as_primitive::<Decimal32Type>().unary::<_, _>(i128::from)),
             T::Decimal64(_, 0) => Self::Wide(array.as_primitive::<Decimal64Type>().unary::<_, _>(i128::from)),
             T::Decimal128(_, 0) => Self::Wide(array.as_primitive().clone()),
-            kind if kind.is_decimal() || kind.is_floating() => {
-                Self::Float(cast(array, &T::Float64)?.as_primitive().clone())
+            kind if kind.is_decimal() => {
+                Self::Number(Strings::Small(cast(array, &T::Utf8)?.as_string().clone()))
             }
+            kind if kind.is_floating() => Self::Float(cast(array, &T::Float64)?.as_primitive().clone()),
             kind if kind.is_temporal() => Self::Text(Strings::Small(written_out(array)?)),
             T::Binary | T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_) => {
                 Self::Text(Strings::Small(in_hex(array)?))
@@ -250,6 +226,7 @@ impl Scalars {
             Self::Unsigned(a) => a.is_valid(row).then(|| Scalar::Int(a.value(row).into())),
             Self::Wide(a) => a.is_valid(row).then(|| Scalar::Int(a.value(row))),
             Self::Float(a) => a.is_valid(row).then(|| Scalar::Float(a.value(row))),
+            Self::Number(a) => a.get(row).map(Scalar::Number),
             Self::Text(a) => a.get(row).map(Scalar::Text),
             Self::Nothing => None,
         }

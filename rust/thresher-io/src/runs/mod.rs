@@ -8,6 +8,7 @@ mod books;
 mod clock;
 pub mod dedup;
 mod destination;
+mod fields;
 mod find;
 mod names;
 mod outputs;
@@ -17,6 +18,7 @@ pub mod progress;
 pub mod rows;
 mod source;
 mod stdin;
+mod survey;
 
 pub use books::{Accounting, Count, InputReport};
 pub use progress::Progress;

@@ -60,8 +60,13 @@ impl Progress {
         self.step.store(step, Relaxed);
     }
 
-    pub(crate) fn quarantine(&self) {
-        self.quarantined.fetch_add(1, Relaxed);
+    pub(crate) fn quarantine(&self, records: u64) {
+        self.quarantined.fetch_add(records, Relaxed);
+    }
+
+    /// A pass begins anew.
+    pub(crate) fn forget_quarantined(&self) {
+        self.quarantined.store(0, Relaxed);
     }
 
     pub(crate) fn check(&self) -> Result<()> {

@@ -5,6 +5,7 @@ use thresher_core::json::{FieldPath, Fields};
 use thresher_core::{Banding, DedupConfig, Keep, NumHashes, ShingleSpec, ShingleUnit, Threshold};
 
 use crate::error::{Error, Result};
+use crate::runs::aside::check_share;
 use crate::runs::plan::Reading;
 
 /// The parameters of a run. Written to `run.json` as they are.
@@ -41,6 +42,8 @@ pub struct DedupRun {
     pub tmp: Option<String>,
     /// Whether the first bad record stops the run.
     pub strict: bool,
+    /// Share of the records, from 0 to 1, of which more may not be set aside.
+    pub max_quarantine: f64,
     /// Longest record, in bytes; a longer one is set aside.
     pub max_record_bytes: u64,
     /// Bytes of input that a thread works on at a time; the output does not depend on it.
@@ -70,6 +73,7 @@ impl DedupRun {
         if self.threads == 0 {
             return Err(Error::Parameter("threads is `0`, but a run needs at least 1".into()));
         }
+        check_share(self.max_quarantine)?;
         let num_hashes = NumHashes::try_new(self.num_hashes)?;
         let threshold = Threshold::try_new(self.threshold)?;
         let search = DedupConfig {

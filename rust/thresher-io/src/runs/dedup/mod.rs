@@ -28,10 +28,13 @@ pub use report::Report;
 
 use crate::error::{Error, Result};
 use crate::quarantine::Quarantine;
+use crate::runs::aside::check_bulk;
 use crate::runs::clock::Clock;
 use crate::runs::destination::Destination;
 use crate::runs::plan::Plan;
 use crate::runs::progress::Progress;
+use crate::runs::source::Source;
+use crate::runs::survey::surveyed;
 use config::Checked;
 use sign::{Corpus, UnitPlace};
 
@@ -92,8 +95,15 @@ pub fn run(config: &DedupRun, progress: &Progress) -> Result<Report> {
     let run = Run { config, checked, plan, progress };
     let mut clock = Clock::default();
 
-    let mut quarantine = Quarantine::create(&destination.quarantine_dir());
-    let mut corpus = clock.time("sign", || sign::sign(&run, &mut quarantine))?;
+    let (mut corpus, quarantine) = clock.time("sign", || {
+        surveyed(&run.plan.sources, config.threads, progress, || {
+            let mut quarantine = Quarantine::create(&destination.quarantine_dir());
+            Ok((sign::sign(&run, &mut quarantine)?, quarantine))
+        })
+    })?;
+    let docs = corpus.units.iter().map(|unit| u64::from(unit.num_slots)).sum();
+    let first = run.plan.sources.first().map(Source::input);
+    check_bulk(&quarantine, docs, config.max_quarantine, first)?;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(config.threads)
         .build()

@@ -6,16 +6,16 @@
 
 use thresher_core::content::ContentHasher;
 use thresher_core::exact::SeenTexts;
-use thresher_core::json::Scalar;
 use thresher_core::lsh::BandTable;
 use thresher_core::{DedupConfig, Keep, Observer, Rank, Signer};
 
 use super::Run;
 use crate::error::{Error, Result};
 use crate::input::Scratch;
-use crate::quarantine::{OwnedBad, Quarantine};
+use crate::quarantine::{BadRecords, Quarantine};
 use crate::record::{BadRecord, Record, Visitor};
 use crate::runs::aside::set_aside;
+use crate::runs::fields::{FieldWatch, Having};
 use crate::runs::pipeline::for_each_unit;
 
 /// Where the records of one unit are in the whole corpus.
@@ -94,7 +94,10 @@ struct SignedUnit {
     corpus: Corpus,
     num_slots: u32,
     bad_slots: Vec<u32>,
-    bad: Vec<OwnedBad>,
+    bad: BadRecords,
+    /// Records with an id, and with a rank.
+    ids: u64,
+    ranked: u64,
     /// Band keys of the documents that were signed, by their place in the unit.
     table: BandTable,
 }
@@ -113,13 +116,15 @@ impl Visitor for SignVisitor<'_> {
         let unit = &mut self.unit;
         let place = unit.corpus.hashes.len() as u32;
         unit.num_slots = record.slot + 1;
+        unit.ids += u64::from(record.id.is_some());
+        unit.ranked += u64::from(record.rank.is_some());
         let hash = self.hasher.hash(record.text.as_bytes());
         unit.corpus.hashes.push(hash);
         unit.corpus.record_bytes.push(u32::try_from(record.bytes).unwrap_or(u32::MAX));
         match self.search.keep {
             Keep::First => {}
             Keep::Longest | Keep::Shortest => unit.corpus.lengths.push(record.text.len() as u64),
-            Keep::Max | Keep::Min => unit.corpus.ranks.push(rank_of(record.rank.as_ref())),
+            Keep::Max | Keep::Min => unit.corpus.ranks.push(record.rank.as_ref().into()),
         }
         if !self.search.exact_only
             && self.seen.insert(hash)
@@ -135,21 +140,12 @@ impl Visitor for SignVisitor<'_> {
         let unit = &mut self.unit;
         unit.num_slots = bad.slot + 1;
         unit.bad_slots.push(bad.slot);
-        unit.bad.push(bad.into());
+        unit.bad.push(bad);
         Ok(())
     }
 
     fn blank(&mut self, bytes: u64) {
         self.unit.corpus.blank_bytes += bytes;
-    }
-}
-
-fn rank_of(scalar: Option<&Scalar<'_>>) -> Rank {
-    match scalar {
-        None => Rank::Missing,
-        Some(&Scalar::Int(x)) => Rank::Int(x),
-        Some(&Scalar::Float(x)) => Rank::Float(x),
-        Some(&Scalar::Text(text)) => Rank::Text(text.into()),
     }
 }
 
@@ -160,6 +156,7 @@ pub(crate) fn sign(run: &Run<'_>, quarantine: &mut Quarantine) -> Result<Corpus>
     let (hasher, seen) = (ContentHasher::default(), SeenTexts::with_capacity(0));
     let mut corpus = Corpus { table: BandTable::new(bands), ..Corpus::default() };
     let (mut row, mut last_input) = (0, 0);
+    let mut watch = FieldWatch::new(&run.plan.sources, &run.checked.fields);
     run.begin(1);
     for_each_unit(
         &run.plan.sources,
@@ -171,7 +168,9 @@ pub(crate) fn sign(run: &Run<'_>, quarantine: &mut Quarantine) -> Result<Corpus>
                 corpus: Corpus::default(),
                 num_slots: 0,
                 bad_slots: Vec::new(),
-                bad: Vec::new(),
+                bad: BadRecords::default(),
+                ids: 0,
+                ranked: 0,
                 table: BandTable::new(bands),
             };
             let extent = unit.extent();
@@ -179,8 +178,7 @@ pub(crate) fn sign(run: &Run<'_>, quarantine: &mut Quarantine) -> Result<Corpus>
             run.plan.sources[input].input().read(&unit, &run.checked.fields, None, scratch, &mut visitor)?;
             let mut done = visitor.unit;
             let bytes = done.corpus.record_bytes.iter().map(|&bytes| u64::from(bytes)).sum();
-            let bad_bytes: u64 = done.bad.iter().map(|bad| bad.bytes).sum();
-            done.corpus.read_bytes = extent.unwrap_or(bytes + bad_bytes);
+            done.corpus.read_bytes = extent.unwrap_or(bytes + done.bad.tally().bytes);
             run.progress.advance(done.corpus.hashes.len() as u64, bytes);
             Ok(done)
         },
@@ -188,8 +186,10 @@ pub(crate) fn sign(run: &Run<'_>, quarantine: &mut Quarantine) -> Result<Corpus>
             if input != last_input {
                 (row, last_input) = (0, input);
             }
+            watch
+                .see(input, Having::of(unit.corpus.hashes.len() as u64, &unit.bad, unit.ids, unit.ranked))?;
             set_aside(
-                Some(quarantine),
+                quarantine,
                 run.progress,
                 run.config.strict,
                 run.plan.sources[input].input(),
@@ -218,5 +218,6 @@ pub(crate) fn sign(run: &Run<'_>, quarantine: &mut Quarantine) -> Result<Corpus>
             Ok(())
         },
     )?;
+    watch.end()?;
     Ok(corpus)
 }

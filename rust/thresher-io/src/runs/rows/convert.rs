@@ -32,6 +32,8 @@ pub struct ConvertRun {
     pub tmp: Option<String>,
     /// Whether the first bad row, or the first loss, ends the run.
     pub strict: bool,
+    /// Share of the rows, from 0 to 1, of which more may not be set aside.
+    pub max_quarantine: f64,
     /// Longest row, in bytes; a longer one is set aside.
     pub max_record_bytes: u64,
     /// Bytes of input that a thread works on at a time; the output does not depend on it.
@@ -88,15 +90,16 @@ pub fn run(config: &ConvertRun, progress: &Progress) -> Result<ConvertReport> {
         threads: config.threads,
         tmp: config.tmp.as_deref(),
         strict: config.strict,
+        max_quarantine: config.max_quarantine,
         max_record_bytes: config.max_record_bytes,
         batch_bytes: config.batch_bytes,
     };
     let (rows_run, from) = RowsRun::open(setup, progress)?;
     let names = rows_run.names();
     let work = Conversion(Converter { from, to });
-    let mut losses = vec![Losses::default(); names.len()];
-    let rows = clock.time("rows", || {
-        rows_run.run(&work, |input, first_row, found: Losses| {
+    let none = || vec![Losses::default(); names.len()];
+    let (rows, losses) = clock.time("rows", || {
+        rows_run.run(&work, none, |losses, input, first_row, found: Losses| {
             if config.strict
                 && let Some((field, outcome, loss)) = found.iter().next()
             {

@@ -25,17 +25,20 @@ use thresher_core::{Observer, Tally};
 
 use crate::error::{Error, Result};
 use crate::input::{Piece, Scratch, Unit, Written};
-use crate::quarantine::{OwnedBad, Quarantine};
+use crate::quarantine::{BadRecords, Quarantine};
 use crate::record::{BadRecord, Reason, Record, Visitor};
-use crate::runs::aside::set_aside;
+use crate::runs::aside::{check_bulk, check_share, set_aside};
 use crate::runs::books::{Accounting, Count, InputReport, by_name};
 use crate::runs::destination::Destination;
+use crate::runs::fields::FormatWatch;
 use crate::runs::outputs::Outputs;
 use crate::runs::pipeline::for_each_unit;
 use crate::runs::plan::{Plan, Reading};
 use crate::runs::progress::Progress;
+use crate::runs::source::Source;
+use crate::runs::survey::{survey, surveyed};
 use format::{detected, format_of};
-use sample::sample;
+pub(crate) use sample::sample;
 use shape::Shape;
 use write::Forms;
 
@@ -89,9 +92,14 @@ pub(crate) struct RowsRun<'r> {
     plan: Plan,
     /// Where the rows go; without it they are only looked at.
     destination: Option<Destination>,
+    /// The destination is standard output.
+    is_streaming: bool,
     threads: usize,
     strict: bool,
+    max_quarantine: f64,
     progress: &'r Progress,
+    /// The name of the chat format of the rows.
+    format: String,
 }
 
 /// What every run over rows is asked for.
@@ -106,6 +114,7 @@ pub(crate) struct Setup<'s> {
     pub(crate) threads: usize,
     pub(crate) tmp: Option<&'s str>,
     pub(crate) strict: bool,
+    pub(crate) max_quarantine: f64,
     pub(crate) max_record_bytes: u64,
     pub(crate) batch_bytes: u64,
 }
@@ -127,7 +136,7 @@ struct Worked<F> {
     /// Which slots are good, for a run that selects.
     keep: Vec<bool>,
     good: Tally,
-    bad: Vec<OwnedBad>,
+    bad: BadRecords,
     blank_bytes: u64,
     slots: u64,
     /// Bytes that were read, as the cut of the unit says where it says so.
@@ -141,7 +150,7 @@ impl<F> Worked<F> {
             lines: String::new(),
             keep: Vec::new(),
             good: Tally::default(),
-            bad: Vec::new(),
+            bad: BadRecords::default(),
             blank_bytes: 0,
             slots: 0,
             read_bytes: 0,
@@ -160,6 +169,7 @@ impl<'r> RowsRun<'r> {
         if threads == 0 {
             return Err(Error::Parameter("threads is `0`, but a run needs at least 1".into()));
         }
+        check_share(setup.max_quarantine)?;
         progress.begin(0, 0);
         let (max_record_bytes, batch_bytes) = (setup.max_record_bytes, setup.batch_bytes);
         let reading = Reading { inputs, glob: None, tmp, max_record_bytes, batch_bytes };
@@ -167,10 +177,14 @@ impl<'r> RowsRun<'r> {
         plan.check_rows()?;
         let format = match format {
             Some(format) => format_of(format)?,
-            None => detected(&sample(&plan.sources)?)?,
+            None => detected(&surveyed(&plan.sources, threads, progress, || sample(&plan.sources))?)?,
         };
         let destination = output.map(|output| Destination::open(output, &plan, keeps_format)).transpose()?;
-        Ok((Self { plan, destination, threads, strict, progress }, format))
+        let is_streaming = output == Some("-");
+        let (max_quarantine, name) = (setup.max_quarantine, format.name().to_owned());
+        let run =
+            Self { plan, destination, is_streaming, threads, strict, max_quarantine, progress, format: name };
+        Ok((run, format))
     }
 
     /// Writes the report, the last file of a run.
@@ -186,12 +200,29 @@ impl<'r> RowsRun<'r> {
         self.plan.sources.iter().map(|source| source.input().name().to_owned()).collect()
     }
 
-    /// Does the work on every row, writes what becomes of it, and hands what was found to `merge`, in order, with the
-    /// input and the row at which the unit begins.
+    /// Does the work on every row, writes what becomes of it, and merges what was found into a value from `init`, in
+    /// order; `merge` gets the input and the row at which the unit begins, too.
     ///
     /// # Errors
     /// Of reading, writing and `merge`, and for the first bad row of a strict run.
-    pub(crate) fn run<W: RowWork>(
+    pub(crate) fn run<W: RowWork, A>(
+        &self,
+        work: &W,
+        init: impl Fn() -> A,
+        merge: impl Fn(&mut A, usize, u64, W::Found) -> Result<()>,
+    ) -> Result<(RowsReport, A)> {
+        if self.is_streaming {
+            // What went to standard output cannot be taken back.
+            survey(&self.plan.sources, self.threads, self.progress)?;
+        }
+        surveyed(&self.plan.sources, self.threads, self.progress, || {
+            let mut all = init();
+            let report = self.pass(work, |input, row, found| merge(&mut all, input, row, found))?;
+            Ok((report, all))
+        })
+    }
+
+    fn pass<W: RowWork>(
         &self,
         work: &W,
         mut merge: impl FnMut(usize, u64, W::Found) -> Result<()>,
@@ -209,10 +240,13 @@ impl<'r> RowsRun<'r> {
                 None => to.create_like(&sources[input], self.threads),
             })
         });
-        let mut quarantine = self.destination.as_ref().map(|to| Quarantine::create(&to.quarantine_dir()));
-        let mut quarantined = BTreeMap::<Reason, Tally>::new();
+        let mut quarantine = match &self.destination {
+            Some(to) => Quarantine::create(&to.quarantine_dir()),
+            None => Quarantine::counting(),
+        };
         let mut rows = vec![0; sources.len()];
         let (mut read, mut kept, mut blank_bytes) = (Count::default(), Count::default(), 0);
+        let mut watch = FormatWatch::new(sources);
         for_each_unit(
             sources,
             self.threads,
@@ -230,10 +264,8 @@ impl<'r> RowsRun<'r> {
             },
             |input, (unit, piece): (Worked<W::Found>, Option<Piece>)| {
                 let source = sources[input].input();
-                for bad in &unit.bad {
-                    quarantined.entry(bad.reason).or_default().add(bad.bytes);
-                }
-                set_aside(quarantine.as_mut(), self.progress, self.strict, source, rows[input], &unit.bad)?;
+                watch.see(&self.format, unit.good.docs, &unit.bad)?;
+                set_aside(&mut quarantine, self.progress, self.strict, source, rows[input], &unit.bad)?;
                 if let (Some(outputs), Some(piece)) = (&mut outputs, piece) {
                     outputs.write(input, piece, unit.good.docs)?;
                 }
@@ -246,11 +278,16 @@ impl<'r> RowsRun<'r> {
             },
         )?;
         self.plan.check_unchanged()?;
+        watch.end(&self.format)?;
+        if self.destination.is_some() {
+            // A run that only looks has nothing to withhold.
+            check_bulk(&quarantine, read.docs, self.max_quarantine, sources.first().map(Source::input))?;
+        }
         let written = outputs.map_or(Ok(Vec::new()), Outputs::finish)?;
-        let quarantined = by_name(&quarantined);
+        let quarantined = by_name(quarantine.tallies());
         let accounting = Accounting { read, kept, removed: BTreeMap::new(), quarantined, blank_bytes };
         accounting.check()?;
-        quarantine.map(Quarantine::finish).transpose()?;
+        quarantine.finish()?;
         let inputs = sources.iter().zip(rows).map(|(source, rows)| InputReport::new(source, rows)).collect();
         Ok(RowsReport { inputs, outputs: written, accounting })
     }
@@ -272,8 +309,7 @@ impl<'r> RowsRun<'r> {
         let whole_rows = Fields::default();
         self.plan.sources[input].input().read(unit, &whole_rows, None, scratch, &mut visitor)?;
         let mut done = visitor.done;
-        let bad: u64 = done.bad.iter().map(|bad| bad.bytes).sum();
-        let bytes = done.good.bytes + bad + done.blank_bytes;
+        let bytes = done.good.bytes + done.bad.tally().bytes + done.blank_bytes;
         done.read_bytes = unit.extent().unwrap_or(bytes);
         done.keep.resize(done.slots as usize, false);
         self.progress.advance(done.slots, bytes);
@@ -344,14 +380,14 @@ impl<W: RowWork> Visitor for RowVisitor<'_, W> {
             }
             Err(Refusal { reason, detail }) => {
                 done.lines.truncate(start);
-                done.bad.push(OwnedBad::from(BadRecord {
+                done.bad.push(BadRecord {
                     slot: record.slot,
                     offset: record.offset,
                     reason,
                     detail,
                     raw: record.text.as_bytes(),
                     bytes: record.bytes,
-                }));
+                });
             }
         }
         Ok(())
@@ -359,7 +395,7 @@ impl<W: RowWork> Visitor for RowVisitor<'_, W> {
 
     fn bad(&mut self, bad: BadRecord<'_>) -> Result<()> {
         self.done.slots = u64::from(bad.slot) + 1;
-        self.done.bad.push(bad.into());
+        self.done.bad.push(bad);
         Ok(())
     }
 

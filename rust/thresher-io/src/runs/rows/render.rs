@@ -129,6 +129,8 @@ pub struct RenderRun {
     pub tmp: Option<String>,
     /// Whether the first row that cannot be rendered ends the run.
     pub strict: bool,
+    /// Share of the rows, from 0 to 1, of which more may not be set aside.
+    pub max_quarantine: f64,
     /// Longest row, in bytes; a longer one is set aside.
     pub max_record_bytes: u64,
     /// Bytes of input that a thread works on at a time; the output does not depend on it.
@@ -172,12 +174,13 @@ pub fn run(config: &RenderRun, progress: &Progress) -> Result<RenderReport> {
         threads: config.threads,
         tmp: config.tmp.as_deref(),
         strict: config.strict,
+        max_quarantine: config.max_quarantine,
         max_record_bytes: config.max_record_bytes,
         batch_bytes: config.batch_bytes,
     };
     let (rows_run, format) = RowsRun::open(setup, progress)?;
     let work = Rendering { template, options, format };
-    let rows = clock.time("rows", || rows_run.run(&work, |_, _, ()| Ok(())))?;
+    let (rows, ()) = clock.time("rows", || rows_run.run(&work, || (), |(), _, _, ()| Ok(())))?;
     clock.total(started);
     let report = RenderReport {
         version: env!("CARGO_PKG_VERSION"),

@@ -35,6 +35,8 @@ pub struct ValidateRun {
     pub tmp: Option<String>,
     /// Whether a warning is an error.
     pub strict: bool,
+    /// Share of the rows, from 0 to 1, of which more may not be set aside.
+    pub max_quarantine: f64,
     /// Longest row, in bytes; a longer one is set aside.
     pub max_record_bytes: u64,
     /// Bytes of input that a thread works on at a time; the output does not depend on it.
@@ -91,15 +93,16 @@ pub fn run(config: &ValidateRun, progress: &Progress) -> Result<ValidateReport> 
         threads: config.threads,
         tmp: config.tmp.as_deref(),
         strict: false,
+        max_quarantine: config.max_quarantine,
         max_record_bytes: config.max_record_bytes,
         batch_bytes: config.batch_bytes,
     };
     let (rows_run, format) = RowsRun::open(setup, progress)?;
     let names = rows_run.names();
     let work = Validation { options, max_problems: config.max_problems, format };
-    let mut found = vec![Report::new(config.max_problems); names.len()];
-    let rows = clock.time("rows", || {
-        rows_run.run(&work, |input, first_row, unit| {
+    let none = || vec![Report::new(config.max_problems); names.len()];
+    let (rows, found) = clock.time("rows", || {
+        rows_run.run(&work, none, |found, input, first_row, unit| {
             found[input].merge(unit, first_row);
             Ok(())
         })

@@ -1,0 +1,193 @@
+"""Bad data over files: in bulk, damaged, hostile; what ends a run, and what the command says of it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import thresher as th
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+ROWS = "".join(json.dumps({"text": f"document {n}", "meta": {"lang": "en"}}) + "\n" for n in range(10))
+ALPACA = json.dumps({"instruction": "a", "input": "", "output": "b"}) + "\n"
+
+
+def _run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "thresher", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+
+
+@pytest.mark.parametrize("output", ["out", "out.jsonl", "-"])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--text", "body"], ["text is `body`", "`text`, `meta.lang`"]),
+        (["--text", "txt"], ["did you mean `text`?"]),
+        (["--text", "meta"], ["text is `meta`", "a string in it"]),
+        (["--id", "key"], ["id is `key`"]),
+        (["--keep", "max:nn"], ["keep is `nn`"]),
+    ],
+)
+def test_a_field_that_no_record_has_is_wrong_usage(
+    tmp_path: Path, output: str, arguments: list[str], words: list[str]
+) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text(ROWS, "utf-8")
+    done = _run("dedup", source, "-o", output if output == "-" else tmp_path / output, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert all(word in done.stderr for word in words), done.stderr
+    assert not (tmp_path / "out.jsonl").exists()
+    assert not (tmp_path / "out" / "run.json").exists()
+
+
+def test_a_format_whose_fields_no_row_has_is_wrong_usage(tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text(ROWS, "utf-8")
+    template = tmp_path / "template.jinja"
+    template.write_text("{{ messages }}", "utf-8")
+    for command in (["convert", "--to", "openai"], ["render", "--template", template]):
+        done = _run(*command, source, "--from", "alpaca", "-o", "-")
+        assert done.returncode == 2, done.stderr
+        assert "`alpaca`" in done.stderr
+        assert "`meta.lang`" in done.stderr
+
+
+def test_too_much_that_is_set_aside_is_bad_data_for_every_verb(tmp_path: Path) -> None:
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text(ALPACA + "x\n" * 3, "utf-8")
+    template = tmp_path / "template.jinja"
+    template.write_text("{{ messages }}", "utf-8")
+    for command in (
+        ["dedup", "--text", "output"],
+        ["convert", "--to", "openai"],
+        ["render", "--template", template, "--no-mask"],
+        ["validate"],
+    ):
+        done = _run(*command, source, "-o", out)
+        assert done.returncode == 65, done.stderr
+        assert "3 of 4 records were set aside (invalid_json 3)" in done.stderr
+        assert not out.exists()
+        done = _run(*command, source, "-o", out, "--max-quarantine", "0.75")
+        assert "set aside" not in done.stderr
+        assert out.exists()
+        for path in tmp_path.glob("out.jsonl*"):
+            if path.is_file():
+                path.unlink()
+    done = _run("dedup", source, "-o", "-", "--text", "output")
+    assert done.returncode == 65
+    with pytest.raises(th.ParameterError, match="max_quarantine is `2`"):
+        th.dedup_files(source, out, text="output", max_quarantine=2)
+
+
+def test_a_quarantine_of_many_small_records_is_bounded(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_bytes(b"x\n" * 500_000 + b'{"text": null}\n')
+    report = th.dedup_files(tmp_path / "in.jsonl", tmp_path / "out", max_quarantine=1)
+    assert report.quarantined == 500_001
+    bad = (tmp_path / "out" / "quarantine" / "records.jsonl").read_text("utf-8").splitlines()
+    assert [sum(f'"{reason}"' in line for line in bad) for reason in ("invalid_json", "null_text")] == [
+        100_000,
+        1,
+    ]
+
+
+def test_rows_of_a_damaged_gzip_member_are_in_no_output(tmp_path: Path) -> None:
+    lines = [
+        json.dumps({"text": f"{n} " + "abc " * (n % 50), "output": "", "instruction": str(n)}) + "\n"
+        for n in range(3000)
+    ]
+    parts = [gzip.compress("".join(lines[n : n + 1000]).encode()) for n in (0, 1000, 2000)]
+    damaged = bytearray(parts[1])
+    damaged[len(damaged) // 2] ^= 4
+    (tmp_path / "in.jsonl.gz").write_bytes(parts[0] + damaged + parts[2])
+    good = set(lines[:1000] + lines[2000:])
+    report = th.dedup_files(tmp_path / "in.jsonl.gz", tmp_path / "out.jsonl", exact_only=True)
+    assert set((tmp_path / "out.jsonl").read_text("utf-8").splitlines(keepends=True)) == good
+    assert report.report["accounting"]["quarantined"].keys() == {"damaged_member"}
+    for output in ("out", "out.parquet"):
+        th.chat.convert_files(
+            tmp_path / "in.jsonl.gz", tmp_path / output, to="sharegpt", from_format="alpaca"
+        )
+    piped = _run("convert", tmp_path / "in.jsonl.gz", "-o", "-", "--to", "sharegpt", "--from", "alpaca")
+    assert len(piped.stdout.splitlines()) == 2000
+    assert pq.read_metadata(tmp_path / "out.parquet").num_rows == 2000
+
+
+def test_damaged_parquet_files_print_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "good.parquet"
+    pq.write_table(pa.table({"text": [f"document {n % 7}" for n in range(300)], "n": list(range(300))}), path)
+    code = (
+        "import pathlib, sys, thresher as th\n"
+        "good, folder = pathlib.Path(sys.argv[1]).read_bytes(), pathlib.Path(sys.argv[2])\n"
+        "for at in range(4, len(good) - 8, 7):\n"
+        "    bad = bytearray(good); bad[at] ^= 0x41\n"
+        "    (folder / 'bad.parquet').write_bytes(bad)\n"
+        "    try:\n"
+        "        th.dedup_files(folder / 'bad.parquet', folder / str(at), max_quarantine=1)\n"
+        "    except (th.DataError, th.ParameterError):\n"
+        "        pass\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("value", [2**70, -1, 0, "many", 1.5])
+@pytest.mark.parametrize("name", ["num_hashes", "ngram", "threads", "max_record_bytes", "batch_bytes"])
+def test_numbers_out_of_range_are_named(tmp_path: Path, name: str, value: Any) -> None:
+    (tmp_path / "in.jsonl").write_text(ROWS, "utf-8")
+    calls: list[Callable[..., object]] = [th.dedup_files]
+    if name not in ("num_hashes", "ngram"):
+        calls.append(lambda *paths, **more: th.chat.convert_files(*paths, to="openai", **more))
+        calls.append(lambda *paths, **more: th.chat.render_files(*paths, template="x", **more))
+        calls.append(lambda path, out, **more: th.chat.validate_files(path, out, **more))
+    for call in calls:
+        with pytest.raises(th.ParameterError, match=f"^{name} is `{value}`, but "):
+            call(tmp_path / "in.jsonl", tmp_path / "out", **{name: value})
+
+
+@pytest.mark.parametrize("name", ["threshold", "recall", "max_quarantine"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1, "high"])
+def test_shares_out_of_range_are_named(tmp_path: Path, name: str, value: Any) -> None:
+    (tmp_path / "in.jsonl").write_text(ROWS, "utf-8")
+    with pytest.raises(th.ParameterError, match=f"^{name} is `{value}`, but "):
+        th.dedup_files(tmp_path / "in.jsonl", tmp_path / "out", **{name: value})
+
+
+def test_ids_are_what_stands_in_the_record(tmp_path: Path) -> None:
+    ids = ["123456789012345678901234567", "123456789012345678901234568", "1.10", "1e3"]
+    (tmp_path / "in.jsonl").write_text("".join(f'{{"id": {id}, "text": "same"}}\n' for id in ids), "utf-8")
+    th.dedup_files(tmp_path / "in.jsonl", tmp_path / "out", id="id")
+    removed = pq.read_table(tmp_path / "out" / "removed.parquet").to_pydict()
+    assert (removed["id"], set(removed["duplicate_of"])) == (ids[1:], {ids[0]})
+
+
+def test_nan_is_no_rank_wherever_it_comes_from(tmp_path: Path) -> None:
+    ranks = [float("nan"), 1.0, None, 2.0]
+    table = pa.table({"text": ["same"] * 4, "n": list(range(4)), "rank": ranks})
+    assert th.dedup(table, text="text", keep="max:rank").keep.to_pylist() == [False, False, False, True]
+    only_nan = table.slice(0, 3)
+    assert th.dedup(only_nan, text="text", keep="min:rank").keep.to_pylist() == [False, True, False]
+    pq.write_table(table, tmp_path / "in.parquet")
+    th.dedup_files(tmp_path / "in.parquet", tmp_path / "out.parquet", keep="max:rank")
+    assert pq.read_table(tmp_path / "out.parquet")["n"].to_pylist() == [3]
+    lines = [f'{{"text": "same", "n": {n}, "rank": {json.dumps(rank)}}}\n' for n, rank in enumerate(ranks)]
+    (tmp_path / "in.jsonl").write_text("".join(lines), "utf-8")
+    report = th.dedup_files(tmp_path / "in.jsonl", tmp_path / "out.jsonl", keep="max:rank")
+    # NaN is no JSON, so its line is none.
+    assert (report.kept, report.quarantined) == (1, 1)
+    assert json.loads((tmp_path / "out.jsonl").read_text("utf-8"))["n"] == 3
