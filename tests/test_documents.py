@@ -1,47 +1,45 @@
-"""README and docs: their Python and their commands run, values are what is said, links lead somewhere."""
+"""README and docs: each block runs alone, values are what is said, links lead somewhere.
+
+The rule for a block: it stands for itself. A `python` block begins with its own imports and is run in a
+fresh interpreter; a block without a language whose lines are `thresher` commands is run by a fresh shell.
+Both start in a copy of the repository's root with nothing but `examples/` in it, so what a block reads it
+names by its path there (`examples/alpaca.json`), and nothing comes from the block before. Behind an
+expression, `# ...: [1, 2]` claims that it is that list, and is checked.
+"""
 
 from __future__ import annotations
 
 import ast
-import json
+import os
 import re
-import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-import zstandard
-from click.testing import CliRunner
-
-import thresher
-from thresher.cli import cli
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-ALPACA = [
-    {"instruction": "Add 2 and 3.", "input": "", "output": "5"},
-    {"instruction": "Say it in German.", "input": "yes", "output": "ja"},
-]
-TEMPLATE = (
-    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
+CHECKED = """
+for _expression, _value in {claims!r}:
+    _found = eval(_expression)
+    _found = getattr(_found, "to_pylist", lambda: _found)()
+    assert _found == _value, f"{{_expression}} is {{_found!r}}, not {{_value!r}}"
+"""
 
 
 def _blocks(path: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with the files that the documents name."""
-    (tmp_path / "raw").mkdir()
-    lines = b"".join(json.dumps({"text": text}).encode() + b"\n" for text in ("a rose", "a rose", "an onion"))
-    (tmp_path / "raw" / "a.jsonl.zst").write_bytes(zstandard.compress(lines))
-    (tmp_path / "alpaca.json").write_text(json.dumps(ALPACA), "utf-8")
-    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": TEMPLATE}), "utf-8")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+def _all_blocks(language: str) -> list[Any]:
+    return [
+        pytest.param(block, id=f"{path.name}-{index}")
+        for path in DOCUMENTS
+        for index, block in enumerate(_blocks(path, language))
+    ]
 
 
 def _claims(block: str) -> list[tuple[str, Any]]:
@@ -50,36 +48,56 @@ def _claims(block: str) -> list[tuple[str, Any]]:
     return [(expression, ast.literal_eval(value)) for expression, value in found]
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-@pytest.mark.usefixtures("folder")
-def test_the_python_runs_and_gives_what_it_says(path: Path) -> None:
-    names: dict[str, Any] = {"th": thresher, "rows": ALPACA}
-    for block in _blocks(path, "python"):
-        exec(compile(block, path.name, "exec"), names)
-        for expression, value in _claims(block):
-            found = eval(expression, names)
-            assert getattr(found, "to_pylist", lambda found=found: found)() == value, expression
+def _is_command(line: str) -> bool:
+    return line.startswith(("thresher ", ".venv/bin/thresher "))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A copy of the repository's root, as far as a block may look."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    return tmp_path
+
+
+def _run(command: list[str], root: Path) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        command, cwd=root, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("block", _all_blocks("python"))
+def test_each_block_of_python_runs_alone_and_gives_what_it_says(block: str, root: Path) -> None:
+    _run([sys.executable, "-I", "-W", "error", "-c", block + CHECKED.format(claims=_claims(block))], root)
+
+
+@pytest.mark.parametrize("block", _all_blocks(""))
+def test_each_block_of_commands_runs_alone(block: str, root: Path) -> None:
+    lines = block.splitlines()
+    if not all(_is_command(line) for line in lines):
+        assert not any(_is_command(line) for line in lines), (
+            "commands and other lines want blocks of their own"
+        )
+        pytest.skip("no commands of thresher")
+    _run(["sh", "-e", "-c", block.replace(".venv/bin/thresher ", "thresher ")], root)
+
+
+def test_a_claim_that_is_wrong_fails(root: Path) -> None:
+    block = "text = ['a']\ntext  # what it is: ['b']\n"
+    with pytest.raises(AssertionError, match=r"text is \['a'\], not \['b'\]"):
+        _run([sys.executable, "-I", "-c", block + CHECKED.format(claims=_claims(block))], root)
 
 
 def test_the_first_page_says_what_three_values_are() -> None:
     assert sum(len(_claims(block)) for block in _blocks(ROOT / "README.md", "python")) == 3
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-@pytest.mark.usefixtures("folder")
-def test_the_commands_run(path: Path) -> None:
-    lines = [line for block in _blocks(path, "") for line in block.splitlines()]
-    for line in (line.partition("  #")[0] for line in lines if line.startswith("thresher ")):
-        done = CliRunner().invoke(cli, shlex.split(line)[1:], standalone_mode=False)
-        assert done.exception is None, (line, done.exception)
-        assert done.return_value in (0, None), (line, done.stderr)
-
-
 @pytest.mark.parametrize("path", [*DOCUMENTS, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md"], ids=str)
 def test_links_lead_to_files(path: Path) -> None:
     text = path.read_text("utf-8")
     targets = re.findall(r"\]\(([^)#]+)", text) + re.findall(
-        r"`((?:tests|python|rust|benches)/[\w/.-]+)`", text
+        r"`((?:tests|python|rust|benches|examples|fuzz)/[\w/.-]+)`", text
     )
     assert targets or path.parent.name == "docs"
     for target in targets:
