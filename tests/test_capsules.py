@@ -196,6 +196,24 @@ def test_many_slices_of_one_buffer_cost_one_pass_over_it() -> None:
     assert th.dedup(slices, exact_only=True).summary.kept == 1
 
 
+def test_a_dictionary_that_chunks_share_is_checked_once() -> None:
+    words = pa.array([f"text number {number} with some words in it" for number in range(300_000)])
+    whole = pa.DictionaryArray.from_arrays(pa.array(range(300_000), pa.int32()), words)
+    chunks = pa.chunked_array([whole.slice(start, 10) for start in range(0, 300_000, 15)])
+    # 20,000 chunks: checking and copying 300,000 values with each takes 6 billion steps, past the time limit.
+    assert th.dedup(chunks, exact_only=True).summary.kept == len(chunks)
+
+
+def test_dictionaries_of_one_size_are_told_apart_wherever_they_lie() -> None:
+    def batches() -> Any:
+        for number in range(300):
+            yield pa.record_batch({"text": pa.array([f"{number:03}", "same"]).dictionary_encode()})
+
+    reader = pa.RecordBatchReader.from_batches(pa.record_batch(next(batches())).schema, batches())
+    signed = th.minhash(StreamHolder(pa.chunked_array([batch["text"] for batch in reader])))
+    assert signed.equals(th.minhash([text for number in range(300) for text in (f"{number:03}", "same")]))
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_string_column_beyond_two_gigabytes_is_read_slice_by_slice() -> None:

@@ -9,7 +9,7 @@ use arrow_array::types::{
     ArrowDictionaryKeyType, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
     UInt64Type,
 };
-use arrow_array::{Array, DictionaryArray};
+use arrow_array::{Array, ArrayAccessor, DictionaryArray, PrimitiveArray};
 use arrow_buffer::ArrowNativeType;
 use arrow_schema::DataType;
 
@@ -59,10 +59,30 @@ fn append_dictionary<'a, K: ArrowDictionaryKeyType>(
     array: &'a DictionaryArray<K>,
     texts: &mut Vec<Option<&'a str>>,
 ) -> Result<()> {
-    let mut values = Vec::new();
-    append_texts(array.values().as_ref(), &mut values)?;
-    texts.extend(array.keys().iter().map(|key| values.get(key?.as_usize()).copied().flatten()));
+    let (keys, values) = (array.keys(), array.values());
+    match values.data_type() {
+        DataType::Utf8 => append_by_key(keys, values.as_string::<i32>(), texts),
+        DataType::LargeUtf8 => append_by_key(keys, values.as_string::<i64>(), texts),
+        DataType::Utf8View => append_by_key(keys, values.as_string_view(), texts),
+        _ => {
+            let mut all = Vec::new();
+            append_texts(values.as_ref(), &mut all)?;
+            texts.extend(keys.iter().map(|key| all.get(key?.as_usize()).copied().flatten()));
+        }
+    }
     Ok(())
+}
+
+/// Looks up what the rows ask for and nothing else: a small chunk may share a dictionary of millions with others.
+fn append_by_key<'a, K: ArrowDictionaryKeyType>(
+    keys: &PrimitiveArray<K>,
+    values: impl ArrayAccessor<Item = &'a str> + Copy,
+    texts: &mut Vec<Option<&'a str>>,
+) {
+    texts.extend(keys.iter().map(|key| {
+        let at = key?.as_usize();
+        (at < values.len() && values.is_valid(at)).then(|| values.value(at))
+    }));
 }
 
 #[cfg(test)]

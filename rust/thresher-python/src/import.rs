@@ -9,7 +9,7 @@ use std::ffi::CStr;
 
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi};
 use arrow_array::ffi_stream::{ArrayStreamReader, FFI_ArrowArrayStream};
-use arrow_array::{Array, ArrayReader, ArrayRef, make_array};
+use arrow_array::{ArrayReader, ArrayRef, make_array};
 use arrow_schema::{ArrowError, DataType};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
@@ -17,7 +17,7 @@ use thresher_core::Observer;
 use thresher_io::{Error, Result};
 
 use crate::errors::{ColumnError, column};
-use crate::validate::validated;
+use crate::validate::Validator;
 
 /// An Arrow object of any library, taken over but not looked at yet.
 pub(crate) enum Imported {
@@ -52,6 +52,14 @@ impl Imported {
         Ok(Some(Self::Array(array, schema)))
     }
 
+    /// Rows, where that is known before anything is computed: not of a stream.
+    pub(crate) fn known_rows(&self) -> Option<usize> {
+        match self {
+            Self::Stream(_) => None,
+            Self::Array(array, _) => Some(array.len()),
+        }
+    }
+
     /// The chunks, validated. Not to be called with the GIL held: a stream may compute, on threads that need
     /// the GIL.
     pub(crate) fn chunks(
@@ -67,7 +75,7 @@ impl Imported {
                 check_type(&DataType::try_from(&schema).map_err(|e| refused(&e))?, allowed)?;
                 // SAFETY: that the pointers agree with the schema is the promise of the C data interface.
                 let data = unsafe { from_ffi(array, &schema) }.map_err(|e| refused(&e))?;
-                Ok(vec![validated(make_array(data), 0)?])
+                Ok(vec![Validator::default().validated(make_array(data))?])
             }
             Self::Stream(stream) => {
                 if stream.release().is_none() || stream.get_next().is_none() {
@@ -75,15 +83,12 @@ impl Imported {
                 }
                 let reader = ArrayStreamReader::try_new(stream).map_err(|e| refused(&e))?;
                 check_type(reader.field().data_type(), allowed)?;
-                let (mut chunks, mut rows) = (Vec::new(), 0);
+                let (mut chunks, mut validator) = (Vec::new(), Validator::default());
                 for chunk in reader {
                     if observer.cancelled() {
                         return Err(Error::Cancelled);
                     }
-                    let chunk = chunk.map_err(|e| refused(&e))?;
-                    let next_row = rows + chunk.len();
-                    chunks.push(validated(chunk, rows)?);
-                    rows = next_row;
+                    chunks.push(validator.validated(chunk.map_err(|e| refused(&e))?)?);
                 }
                 Ok(chunks)
             }

@@ -1,8 +1,10 @@
 //! Makes imported arrays safe to read: offsets, UTF-8, views and dictionary keys are checked here, once.
 //!
 //! `ArrayData::validate_full` would do, but it checks the whole buffer behind a slice, which makes a column
-//! of many small slices quadratic. Bytes behind a null may be anything; a column is not refused for them.
+//! of many small slices quadratic. A dictionary that chunks share is checked with the first of them, for the same
+//! reason. Bytes behind a null may be anything; a column is not refused for them.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,27 +16,46 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrayRef, DictionaryArray, GenericStringArray, OffsetSizeTrait, StringViewArray};
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
+use arrow_data::ArrayData;
 use arrow_schema::DataType;
 use thresher_io::Result;
 
 use crate::errors::column;
 
-/// `array` with every promise checked that a read of its text relies on; `first_row` is its place in the
-/// column.
-pub(crate) fn validated(array: ArrayRef, first_row: usize) -> Result<ArrayRef> {
+/// Checks the chunks of one column, in order.
+#[derive(Default)]
+pub(crate) struct Validator {
+    rows: usize,
+    dictionaries: Dictionaries,
+}
+
+impl Validator {
+    /// The next chunk with every promise checked that a read of its text relies on.
+    pub(crate) fn validated(&mut self, chunk: ArrayRef) -> Result<ArrayRef> {
+        let first_row = self.rows;
+        self.rows += chunk.len();
+        validated(chunk, first_row, &mut self.dictionaries)
+    }
+}
+
+/// The dictionaries met so far, as they came and as they were checked, by the address of their first buffer. They are
+/// held, so no other dictionary can come to lie where one of them lies.
+type Dictionaries = HashMap<usize, Vec<(ArrayData, ArrayRef)>>;
+
+fn validated(array: ArrayRef, first_row: usize, dictionaries: &mut Dictionaries) -> Result<ArrayRef> {
     match array.data_type() {
         DataType::Utf8 => strings::<i32>(&array, first_row),
         DataType::LargeUtf8 => strings::<i64>(&array, first_row),
         DataType::Utf8View => views(&array, first_row),
         DataType::Dictionary(key, _) => match **key {
-            DataType::Int8 => dictionary::<Int8Type>(&array),
-            DataType::Int16 => dictionary::<Int16Type>(&array),
-            DataType::Int32 => dictionary::<Int32Type>(&array),
-            DataType::Int64 => dictionary::<Int64Type>(&array),
-            DataType::UInt8 => dictionary::<UInt8Type>(&array),
-            DataType::UInt16 => dictionary::<UInt16Type>(&array),
-            DataType::UInt32 => dictionary::<UInt32Type>(&array),
-            _ => dictionary::<UInt64Type>(&array),
+            DataType::Int8 => dictionary::<Int8Type>(&array, dictionaries),
+            DataType::Int16 => dictionary::<Int16Type>(&array, dictionaries),
+            DataType::Int32 => dictionary::<Int32Type>(&array, dictionaries),
+            DataType::Int64 => dictionary::<Int64Type>(&array, dictionaries),
+            DataType::UInt8 => dictionary::<UInt8Type>(&array, dictionaries),
+            DataType::UInt16 => dictionary::<UInt16Type>(&array, dictionaries),
+            DataType::UInt32 => dictionary::<UInt32Type>(&array, dictionaries),
+            _ => dictionary::<UInt64Type>(&array, dictionaries),
         },
         _ => Ok(array),
     }
@@ -90,13 +111,29 @@ fn views(array: &ArrayRef, first_row: usize) -> Result<ArrayRef> {
     Err(not_utf8(first_row + (0..cleared.len()).find(damaged).unwrap_or_default()))
 }
 
-fn dictionary<K: ArrowDictionaryKeyType>(array: &ArrayRef) -> Result<ArrayRef> {
+fn dictionary<K: ArrowDictionaryKeyType>(
+    array: &ArrayRef,
+    dictionaries: &mut Dictionaries,
+) -> Result<ArrayRef> {
     let array = array.as_dictionary::<K>();
-    let values = validated(array.values().clone(), 0)?;
+    let values = values_of(array.values(), dictionaries)?;
     let rebuilt = DictionaryArray::<K>::try_new(array.keys().clone(), values);
     Ok(Arc::new(
         rebuilt.map_err(|error| column(format!("the dictionary of the column is damaged: {error}")))?,
     ))
+}
+
+/// The values of a dictionary, checked now or with an earlier chunk.
+fn values_of(values: &ArrayRef, dictionaries: &mut Dictionaries) -> Result<ArrayRef> {
+    let data = values.to_data();
+    let address = data.buffers().first().map_or(0, |buffer| buffer.as_ptr().addr());
+    let known = dictionaries.get(&address).into_iter().flatten().find(|(known, _)| known.ptr_eq(&data));
+    if let Some((_, checked)) = known {
+        return Ok(Arc::clone(checked));
+    }
+    let checked = validated(Arc::clone(values), 0, dictionaries)?;
+    dictionaries.entry(address).or_default().push((data, Arc::clone(&checked)));
+    Ok(checked)
 }
 
 fn not_utf8(row: usize) -> thresher_io::Error {
