@@ -4,7 +4,11 @@
 //! and no setting that one call could leave to the next. The calling thread sleeps without the GIL and wakes
 //! every 50 ms: Python runs signal handlers on the main thread only, so Ctrl-C would otherwise wait for the
 //! end of the work.
+//!
+//! Starting threads takes a quarter of a millisecond. A call with less work than that does it on the calling
+//! thread, without the GIL too, and starts none ([`here`], [`alone`]).
 
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -57,21 +61,57 @@ pub(crate) fn thread_count(threads: Option<i64>) -> PyResult<usize> {
     }
 }
 
-/// Runs `work` on a pool of `threads` without the GIL; Ctrl-C stops it.
-pub(crate) fn compute<T: Send>(
-    py: Python<'_>,
-    threads: usize,
-    work: impl FnOnce(&Stop) -> Result<T> + Send,
-) -> PyResult<T> {
+/// Runs `work` on one thread of its own without the GIL; Ctrl-C stops it.
+pub(crate) fn compute<T: Send>(py: Python<'_>, work: impl FnOnce(&Stop) -> Result<T> + Send) -> PyResult<T> {
     let stop = Stop::default();
-    let pooled = || {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .map_err(|error| Error::Internal(format!("cannot start {threads} threads ({error})")))?;
-        pool.install(|| work(&stop))
-    };
-    watch(py, &|| stop.set(), |_| Ok(()), pooled)
+    watch(py, &|| stop.set(), |_| Ok(()), || work(&stop))
+}
+
+/// Runs `work` on the calling thread without the GIL. Ctrl-C waits, so it has to be short.
+pub(crate) fn here<T: Send>(py: Python<'_>, work: impl FnOnce(&Stop) -> Result<T> + Send) -> PyResult<T> {
+    let stop = Stop::default();
+    let outcome = py.detach(|| catch_unwind(AssertUnwindSafe(|| work(&stop))));
+    outcome.map_err(|panic| to_py(Error::Internal(panic_message(&*panic))))?.map_err(to_py)
+}
+
+/// Runs `work` on a pool of `threads`; of one thread, on this one.
+pub(crate) fn pooled<T: Send>(threads: usize, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    if threads <= 1 {
+        return alone(work);
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.map_err(|error| Error::Internal(format!("cannot start {threads} threads ({error})")))?.install(work)
+}
+
+/// Runs `work` on this thread as the only worker of a pool of its own: what the core hands to a pool comes back
+/// here, instead of starting the global one.
+fn alone<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    // A stream may be computed by calls of ours, on a worker of ours.
+    if rayon::current_thread_index().is_some() {
+        return work();
+    }
+    let mut worker = None;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).spawn_handler(|thread| {
+        worker = Some(thread);
+        Ok(())
+    });
+    let pool = pool.build().map_err(|error| Error::Internal(format!("cannot make a pool ({error})")))?;
+    let worker = worker.ok_or_else(|| Error::Internal("a pool without a worker".to_owned()))?;
+    let mut outcome = None;
+    let done = &mut outcome;
+    let job: Box<dyn FnOnce() + Send + '_> =
+        Box::new(move || *done = Some(catch_unwind(AssertUnwindSafe(work))));
+    // SAFETY: only the lifetime changes. The pool was given up before its worker runs, so `run` ends when all its
+    // jobs are done, and this one, which no other thread can take, borrows nothing beyond that.
+    let job: Box<dyn FnOnce() + Send + 'static> = unsafe { mem::transmute(job) };
+    pool.spawn(job);
+    drop(pool);
+    worker.run();
+    match outcome {
+        Some(Ok(result)) => result,
+        Some(Err(panic)) => Err(Error::Internal(panic_message(&*panic))),
+        None => Err(Error::Internal("a pool that left its work undone".to_owned())),
+    }
 }
 
 /// Runs `work` on one thread of its own without the GIL. Every 50 ms the calling thread looks for signals and

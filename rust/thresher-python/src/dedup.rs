@@ -13,7 +13,7 @@ use thresher_core::{Banding, DedupConfig, Evidence, Outcome, RemovalReason, Summ
 use crate::arrow_out::ArrowArray;
 use crate::params::{core, keep as checked_keep, num_hashes as checked_num_hashes, shingle_spec};
 use crate::ranks;
-use crate::texts::with_texts;
+use crate::texts::{little_bytes, with_texts};
 
 /// What a search found: one entry a document, in input order.
 #[pyclass(frozen, get_all, module = "thresher._core")]
@@ -82,8 +82,9 @@ pub(crate) fn dedup(
     let config = core(DedupConfig::with_recall(core(Threshold::try_new(threshold))?, spec, lanes, recall))?;
     let config = DedupConfig { keep: checked_keep(keep)?, exact_only, ..config };
     let ranks = ranks.map(ranks::read).transpose()?.unwrap_or_default();
-    let columns =
-        with_texts(texts, threads, |texts, stop| Ok(Columns::new(&search(texts, &ranks, &config, stop)?)))?;
+    let columns = with_texts(texts, threads, little_bytes(lanes), |texts, stop| {
+        Ok(Columns::new(&search(texts, &ranks, &config, stop)?))
+    })?;
     Ok(DedupOutcome {
         keep: Py::new(py, ArrowArray(Arc::new(columns.keep)))?,
         duplicate_of: Py::new(py, ArrowArray(Arc::new(columns.duplicate_of)))?,

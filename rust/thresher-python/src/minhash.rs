@@ -8,7 +8,7 @@ use thresher_core::sign_all;
 use crate::arrow_out::ArrowArray;
 use crate::boundary::available;
 use crate::params::{num_hashes as checked_num_hashes, shingle_spec};
-use crate::texts::with_texts;
+use crate::texts::{little_bytes, with_texts};
 
 /// Version of thresher.
 #[pyfunction]
@@ -39,7 +39,7 @@ pub(crate) fn minhash(
     threads: Option<i64>,
 ) -> PyResult<ArrowArray> {
     let (spec, lanes) = (shingle_spec(ngram, unit)?, checked_num_hashes(num_hashes)?);
-    with_texts(texts, threads, |texts, stop| {
+    with_texts(texts, threads, little_bytes(lanes), |texts, stop| {
         Ok(ArrowArray(Arc::new(sign_all(texts, spec, lanes, stop)?.into_arrow())))
     })
 }

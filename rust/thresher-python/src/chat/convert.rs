@@ -17,7 +17,7 @@ use thresher_io::{Error, Result};
 
 use crate::arrow_out::ArrowArray;
 use crate::errors::{parameter, to_py};
-use crate::texts::with_texts;
+use crate::texts::{NEVER_LITTLE, with_texts};
 
 /// Rows that one task converts.
 pub(super) const TASK_ROWS: usize = 1024;
@@ -49,7 +49,7 @@ pub(crate) fn chat_convert(
         .map_err(|error| to_py(parameter(format!("the options: {error}"))))?;
     let to = format_of(&options.to).map_err(to_py)?;
     let from = options.from.as_ref().map(format_of).transpose().map_err(to_py)?;
-    with_texts(rows, threads, |rows, stop| {
+    with_texts(rows, threads, NEVER_LITTLE, |rows, stop| {
         let converter = Converter { from: from.map_or_else(|| detected(&sample(rows)), Ok)?, to };
         let parts: Vec<Part> = rows
             .par_chunks(TASK_ROWS)

@@ -15,7 +15,7 @@ use thresher_io::runs::rows::render::{Origin, Settings};
 use crate::chat::convert::sample;
 use crate::chat::template::settings;
 use crate::errors::{parameter, to_py};
-use crate::texts::with_texts;
+use crate::texts::{NEVER_LITTLE, with_texts};
 
 /// Rows whose differences and errors are shown.
 const EXAMPLES: usize = 5;
@@ -46,7 +46,7 @@ pub(crate) fn chat_mismatch(
     let render = options.options().map_err(to_py)?;
     let from = options.from.as_ref().map(format_of).transpose().map_err(to_py)?;
     let parts = Parts::of(&trained, &render).differences(&Parts::of(&deployed, &render));
-    with_texts(rows, threads, |rows, stop| {
+    with_texts(rows, threads, NEVER_LITTLE, |rows, stop| {
         let format = from.map_or_else(|| detected(&sample(rows)), Ok)?;
         let one = |row: Option<&str>| -> Compared {
             let of_trained = |error: RowError| (false, error);
@@ -113,7 +113,7 @@ pub(crate) fn chat_fit(
     for (name, origin) in &candidates.templates {
         parts.push((name, Parts::of(&origin.compile().map_err(to_py)?, &options)));
     }
-    with_texts(texts, threads, |texts, stop| {
+    with_texts(texts, threads, NEVER_LITTLE, |texts, stop| {
         check(stop)?;
         let count = texts.iter().flatten().count().max(1) as f64;
         let share =

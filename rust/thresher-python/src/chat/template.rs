@@ -21,7 +21,7 @@ use thresher_io::{Error, Result};
 use crate::arrow_out::ArrowArray;
 use crate::chat::convert::sample;
 use crate::errors::{parameter, to_py};
-use crate::texts::with_texts;
+use crate::texts::{NEVER_LITTLE, with_texts};
 
 /// Rows that one task renders.
 const TASK_ROWS: usize = 64;
@@ -43,7 +43,7 @@ pub(crate) fn chat_render(
     let template = options.template.compile().map_err(to_py)?;
     let render = options.options().map_err(to_py)?;
     let from = options.from.as_ref().map(format_of).transpose().map_err(to_py)?;
-    with_texts(rows, threads, |rows, stop| {
+    with_texts(rows, threads, NEVER_LITTLE, |rows, stop| {
         let format = from.map_or_else(|| detected(&sample(rows)), Ok)?;
         let parts: Vec<Part> = rows
             .par_chunks(TASK_ROWS)

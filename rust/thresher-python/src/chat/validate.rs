@@ -11,7 +11,7 @@ use thresher_io::{Error, Result};
 
 use super::convert::{TASK_ROWS, sample};
 use crate::errors::{parameter, to_py};
-use crate::texts::with_texts;
+use crate::texts::{NEVER_LITTLE, with_texts};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,7 +46,7 @@ pub(crate) fn chat_validate(
         .map_err(|error| to_py(parameter(format!("the options: {error}"))))?;
     let format = call.format.as_ref().map(format_of).transpose().map_err(to_py)?;
     Validator::try_new(&call.options).map_err(|error| to_py(refused(&error)))?;
-    with_texts(rows, threads, |rows, stop| {
+    with_texts(rows, threads, NEVER_LITTLE, |rows, stop| {
         let format = format.map_or_else(|| detected(&sample(rows)), Ok)?;
         let parts: Vec<Report> = rows
             .par_chunks(TASK_ROWS)
