@@ -17,7 +17,8 @@ PACKAGE = ROOT / "python" / "thresher"
 LAYERS = [
     {"_core", "_types", "_reference", "_format"},
     {"errors"},
-    {"_arrow", "_files"},
+    {"_arrow", "_params"},
+    {"_files"},
     {"result"},
     {"minhash", "dedup", "chat"},
     {"__init__"},

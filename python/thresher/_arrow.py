@@ -1,11 +1,13 @@
 """The one place that turns what users have into columns, and native arrays into pyarrow ones.
 
-The native module reads lists and Arrow columns by itself. What is left for here: picking a column of a table,
-a frame or a data set, and ranks of types that have no order of their own in the core.
+The native module reads lists and Arrow columns by itself. What is left for here: picking a column of a
+table, a frame or a data set, saying how to compute what is not computed yet, and ranks of types that have
+no order of their own in the core.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from thresher.errors import ColumnError
@@ -24,32 +26,41 @@ def wrap(array: ArrowArray) -> pa.Array:
     return pa.array(array)
 
 
-def column(data: Any, name: str | None) -> Texts:  # noqa: ANN401 - any library's table
+def column(data: Any, name: str | int | None) -> Texts:  # noqa: ANN401 - any library's table
     """The column `name` of a table, or `data` itself if it is a column already.
 
     Args:
-        data: With a name: a mapping of columns, a frame or table of any library, a Hugging Face data set, or
-            a stream of Arrow batches. Without: a column.
-        name: The column, or None.
+        data: With a name: a mapping of columns, a list of rows (dicts), a frame or table of any library, a
+            Hugging Face data set, or anything that exports a stream of Arrow batches, as a DuckDB relation
+            does. Without: a column.
+        name: The column, or None. pandas has columns named by numbers.
 
     Raises:
-        ColumnError: There is no such column, or a table was given without a name.
+        ColumnError: There is no such column, a table was given without a name, or what was given is not
+            computed yet; the message says what to write instead.
     """
+    if _is_lazy(data):
+        raise ColumnError(_how_to_compute(data, name))
     names = _column_names(data)
     if name is None:
         if names is not None:
             message = f"a table was given, not a column; choose one with `text=`: {_listed(names)}"
             raise ColumnError(message)
-        return data  # type: ignore[no-any-return]
+        # polars exports its untyped column of nulls with a buffer too many, which no reader takes.
+        return _nulls(data) if str(getattr(data, "dtype", "")) == "Null" else data  # type: ignore[no-any-return]
     if names is None:
-        return _column_of_stream(data, name)
+        return (
+            _column_of_rows(data, name) if isinstance(data, list | tuple) else _column_of_stream(data, name)
+        )
     if name not in names:
         message = f"there is no column `{name}`; choose one of {_listed(names)}"
         raise ColumnError(message)
     if hasattr(data, "with_format") and hasattr(data, "select_columns"):
         # A Hugging Face data set: its own indexing would make a Python object of each text.
         data = data.select_columns([name]).with_format("arrow")[:]
-    return data[name]  # type: ignore[no-any-return]
+    picked = data[name]
+    # A column of a DuckDB relation is a relation of one column.
+    return _column_of_stream(data, name) if _column_names(picked) is not None else column(picked, None)
 
 
 def rank_column(ranks: Any) -> Ranks:  # noqa: ANN401 - any library's column
@@ -64,7 +75,8 @@ def rank_column(ranks: Any) -> Ranks:  # noqa: ANN401 - any library's column
         return ranks
     import pyarrow as pa
 
-    if isinstance(ranks, str | bytes | dict):
+    is_column = hasattr(ranks, "__arrow_c_stream__") or hasattr(ranks, "__arrow_c_array__")
+    if isinstance(ranks, str | bytes | dict) or not (is_column or hasattr(type(ranks), "__iter__")):
         message = f"ranks is of type `{type(ranks).__name__}`, but it has one number or string for each text"
         raise ColumnError(message)
     try:
@@ -84,18 +96,61 @@ def rank_column(ranks: Any) -> Ranks:  # noqa: ANN401 - any library's column
     return array  # type: ignore[no-any-return]
 
 
-def _column_names(data: Any) -> list[str] | None:  # noqa: ANN401
+_COMPUTE = {
+    "collect": "{0}.collect()",
+    "to_table": "{0}.to_table()",
+    "to_arrow": "{0}.to_arrow()",
+    "compute": "{0}.compute()",
+    "toArrow": "{0}.toArrow()",
+}
+"""What computes the data of lazy objects: polars, pyarrow data sets, Daft and Ibis, Dask, Spark."""
+
+
+def _is_lazy(data: Any) -> bool:  # noqa: ANN401
+    """Whether `data` says what to compute or to load, and holds nothing that can be read now."""
+    if hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__") or hasattr(data, "__len__"):
+        return False
+    is_streaming = hasattr(data, "with_format") and hasattr(data, "take")
+    return is_streaming or any(callable(getattr(data, method, None)) for method in _COMPUTE)
+
+
+def _how_to_compute(data: Any, name: str | int | None) -> str:  # noqa: ANN401
+    kind, shown = type(data).__name__, "text" if name is None else name
+    method = next((method for method in _COMPUTE if callable(getattr(data, method, None))), None)
+    if method is None:
+        write = f"[row[{shown!r}] for row in data]`, or load it without `streaming=True"
+    else:
+        write = _COMPUTE[method].format("data")
+    return f"texts is of type `{kind}`, which holds no data yet; give `{write}`"
+
+
+def _column_names(data: Any) -> list[Any] | None:  # noqa: ANN401
     """The columns of something like a table; None of a column or of a stream that has to be read first."""
-    if isinstance(data, dict):
-        return [str(name) for name in data]
+    if isinstance(data, Mapping):
+        return list(data)
     for attribute in ("column_names", "columns"):
         names = getattr(data, attribute, None)
-        if names is not None and not callable(names) and all(isinstance(name, str) for name in names):
-            return list(names)
+        if names is None or callable(names) or isinstance(names, str):
+            continue
+        return list(names)
     return None
 
 
-def _column_of_stream(data: Any, name: str) -> Texts:  # noqa: ANN401
+def _column_of_rows(rows: list[Any] | tuple[Any, ...], name: str | int) -> list[Any]:
+    """The member `name` of each row."""
+    for index, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            kind = type(row).__name__
+            message = f"row `{index}` is of type `{kind}`, which has no field `{name}`; leave `text=` out"
+            raise ColumnError(message)
+        if name not in row:
+            there = _listed(list(row))
+            message = f"row `{index}` has no field `{name}`, but {there}; give it one, None if it has no text"
+            raise ColumnError(message)
+    return [row[name] for row in rows]
+
+
+def _column_of_stream(data: Any, name: str | int) -> Texts:  # noqa: ANN401
     if not hasattr(data, "__arrow_c_stream__") and not hasattr(data, "__arrow_c_array__"):
         kind = type(data).__name__
         message = f"text is `{name}`, but texts is of type `{kind}`, which has no columns; leave `text=` out"
@@ -109,5 +164,11 @@ def _column_of_stream(data: Any, name: str) -> Texts:  # noqa: ANN401
     return column(table, name)
 
 
-def _listed(names: list[str]) -> str:
+def _nulls(data: Any) -> pa.NullArray:  # noqa: ANN401
+    import pyarrow as pa
+
+    return pa.nulls(len(data))
+
+
+def _listed(names: list[Any]) -> str:
     return ", ".join(f"`{name}`" for name in names) or "none; it has no columns"

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
-import operator
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from thresher import _core, _format
-from thresher.errors import ParameterError
+from thresher import _core, _format, _params
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,46 +46,22 @@ def run_config(
     **own: object,
 ) -> str:
     """The configuration of a run as JSON: what all runs have, and what this one has of its own."""
-    several = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
+    several = [inputs] if isinstance(inputs, str | os.PathLike) else _params.several("inputs", inputs)
     return json.dumps(
         {
-            "inputs": [os.fspath(path) for path in several],
-            "output": None if output is None else os.fspath(output),
+            "inputs": [_params.path("inputs", path) for path in several],
+            "output": None if output is None else _params.path("output", output),
             "threads": _core.available_threads()
             if threads is None
-            else whole("threads", threads, 1, MAX_THREADS),
-            "tmp": None if tmp is None else os.fspath(tmp),
-            "strict": strict,
-            "max_quarantine": share("max_quarantine", max_quarantine),
-            "max_record_bytes": whole("max_record_bytes", max_record_bytes, 1, MAX_BYTES),
-            "batch_bytes": whole("batch_bytes", batch_bytes, 1, MAX_BYTES),
+            else _params.whole("threads", threads, 1, MAX_THREADS),
+            "tmp": None if tmp is None else _params.path("tmp", tmp),
+            "strict": _params.flag("strict", strict),
+            "max_quarantine": _params.share("max_quarantine", max_quarantine),
+            "max_record_bytes": _params.whole("max_record_bytes", max_record_bytes, 1, MAX_BYTES),
+            "batch_bytes": _params.whole("batch_bytes", batch_bytes, 1, MAX_BYTES),
             **own,
         }
     )
-
-
-def whole(name: str, value: int, least: int, most: int) -> int:
-    """A whole number of any library, in its range."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if not least <= number <= most:
-        message = f"{name} is `{value}`, but it is a whole number from {least} to {most:,}"
-        raise ParameterError(message)
-    return number
-
-
-def share(name: str, value: float) -> float:
-    """A number from 0 to 1 of any library."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not 0 <= number <= 1:
-        message = f"{name} is `{value}`, but it is a number from 0 to 1"
-        raise ParameterError(message)
-    return number
 
 
 @dataclass(frozen=True)

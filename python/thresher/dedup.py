@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from thresher import _core
+from thresher import _core, _params
 from thresher._arrow import column, rank_column
-from thresher._files import BATCH_BYTES, MAX_QUARANTINE, MAX_RECORD_BYTES, run_config, share, whole
+from thresher._files import BATCH_BYTES, MAX_QUARANTINE, MAX_RECORD_BYTES, run_config
 from thresher.errors import ParameterError
 from thresher.result import DedupResult, FileReport
 
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 MAX_NUM_HASHES, MAX_NGRAM = 65_536, 256
 """As in the core."""
 
+_POLICIES = (
+    "first, longest, shortest, max or min (with `ranks=`), or in a table with `text=` max:COLUMN or "
+    "min:COLUMN"
+)
+
 DEFAULT_RECALL = 0.995
 """Probability that a pair exactly at the threshold is found; more similar pairs are found more surely."""
 
@@ -32,7 +37,7 @@ DEFAULT_RECALL = 0.995
 def dedup(
     texts: Any,  # noqa: ANN401 - Texts, or the table of any library
     *,
-    text: str | None = None,
+    text: str | int | None = None,
     threshold: float = 0.8,
     keep: str = "first",
     ranks: Ranks | None = None,
@@ -55,7 +60,7 @@ def dedup(
 
     Args:
         texts: A list of str (None: missing), or an Arrow column of strings of any library, read in place.
-            With `text`: a table, a frame, a mapping of columns, or a Hugging Face `Dataset`.
+            With `text`: a table, a frame, a list of dicts, a mapping of columns, or a Hugging Face `Dataset`.
         text: The column of `texts` to look at, if that is a table.
         threshold: Exact Jaccard similarity of shingle sets from which on a document goes, in (0, 1].
         keep: Which document of a group of duplicates stays: the `first`, the `longest` or the `shortest`
@@ -87,12 +92,9 @@ def dedup(
         >>> print(r.summary)
         in 3 documents (64 B) = kept 2 (38 B) + exact 0 (0 B) + near 1 (26 B)
     """
-    policy, colon, field = keep.partition(":")
+    policy, colon, field = _params.word("keep", keep, _POLICIES).partition(":")
     if colon and (text is None or policy not in ("max", "min")):
-        message = (
-            f"keep is `{keep}`, but it is first, longest, shortest, max or min (with `ranks=`), or in a "
-            "table with `text=` max:COLUMN or min:COLUMN"
-        )
+        message = f"keep is `{keep}`, but it is {_POLICIES}"
         raise ParameterError(message)
     if colon and ranks is not None:
         message = f"keep is `{keep}` and ranks are given; leave one of them out"
@@ -102,17 +104,23 @@ def dedup(
     if ranks is not None and policy not in ("max", "min"):
         message = f"ranks are given, but keep is `{keep}`, which does not look at them; use max or min"
         raise ParameterError(message)
+    if ranks is None and policy in ("max", "min"):
+        message = (
+            f"keep is `{keep}`, but no ranks are given; give `ranks=`, one a document, or with a table and "
+            f"`text=` write keep=`{policy}:COLUMN`"
+        )
+        raise ParameterError(message)
     outcome = _core.dedup(
         column(texts, text),
-        threshold=threshold,
-        num_hashes=num_hashes,
-        ngram=ngram,
-        unit=unit,
-        recall=recall,
+        threshold=_params.number("threshold", threshold),
+        num_hashes=_params.whole("num_hashes", num_hashes),
+        ngram=_params.whole("ngram", ngram),
+        unit=_params.word("unit", unit, "`word` or `char`"),
+        recall=_params.number("recall", recall),
         keep=policy,
         ranks=None if ranks is None else rank_column(ranks),
-        exact_only=exact_only,
-        threads=threads,
+        exact_only=_params.flag("exact_only", exact_only),
+        threads=_params.optional_whole("threads", threads),
     )
     return DedupResult(outcome)
 
@@ -201,15 +209,15 @@ def dedup_files(
         max_quarantine=max_quarantine,
         max_record_bytes=max_record_bytes,
         batch_bytes=batch_bytes,
-        text=text,
-        id=id,
-        threshold=share("threshold", threshold),
-        num_hashes=whole("num_hashes", num_hashes, 1, MAX_NUM_HASHES),
-        ngram=whole("ngram", ngram, 1, MAX_NGRAM),
-        unit=unit,
-        recall=share("recall", recall),
-        keep=keep,
-        exact_only=exact_only,
-        glob=[glob] if isinstance(glob, str) else None if glob is None else list(glob),
+        text=_params.word("text", text, "the dotted path of a field"),
+        id=_params.optional_word("id", id, "the dotted path of a field"),
+        threshold=_params.share("threshold", threshold),
+        num_hashes=_params.whole("num_hashes", num_hashes, 1, MAX_NUM_HASHES),
+        ngram=_params.whole("ngram", ngram, 1, MAX_NGRAM),
+        unit=_params.word("unit", unit, "`word` or `char`"),
+        recall=_params.share("recall", recall),
+        keep=_params.word("keep", keep, "first, longest, shortest, max:FIELD or min:FIELD"),
+        exact_only=_params.flag("exact_only", exact_only),
+        glob=[glob] if isinstance(glob, str) else None if glob is None else _params.patterns("glob", glob),
     )
-    return FileReport._from_json(_core.dedup_files(config, progress))
+    return FileReport._from_json(_core.dedup_files(config, _params.callback("progress", progress)))

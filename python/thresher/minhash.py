@@ -8,20 +8,21 @@ your own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from thresher import _core
-from thresher._arrow import wrap
+from thresher import _core, _params
+from thresher._arrow import column, wrap
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from thresher._types import Texts, Unit
+    from thresher._types import Unit
 
 
 def minhash(
-    texts: Texts,
+    texts: Any,  # noqa: ANN401 - Texts, or the table of any library
     *,
+    text: str | int | None = None,
     num_hashes: int = 128,
     ngram: int = 5,
     unit: Unit = "word",
@@ -44,7 +45,9 @@ def minhash(
     Args:
         texts: A list of str (None: missing), or an Arrow column of strings of any library. Arrow columns are
             read in place; a stream is consumed. CPython keeps the UTF-8 of every str that is not ASCII once
-            it was asked for, so a large corpus of such texts takes less memory as an Arrow column.
+            it was asked for, so a large corpus of such texts takes less memory as an Arrow column. With
+            `text`: a table, a frame, a list of dicts, a mapping of columns, or a Hugging Face `Dataset`.
+        text: The column of `texts` to look at, if that is a table.
         num_hashes: Lanes of a signature, 1 to 65,536.
         ngram: Words (or characters) in a shingle, 1 to 256. 5 tells documents apart; 1 to 3 suit titles and
             short messages.
@@ -53,9 +56,10 @@ def minhash(
         threads: Threads to use. Default: as many as the process may use.
 
     Returns:
-        `fixed_size_list<uint32>[num_hashes]`, one row a text, row-major; `.flatten()` and `.to_numpy()` do
-        not copy. Null for a missing text; every lane is 2^32 - 1 for a text without a word. Memory: `4 *
-        num_hashes` bytes a text.
+        `fixed_size_list<uint32>[num_hashes]`, one row a text, row-major. Null for a missing text; every lane
+        is 2^32 - 1 for a text without a word. Memory: `4 * num_hashes` bytes a text. As a numpy matrix
+        without a copy: `signatures.values.to_numpy().reshape(-1, num_hashes)`, which has a row for a missing
+        text too, of lanes that mean nothing (`.flatten()` leaves such rows out, so the others move up).
 
     Raises:
         ParameterError: A parameter is outside its range.
@@ -69,5 +73,15 @@ def minhash(
         FixedSizeListType(fixed_size_list<item: uint32 not null>[128])
         >>> signatures[0] == signatures[1], signatures.null_count
         (True, 1)
+        >>> signatures.values.to_numpy().reshape(-1, 128).shape
+        (4, 128)
     """
-    return wrap(_core.minhash(texts, num_hashes=num_hashes, ngram=ngram, unit=unit, threads=threads))
+    return wrap(
+        _core.minhash(
+            column(texts, text),
+            num_hashes=_params.whole("num_hashes", num_hashes),
+            ngram=_params.whole("ngram", ngram),
+            unit=_params.word("unit", unit, "`word` or `char`"),
+            threads=_params.optional_whole("threads", threads),
+        )
+    )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from thresher import _core, _params
 from thresher.errors import ColumnError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from thresher._types import Texts
 
@@ -52,9 +54,11 @@ def json_rows(rows: Rows) -> Texts:
         raise ColumnError(message) from error
 
 
-def named(form: str | Mapping[str, Any] | None) -> str | dict[str, Any] | None:
+def named(parameter: str, form: str | Mapping[str, Any] | None) -> str | dict[str, Any] | None:
     """A format as the native module takes it: a name, a mapping of fields, or None to find it out."""
-    return form if form is None or isinstance(form, str) else dict(form)
+    if isinstance(form, Mapping):
+        return dict(form)
+    return None if form is None else _params.choice(parameter, form, _core.chat_formats())
 
 
 def _text(index: int, row: object) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from thresher import _core
+from thresher import _core, _params
 from thresher._arrow import wrap
 from thresher._files import BATCH_BYTES, MAX_QUARANTINE, MAX_RECORD_BYTES, RunReport, run_config
 from thresher.chat._rows import json_rows, named
@@ -147,8 +147,14 @@ def convert(
         >>> done.losses
         ()
     """
-    options = {"from": named(from_format), "to": to}
-    lines, report = _core.chat_convert(json_rows(rows), json.dumps(options), threads)
+    options = {
+        "from": named("from_format", from_format),
+        "to": _params.choice("to", to, _core.chat_formats()),
+    }
+    strict = _params.flag("strict", strict)
+    lines, report = _core.chat_convert(
+        json_rows(rows), json.dumps(options), _params.optional_whole("threads", threads)
+    )
     found = json.loads(report)
     losses = tuple(Loss(**{**loss, "examples": tuple(loss["examples"])}) for loss in found["losses"])
     errors = tuple(RowError(**error) for error in found["errors"])
@@ -258,10 +264,10 @@ def convert_files(
         max_quarantine=max_quarantine,
         max_record_bytes=max_record_bytes,
         batch_bytes=batch_bytes,
-        **{"from": named(from_format)},
-        to=to,
+        **{"from": named("from_format", from_format)},
+        to=_params.choice("to", to, _core.chat_formats()),
     )
-    return ConvertReport._from_json(_core.chat_convert_files(config, progress))
+    return ConvertReport._from_json(_core.chat_convert_files(config, _params.callback("progress", progress)))
 
 
 def formats() -> tuple[str, ...]:

@@ -7,16 +7,17 @@ the check comes before the training.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from thresher import _core
+from thresher import _core, _params
 from thresher.chat._rows import json_rows, named
 from thresher.chat.render import origin, render_options
+from thresher.errors import ParameterError
 
 if TYPE_CHECKING:
     import datetime
-    from collections.abc import Mapping
 
     from thresher._types import Texts
     from thresher.chat._rows import Rows
@@ -230,10 +231,12 @@ def check_mismatch(
         now=now,
         variables=variables,
         arguments=arguments,
-        from_format=named(from_format),
+        from_format=named("from_format", from_format),
     )
     options["deployed"] = origin(deployed_with)
-    found = json.loads(_core.chat_mismatch(json_rows(rows), json.dumps(options), threads))
+    found = json.loads(
+        _core.chat_mismatch(json_rows(rows), json.dumps(options), _params.optional_whole("threads", threads))
+    )
     return Mismatch(
         **{
             **found,
@@ -275,11 +278,16 @@ def detect_template(
         >>> th.chat.detect_template(["[user]Hi</s>[assistant]Yes</s>"], {"a": a, "b": b})["b"]
         1.0
     """
+    if not isinstance(templates, Mapping):
+        message = f"templates is of type `{type(templates).__name__}`, but it has templates by name"
+        raise ParameterError(message)
     candidates = {
         "templates": [[name, origin(template)] for name, template in templates.items()],
         "options": render_options(
             {"template": "", "config": None, "name": None}, now=now, variables=variables
         ),
     }
-    shares = json.loads(_core.chat_fit(texts, json.dumps(candidates), threads))
+    shares = json.loads(
+        _core.chat_fit(texts, json.dumps(candidates), _params.optional_whole("threads", threads))
+    )
     return dict(sorted(shares, key=lambda pair: -pair[1]))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from thresher import _core
+from thresher import _core, _params
 from thresher._arrow import wrap
 from thresher._files import BATCH_BYTES, MAX_QUARANTINE, MAX_RECORD_BYTES, RunReport, run_config
 from thresher.chat._rows import json_rows, named
@@ -130,12 +130,14 @@ def render(
         now=now,
         variables=variables,
         arguments=arguments,
-        from_format=named(from_format),
+        from_format=named("from_format", from_format),
         add_generation_prompt=add_generation_prompt,
         mask=mask,
         ending=ending,
     )
-    texts, spans, report = _core.chat_render(json_rows(rows), json.dumps(options), threads)
+    texts, spans, report = _core.chat_render(
+        json_rows(rows), json.dumps(options), _params.optional_whole("threads", threads)
+    )
     found = json.loads(report)
     errors = tuple(RowError(**error) for error in found["errors"])
     if strict and errors:
@@ -233,7 +235,7 @@ def render_files(
         now=now,
         variables=variables,
         arguments=arguments,
-        from_format=named(from_format),
+        from_format=named("from_format", from_format),
         add_generation_prompt=add_generation_prompt,
         mask=mask,
         ending=ending,
@@ -249,7 +251,7 @@ def render_files(
         batch_bytes=batch_bytes,
         settings=settings,
     )
-    return RenderReport._from_json(_core.chat_render_files(config, progress))
+    return RenderReport._from_json(_core.chat_render_files(config, _params.callback("progress", progress)))
 
 
 def render_options(
@@ -276,12 +278,12 @@ def render_options(
     return {
         "template": template,
         "from": from_format,
-        "add_generation_prompt": add_generation_prompt,
-        "mask": mask,
-        "now": now if now is None or isinstance(now, str) else now.isoformat(),
+        "add_generation_prompt": _params.flag("add_generation_prompt", add_generation_prompt),
+        "mask": _params.flag("mask", mask),
+        "now": _params.optional_word("now", getattr(now, "isoformat", lambda: now)(), "a date or a text"),
         "variables": dict(variables),
-        "arguments": arguments,
-        "variant": ending,
+        "arguments": _params.choice("arguments", arguments, ("auto", "string", "mapping", "written")),
+        "variant": _params.choice("ending", ending, ("chosen", "rejected", "prompt")),
     }
 
 
@@ -291,11 +293,12 @@ def origin(template: Template, name: str | None = None) -> dict[str, str | None]
     Raises:
         ParameterError: There is no such file, or no template in it.
     """
+    name = _params.optional_word("name", name, "the name of a template")
     if isinstance(template, str) and not _is_path(template):
         return {"template": template, "config": None, "name": name}
     if not isinstance(template, str) and hasattr(template, "keys"):
         return {"template": None, "config": json.dumps(dict(template)), "name": name}  # type: ignore[arg-type]
-    path = Path(template)
+    path = Path(_params.path("template", template))
     try:
         if not path.is_dir():
             text = path.read_text("utf-8")

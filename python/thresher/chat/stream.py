@@ -6,8 +6,9 @@ import json
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from thresher import _params
 from thresher.chat.convert import Loss, RowError, convert
-from thresher.errors import ParameterError
+from thresher.errors import ColumnError, ParameterError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -109,7 +110,12 @@ def convert_stream(
         >>> [row["messages"][1]["content"] for row in stream], stream.format
         (['0', '1', '2'], 'alpaca')
     """
-    if batch_rows < 1:
+    if _params.whole("batch_rows", batch_rows) < 1:
         message = f"batch_rows is `{batch_rows}`, but a batch has at least 1 row"
         raise ParameterError(message)
-    return ConvertStream(rows, to, from_format, batch_rows, {"strict": strict, "threads": threads})
+    if isinstance(rows, str | bytes) or not hasattr(type(rows), "__iter__"):
+        message = f"rows is of type `{type(rows).__name__}`, but it gives dicts or JSON texts one by one"
+        raise ColumnError(message)
+    return ConvertStream(
+        rows, to, from_format, batch_rows, {"strict": _params.flag("strict", strict), "threads": threads}
+    )

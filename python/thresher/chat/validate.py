@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from thresher import _core
+from thresher import _core, _params
 from thresher._files import BATCH_BYTES, MAX_QUARANTINE, MAX_RECORD_BYTES, RunReport, run_config
 from thresher._format import count
 from thresher.chat._rows import json_rows, named
@@ -190,11 +190,13 @@ def validate(
         messages[1].content
     """
     call = {
-        "format": named(format),
+        "format": named("format", format),
         "max_problems": _checked(max_problems),
-        "options": {"target": target, "reasoning": reasoning, "ignore": _names(ignore), "strict": strict},
+        "options": {**_options(target, reasoning, ignore), "strict": _params.flag("strict", strict)},
     }
-    found_format, found = _core.chat_validate(json_rows(rows), json.dumps(call), threads)
+    found_format, found = _core.chat_validate(
+        json_rows(rows), json.dumps(call), _params.optional_whole("threads", threads)
+    )
     return _report(found_format, json.loads(found))
 
 
@@ -291,22 +293,30 @@ def validate_files(
         max_quarantine=max_quarantine,
         max_record_bytes=max_record_bytes,
         batch_bytes=batch_bytes,
-        format=named(format),
+        format=named("format", format),
         max_problems=_checked(max_problems),
-        options={"target": target, "reasoning": reasoning, "ignore": _names(ignore)},
+        options=_options(target, reasoning, ignore),
     )
-    return ValidateReport._from_json(_core.chat_validate_files(config, progress))
+    return ValidateReport._from_json(
+        _core.chat_validate_files(config, _params.callback("progress", progress))
+    )
 
 
 def _checked(max_problems: int) -> int:
-    if not 0 <= max_problems < 2**63:
+    if _params.whole("max_problems", max_problems) < 0:
         message = f"max_problems is `{max_problems}`, but it is 0 or more; 0 only counts"
         raise ParameterError(message)
-    return max_problems
+    return _params.whole("max_problems", max_problems)
 
 
-def _names(ignore: Iterable[str]) -> list[str]:
-    return [ignore] if isinstance(ignore, str) else list(ignore)
+def _options(target: str, reasoning: str, ignore: Iterable[str]) -> dict[str, object]:
+    codes = [check.code for check in checks()]
+    ignored = [ignore] if isinstance(ignore, str) else _params.several("ignore", ignore, "codes of checks")
+    return {
+        "target": _params.choice("target", target, targets()),
+        "reasoning": _params.choice("reasoning", reasoning, ("keep", "strip", "any")),
+        "ignore": [_params.choice("ignore", code, codes) for code in ignored],
+    }
 
 
 def _report(format: str, found: Mapping[str, Any]) -> ValidationReport:
