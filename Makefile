@@ -4,40 +4,62 @@ PYTHON ?= python3
 PY := $(VENV)/bin/python
 # Code of about full speed in a fraction of the build time; `make wheel` builds with full optimisation.
 PROFILE ?= dist-dev
+# Long commands say what they do as they go.
+STAGE := $(PYTHON) .ci/stage
+DEVELOP = env VIRTUAL_ENV=$(abspath $(VENV)) $(VENV)/bin/maturin develop --profile $(PROFILE)
 BENCH_VENV ?= .venv-bench
 DATA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-rust test-python test-chat-10k lint format build wheel bench bench-setup bench-quick bench-limits \
+.PHONY: help preflight demo test test-rust test-python test-chat-10k fuzz lint format build wheel bench bench-setup bench-quick bench-limits \
 	bench-functions bench-rust clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-$(VENV)/pyvenv.cfg:
-	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --upgrade 'pip>=25.1'
+preflight:
+	@PYTHON="$(PYTHON)" .ci/preflight
 
-demo: $(VENV)/pyvenv.cfg ## install thresher and deduplicate the Python files of this machine
-	MATURIN_PEP517_ARGS="--profile $(PROFILE)" $(PY) -m pip install --quiet .
-	$(VENV)/bin/thresher dedup "$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
-		"$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
-		--glob '*.py' --clusters 5 -o demo-out
+$(VENV)/pyvenv.cfg: | preflight
+	@$(STAGE) "making the virtual environment $(VENV)" "about 20 s" \
+		sh -c "$(PYTHON) -m venv $(VENV) && $(PY) -m pip install --upgrade 'pip>=25.1'"
+
+demo: preflight $(VENV)/pyvenv.cfg ## install thresher and deduplicate the Python files of this machine
+	@$(STAGE) "installing the build tool" "about 10 s" $(PY) -m pip install 'maturin>=1.9,<2'
+	@$(STAGE) "building thresher and installing it into $(VENV)" "5 to 10 minutes on two cores, less on more" $(DEVELOP)
+	@$(PY) examples/demo.py
 
 $(VENV)/.dev: pyproject.toml $(VENV)/pyvenv.cfg
-	$(PY) -m pip install --quiet --group dev
-	touch $@
+	@$(STAGE) "installing what the tests need" "about a minute" $(PY) -m pip install --group dev
+	@touch $@
 
-build: $(VENV)/.dev ## build the extension into the virtual environment
-	VIRTUAL_ENV=$(abspath $(VENV)) $(VENV)/bin/maturin develop --quiet --profile $(PROFILE)
+build: preflight $(VENV)/.dev ## build the extension into the virtual environment
+	@$(STAGE) "building the extension" "5 to 10 minutes on two cores, seconds when little changed" $(DEVELOP)
 
 test: test-rust test-python ## all tests
 
-test-rust: ## tests of the crates
-	cargo test --workspace --quiet
+test-rust: preflight ## tests of the crates
+	@$(STAGE) "building the tests of the crates" "about 10 minutes on two cores, seconds when little changed" \
+		cargo test --workspace --no-run
+	@$(STAGE) "tests of the crates" "about 3 minutes on two cores" cargo test --workspace --no-fail-fast
 
 test-python: build ## tests of the package, its documentation and the layers
-	$(PY) -m pytest -q
+	@$(STAGE) "tests of the package" "about 3 minutes on two cores" $(PY) -m pytest
+
+# Seeds are generated, and what was found is kept in fuzz/corpus; RUNS=0 goes on until it is stopped.
+TARGET ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
+RUNS ?= 100000
+FUZZ := $(abspath fuzz/target/tools)
+
+fuzz: $(FUZZ)/bin/cargo-fuzz $(VENV)/.dev ## fuzz the readers; TARGET=jsonl, RUNS=10000000
+	$(PY) fuzz/seeds.py
+	for target in $(TARGET); do \
+		PATH="$(FUZZ)/bin:$$PATH" RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none $$target \
+			fuzz/corpus/$$target fuzz/seeds/$$target -- -runs=$(RUNS) -max_len=4096 -timeout=10 || exit 1; \
+	done
+
+$(FUZZ)/bin/cargo-fuzz:
+	cargo install --locked --root $(FUZZ) cargo-fuzz
 
 test-chat-10k: ## 10,000 generated rows of each chat format, there and back
 	cargo test -p thresher-chat --quiet --test chat -- --ignored --nocapture
@@ -45,14 +67,14 @@ test-chat-10k: ## 10,000 generated rows of each chat format, there and back
 lint: build ## formatting, lints, types, stub
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --quiet -- -D warnings
-	$(VENV)/bin/ruff format --check python tests benches
-	$(VENV)/bin/ruff check python tests benches
+	$(VENV)/bin/ruff format --check python tests benches examples fuzz
+	$(VENV)/bin/ruff check python tests benches examples fuzz
 	$(VENV)/bin/mypy
 	$(VENV)/bin/stubtest thresher._core --mypy-config-file pyproject.toml
 
 format: $(VENV)/.dev ## format everything
 	cargo fmt --all
-	$(VENV)/bin/ruff format python tests benches
+	$(VENV)/bin/ruff format python tests benches examples fuzz
 
 wheel: $(VENV)/.dev ## a wheel with full optimisation, in target/wheels
 	$(VENV)/bin/maturin build --release --locked
