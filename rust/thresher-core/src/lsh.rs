@@ -3,7 +3,8 @@
 //! A band of a signature is folded to a 64-bit key. The records (key, document) of one *partition* (a band in memory,
 //! a range of keys on disk) are grouped by key in linear time: scattered by their high bits into parts that
 //! fit the cache, then grouped there by a small hash table. Buckets of one document vanish. No pair is ever
-//! formed here, so a bucket of a million documents costs a million steps.
+//! formed here, so a bucket of a million documents costs a million steps. Keys are public, so texts can be made whose keys
+//! fall on one place of that table; a part that costs too many steps is sorted instead.
 //!
 //! Indyk and Motwani 1998; the band form is that of *Mining of Massive Datasets*, ch. 3. Memory 12 bytes a
 //! record, twice that while a partition is grouped.
@@ -182,6 +183,9 @@ pub fn group(keys: &[u64], docs: &[u32]) -> Buckets {
     buckets
 }
 
+/// Steps a record that the hash table of a part may cost; it takes about one.
+const MAX_STEPS: usize = 8;
+
 /// The hash table of one part, reused for the next.
 #[derive(Default)]
 struct Grouper {
@@ -194,13 +198,13 @@ struct Grouper {
 }
 
 impl Grouper {
-    fn group(&mut self, records: &[(u64, u32)], buckets: &mut Buckets) {
+    /// Finds the first record with each key by a hash table, unless that takes too many steps.
+    fn find_first(&mut self, records: &[(u64, u32)]) -> bool {
         let mask = (2 * records.len()).next_power_of_two() - 1;
         self.table.clear();
         self.table.resize(mask + 1, 0);
         self.first.clear();
-        self.count.clear();
-        self.count.resize(records.len(), 0);
+        let mut steps = MAX_STEPS * records.len();
         for (index, &(key, _)) in records.iter().enumerate() {
             let mut place = key as usize & mask;
             let first = loop {
@@ -210,11 +214,37 @@ impl Grouper {
                         break index;
                     }
                     taken if records[taken as usize - 1].0 == key => break taken as usize - 1,
+                    _ if steps == 0 => return false,
                     _ => place = (place + 1) & mask,
                 }
+                steps -= 1;
             };
             self.first.push(first as u32);
-            self.count[first] += 1;
+        }
+        true
+    }
+
+    /// Finds the first record with each key by sorting.
+    fn sort_first(&mut self, records: &[(u64, u32)]) {
+        let mut order: Vec<u32> = (0..records.len() as u32).collect();
+        order.sort_unstable_by_key(|&index| (records[index as usize].0, index));
+        self.first.clear();
+        self.first.resize(records.len(), 0);
+        for equal in order.chunk_by(|&a, &b| records[a as usize].0 == records[b as usize].0) {
+            for &index in equal {
+                self.first[index as usize] = equal[0];
+            }
+        }
+    }
+
+    fn group(&mut self, records: &[(u64, u32)], buckets: &mut Buckets) {
+        self.count.clear();
+        self.count.resize(records.len(), 0);
+        if !self.find_first(records) {
+            self.sort_first(records);
+        }
+        for &first in &self.first {
+            self.count[first as usize] += 1;
         }
         let known = buckets.ends.len();
         for (index, &(_, doc)) in records.iter().enumerate() {
@@ -280,6 +310,24 @@ mod tests {
         let keys: Vec<u64> = (0..100_000u64).map(|i| crate::hash::splitmix64(i % 70_000)).collect();
         let docs: Vec<u32> = (0..keys.len() as u32).collect();
         assert_eq!(grouped(&keys, &docs), naive(&keys, &docs));
+    }
+
+    #[test]
+    fn keys_that_fall_on_one_place_are_grouped_like_any_others() {
+        // Forged keys: equal in their low and in their high bits, so the table of one part has them all on one place. A step
+        // for each pair of them would be ten thousand million.
+        let keys: Vec<u64> = (0..100_000u64).map(|i| (i % 70_000) << 24 | 0x00AB_CDEF).collect();
+        let docs: Vec<u32> = (0..keys.len() as u32).rev().collect();
+        assert_eq!(grouped(&keys, &docs), naive(&keys, &docs));
+        let records: Vec<(u64, u32)> = keys.into_iter().zip(docs).collect();
+        let mut grouper = Grouper::default();
+        assert!(!grouper.find_first(&records), "too many steps are noticed");
+        grouper.sort_first(&records);
+        let sorted = grouper.first.clone();
+        let spread: Vec<(u64, u32)> =
+            records.iter().map(|&(key, doc)| (crate::hash::splitmix64(key), doc)).collect();
+        assert!(grouper.find_first(&spread), "honest keys take few steps");
+        assert_eq!(grouper.first, sorted);
     }
 
     #[test]
