@@ -92,7 +92,7 @@ pub fn dedup(
     timings.sign_s = clock.elapsed().as_secs_f64();
 
     let clock = Instant::now();
-    let classes = Classes::new(hashes.iter().copied(), precedence);
+    let classes = Classes::of_texts(texts, &hashes, precedence);
     drop(hashes);
     timings.exact_s = clock.elapsed().as_secs_f64();
     check(observer)?;

@@ -7,6 +7,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, PoisonError};
 
 use hashbrown::HashTable;
+use rayon::prelude::*;
 
 use crate::precedence::Precedence;
 
@@ -68,6 +69,26 @@ impl Classes {
     /// Groups documents by hash; one without a hash (a null text) is in no class.
     #[must_use]
     pub fn new(hashes: impl ExactSizeIterator<Item = Option<u128>>, precedence: Precedence<'_>) -> Self {
+        Self::with(hashes, |_, _| true, precedence)
+    }
+
+    /// Groups texts that are at hand: by hash, and then byte by byte, on the threads of the current rayon pool.
+    #[must_use]
+    pub fn of_texts(texts: &[Option<&str>], hashes: &[Option<u128>], precedence: Precedence<'_>) -> Self {
+        let are_equal = |a: u32, b: u32| texts[a as usize] == texts[b as usize];
+        let classes = Self::new(hashes.iter().copied(), precedence);
+        if classes.copies.par_iter().all(|&(copy, standing)| are_equal(copy, standing)) {
+            return classes;
+        }
+        Self::with(hashes.iter().copied(), are_equal, precedence)
+    }
+
+    /// Groups documents by hash, and those of one hash by whether they are equal.
+    fn with(
+        hashes: impl ExactSizeIterator<Item = Option<u128>>,
+        are_equal: impl Fn(u32, u32) -> bool,
+        precedence: Precedence<'_>,
+    ) -> Self {
         // Numbers of classes, found by their hashes: a table of 5 bytes an entry stays in cache for long.
         let mut classes: HashTable<u32> = HashTable::with_capacity(hashes.len());
         let mut hash_of: Vec<u128> = Vec::with_capacity(hashes.len());
@@ -76,7 +97,8 @@ impl Classes {
         for (doc, hash) in hashes.enumerate() {
             let Some(hash) = hash else { continue };
             let doc = doc as u32;
-            let is_equal = |&class: &u32| hash_of[class as usize] == hash;
+            let is_equal =
+                |&class: &u32| hash_of[class as usize] == hash && are_equal(docs[class as usize], doc);
             let entry = classes.entry(hash as u64, is_equal, |&class| hash_of[class as usize] as u64);
             let class = *entry.or_insert(docs.len() as u32).get();
             match docs.get_mut(class as usize) {
@@ -131,5 +153,13 @@ mod tests {
         let mut copies = classes.copies().to_vec();
         copies.sort_unstable();
         assert_eq!(copies, [(0, 2), (4, 2)]);
+    }
+
+    #[test]
+    fn different_texts_of_one_hash_are_in_classes_of_their_own() {
+        let texts = ["a", "b", "a", "c", "b"].map(Some);
+        let classes = Classes::of_texts(&texts, &[Some(7); 5], Precedence::First);
+        assert_eq!(classes.docs(), [0, 1, 3]);
+        assert_eq!(classes.copies(), [(2, 0), (4, 1)]);
     }
 }
