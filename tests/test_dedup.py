@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -42,6 +43,7 @@ def _assert_equal(
             assert exact <= found <= exact + 1.2e-7
 
 
+@pytest.mark.filterwarnings("ignore::thresher.RecallWarning")
 @given(
     _DOCUMENTS,
     st.sampled_from([0.3, 0.5, 0.8, 1.0]),
@@ -60,6 +62,34 @@ def test_the_result_is_that_of_the_reference(
         "num_hashes": num_hashes,
     }
     _assert_equal(th.dedup(texts, keep=keep, **parameters), _reference.dedup(texts, keep=keep, **parameters))
+
+
+def _leaving_out(seed: int, count: int, own: int) -> list[str]:
+    """Documents that leave out some of the same words, and have some of their own."""
+    draw = random.Random(seed)
+    shared = [f"w{i}" for i in range(70)]
+    return [
+        " ".join(draw.sample(shared, 58) + [f"own{draw.randrange(count)}" for _ in range(own)])
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize(("own", "threshold"), [(0, 0.82), (2, 0.8), (12, 0.75)])
+def test_what_is_compared_in_a_crowd_is_what_the_reference_compares(own: int, threshold: float) -> None:
+    texts = _leaving_out(own, 500, own)
+    texts += [text.upper() for text in texts[::25]]
+    result = th.dedup(texts, threshold=threshold, ngram=1, num_hashes=64)
+    expected = _reference.dedup(texts, threshold=threshold, ngram=1, num_hashes=64)
+    _assert_equal(result, expected)
+    keep, duplicate_of, _ = _columns(result)
+    for copy, base in enumerate(range(0, 500, 25), 500):
+        assert not keep[base] or duplicate_of[copy] == base
+    if own < 12:
+        # What all have in common is enough for the threshold, so only the number of comparisons bounds them.
+        assert result.summary.capped > 0
+        assert sum(result.summary.unchecked.values()) >= result.summary.capped
+    else:
+        assert result.summary.unchecked == {}
 
 
 _RANK = st.none() | st.integers(-(2**70), 2**70) | st.floats() | st.text("0aé", max_size=2)
@@ -95,6 +125,43 @@ def test_every_removed_document_names_a_kept_one_that_is_as_similar_as_said(
             exact = 1.0
         assert reason == ("exact" if text == other else "near") or text in texts
         assert threshold <= exact <= said < exact + 1e-6
+
+
+@given(_DOCUMENTS, st.sampled_from([0.4, 0.8]), st.sampled_from(["first", "longest"]))
+def test_what_was_kept_has_no_duplicates_left(texts: list[str | None], threshold: float, keep: str) -> None:
+    parameters: dict[str, Any] = {"threshold": threshold, "ngram": 2, "keep": keep}
+    result = th.dedup(texts, **parameters)
+    kept = [text for text, keep in zip(texts, result.keep.to_pylist(), strict=True) if keep]
+    assert th.dedup(kept, **parameters).summary.removed == 0
+
+
+def test_a_higher_threshold_may_remove_what_a_lower_one_kept() -> None:
+    words = [f"w{i}" for i in range(10)]
+    texts = [" ".join(words[:6]), " ".join(words), " ".join(words[1:])]
+    # The first two have a similarity of 0.6, the last two of 0.9, the outer ones of 0.5.
+    assert th.dedup(texts, ngram=1, threshold=0.55).duplicate_of.to_pylist() == [None, 0, None]
+    assert th.dedup(texts, ngram=1, threshold=0.85).duplicate_of.to_pylist() == [None, None, 1]
+
+
+def test_a_reference_document_that_was_removed_removes_nothing() -> None:
+    reference, new = ["a b c d e f g h i j", "a b c d e f g h i x"], ["a b c d e f g h y x"]
+    assert th.dedup(reference + new, ngram=1).duplicate_of.to_pylist() == [None, 0, None]
+    assert th.dedup(reference[1:] + new, ngram=1).duplicate_of.to_pylist() == [None, 0]
+
+
+@pytest.mark.parametrize(
+    ("num_hashes", "threshold", "needed"), [(16, 0.2, 24), (128, 0.03, 174), (4, 0.5, 8)]
+)
+def test_a_recall_out_of_reach_is_a_warning_with_what_holds_and_what_it_takes(
+    num_hashes: int, threshold: float, needed: int
+) -> None:
+    parameters: dict[str, Any] = {"threshold": threshold, "recall": 0.995}
+    holds = 1 - (1 - threshold) ** num_hashes
+    with pytest.warns(th.RecallWarning, match=f"probability {holds:.4g}; raise num_hashes to {needed}"):
+        result = th.dedup(["x y"], num_hashes=num_hashes, **parameters)
+    assert result.summary.expected_recall == pytest.approx(holds)
+    assert th.dedup(["x y"], num_hashes=needed, **parameters).summary.expected_recall >= 0.995
+    assert th.dedup(["x y"], num_hashes=num_hashes, exact_only=True, **parameters).summary.kept == 1
 
 
 def test_every_kind_of_column_gives_the_same_result(texts: list[str | None], flavour: Flavour) -> None:

@@ -71,7 +71,8 @@ class DedupOutcome:
         """The books, the banding and the timings.
 
         `documents`, `kept`, `exact` and `near` are (documents, bytes); `timings` are seconds by step;
-        `recall_at_threshold` is a probability; the others are counts.
+        `recall_at_threshold` is a probability; `unchecked` are pairs by likely similarity; the others are
+        counts.
         """
 
 def version() -> str:

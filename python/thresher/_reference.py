@@ -51,8 +51,11 @@ from __future__ import annotations
 import functools
 import math
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias, get_args
+
+from thresher._reference_candidates import candidates, clusters
 
 Unit: TypeAlias = Literal["word", "char"]
 Rank: TypeAlias = float | str | None
@@ -378,9 +381,10 @@ def dedup(
     Of each group of equal texts the first in keep order goes on. These are walked in keep order: a document
     is removed if a document already kept that shares a band key with it has an exact Jaccard similarity of at
     least `threshold`; it names the most similar one, of several the earliest in keep order. Otherwise it is
-    kept. The other copies of a text have similarity 1 with the one that went on; if that one was removed they
-    name what it names, with its similarity. So every removed document names a kept one. None is kept, and
-    texts without a word have no other duplicates than equal texts.
+    kept. Of more than 256 kept ones that may be similar enough the likeliest are compared; see `candidates`.
+    The other copies of a text have similarity 1 with the one that went on; if that one was removed they name
+    what it names, with its similarity. So every removed document names a kept one. None is kept, and texts
+    without a word have no other duplicates than equal texts.
 
     >>> dedup(["a b c d e f", "A, b: c; d e f!", "other", "other"])
     ([True, False, True, False], [None, 0, None, 2], [None, 1.0, None, 1.0])
@@ -390,8 +394,8 @@ def dedup(
     similarity: list[float | None] = [None] * len(texts)
     first_with: dict[str, int] = {}
     copies: list[tuple[int, int]] = []
-    kept_sets: dict[int, set[int]] = {}
-    kept_by_key: dict[int, list[int]] = {}
+    sets: dict[int, set[int]] = {}
+    keys: dict[int, list[int]] = {}
 
     for doc in keep_order(texts, keep, ranks):
         text = texts[doc]
@@ -402,19 +406,23 @@ def dedup(
             continue
         first_with[text] = doc
         own = shingles(text, ngram, unit)
-        if not own:
-            continue
-        keys = band_keys(signature(own, num_hashes), bands, rows)
-        candidates = {other for key in keys for other in kept_by_key.get(key, [])}
-        # `kept_sets` is in keep order and `max` takes the first of equals.
-        near = [(jaccard(own, kept_sets[other]), other) for other in kept_sets if other in candidates]
-        best, other = max(near, key=lambda pair: pair[0], default=(0.0, doc))
-        if best >= threshold:
-            duplicate_of[doc], similarity[doc] = other, best
-            continue
-        kept_sets[doc] = own
-        for key in keys:
-            kept_by_key.setdefault(key, []).append(doc)
+        if own:
+            sets[doc] = own
+            keys[doc] = band_keys(signature(own, num_hashes), bands, rows)
+
+    for cluster in clusters(keys):
+        kept: list[int] = []
+        owners: Counter[int] = Counter()
+        for doc in cluster:
+            compared = candidates(doc, kept, owners, sets, keys, threshold)
+            # In keep order, of which `max` takes the first of equals.
+            near = [(jaccard(sets[doc], sets[other]), other) for other in sorted(compared, key=kept.index)]
+            best, other = max(near, key=lambda pair: pair[0], default=(0.0, doc))
+            if best >= threshold:
+                duplicate_of[doc], similarity[doc] = other, best
+            else:
+                kept.append(doc)
+                owners.update(sets[doc])
 
     for doc, original in copies:
         if duplicate_of[original] is None:

@@ -37,13 +37,16 @@ class Summary:
         null: Missing texts; they take no part and are kept.
         candidates: Documents that shared a bucket with another one, exact copies apart.
         checks: Exact comparisons made.
-        capped: Documents with more candidates than one is compared with (256); 0 but for corpora of
-            near-identical templates.
+        capped: Documents of which some comparisons were left out: more than 256 kept ones might have been
+            similar enough, by their sizes and by the shingles that few have.
+        unchecked: The pairs that were left out, by their likely similarity, rounded down to a tenth:
+            `{"0.7": 1200, "0.8": 34}`. What is likely is told by the bands that both share. Empty but for
+            corpora of thousands of pages that are alike in all parts that repeat.
         clusters: Kept documents that others duplicate.
         bands: Bands of a signature.
         rows: Lanes in a band.
         expected_recall: Probability that a pair of documents exactly at the threshold shares a band and so is
-            found.
+            found: at least the `recall` that was asked for, unless the signature has too few lanes for it.
         timings: Seconds by step: `exact`, `sign`, `group`, `verify`.
     """
 
@@ -59,6 +62,7 @@ class Summary:
     candidates: int
     checks: int
     capped: int
+    unchecked: Mapping[str, int]
     clusters: int
     bands: int
     rows: int
@@ -85,7 +89,7 @@ class Summary:
         totals = {name: documents for name, (documents, _) in pairs.items()}
         sizes = {f"{name}_bytes": size for name, (_, size) in pairs.items()}
         sizes["bytes"] = sizes.pop("documents_bytes")
-        same = ("null", "candidates", "checks", "capped", "clusters", "bands", "rows", "timings")
+        same = ("null", "candidates", "checks", "capped", "unchecked", "clusters", "bands", "rows", "timings")
         rest = {name: core[name] for name in same}
         return cls(**totals, **sizes, **rest, expected_recall=core["recall_at_threshold"])
 
@@ -175,8 +179,8 @@ class FileReport(RunReport):
 
     Attributes:
         report: Everything, as it stands in `run.json`: `version`, `hash_scheme`, `instruction_set`, `config`,
-            `inputs`, `outputs`, `banding`, `accounting`, `candidates`, `checks`, `capped`, `clusters`,
-            `largest_clusters`, `timings` (seconds), `peak_rss_bytes`, `threads`.
+            `inputs`, `outputs`, `banding`, `accounting`, `candidates`, `checks`, `capped`, `unchecked`,
+            `clusters`, `largest_clusters`, `timings` (seconds), `peak_rss_bytes`, `threads`.
     """
 
     @property
@@ -188,6 +192,11 @@ class FileReport(RunReport):
     def near(self) -> int:
         """Records removed because a kept one is similar enough."""
         return self._removed("near")
+
+    @property
+    def unchecked(self) -> dict[str, int]:
+        """Pairs that were left unchecked although they may be similar enough, by their likely similarity."""
+        return dict(self.report["unchecked"])
 
     @property
     def largest_clusters(self) -> list[dict[str, Any]]:

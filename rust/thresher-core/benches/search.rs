@@ -118,7 +118,8 @@ fn resolution(criterion: &mut Criterion) {
     let sets: Vec<BTreeSet<u64>> = texts.iter().map(&mut set_of).collect();
     let docs: Vec<u32> = (0..texts.len() as u32).collect();
     let bucket_ends = [docs.len()];
-    let mut resolver = Resolver::new(ShingleSpec::default(), Threshold::default());
+    let banding = Banding::choose(Threshold::default(), NumHashes::default(), 0.995).unwrap();
+    let mut resolver = Resolver::new(ShingleSpec::default(), Threshold::default(), banding);
     let mut run = || -> Resolution {
         let cluster = Cluster::new(&docs, &docs, &bucket_ends);
         resolver.resolve(cluster, Precedence::First, &Strings(&texts), &Unobserved).unwrap()

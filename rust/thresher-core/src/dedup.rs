@@ -176,18 +176,16 @@ fn verify(
     let work = order_of_work(clusters, |doc| texts[doc as usize].map_or(0, str::len));
     // A loop a thread over a shared counter: clusters are too many for a state each and too uneven for ranges.
     let next = AtomicUsize::new(0);
-    let take = || work.get(next.fetch_add(1, AtomicOrdering::Relaxed));
     let parts: Vec<Vec<(usize, Resolution)>> = (0..rayon::current_num_threads())
         .into_par_iter()
         .with_max_len(1)
         .map(|_| {
-            let mut resolver = Resolver::new(config.shingles, config.threshold);
+            let mut resolver = Resolver::new(config.shingles, config.threshold, config.banding);
             let mut done = Vec::new();
-            let mut taken = take();
-            while let Some(&(index, bytes)) = taken {
-                taken = take();
-                if let Some(&(index, _)) = taken {
-                    for &doc in clusters.get(index).docs.iter().take(PREFETCHED_DOCS) {
+            while let Some(&(index, bytes)) = work.get(next.fetch_add(1, AtomicOrdering::Relaxed)) {
+                // The next one is asked for, not claimed: another thread may be free before this one is.
+                if let Some(&(following, _)) = work.get(next.load(AtomicOrdering::Relaxed)) {
+                    for &doc in clusters.get(following).docs.iter().take(PREFETCHED_DOCS) {
                         prefetch(texts[doc as usize].unwrap_or_default().as_bytes(), PREFETCHED_BYTES);
                     }
                 }

@@ -1,7 +1,7 @@
 //! What a search found: for each document whether it stays, and the evidence if it does not.
 
 use crate::exact::Classes;
-use crate::resolve::Resolution;
+use crate::resolve::{Resolution, Unchecked};
 
 /// Why a document goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,8 +79,10 @@ pub struct Summary {
     pub candidates: u64,
     /// Exact comparisons made.
     pub checks: u64,
-    /// Documents with more candidates than one may have.
+    /// Documents of which some comparisons were left out.
     pub capped: u64,
+    /// The comparisons that were left out although the documents may be similar enough.
+    pub unchecked: Unchecked,
     /// Kept documents that others duplicate.
     pub clusters: u64,
     /// Where the time went.
@@ -115,6 +117,9 @@ impl Summary {
         }
         summary.checks = resolutions.iter().map(|r| r.checks).sum();
         summary.capped = resolutions.iter().map(|r| r.capped).sum();
+        for resolution in resolutions {
+            summary.unchecked.merge(&resolution.unchecked);
+        }
         summary
     }
 }

@@ -199,6 +199,12 @@ impl Banding {
     pub fn recall_at(self, jaccard: f64) -> f64 {
         1.0 - (1.0 - jaccard.powf(self.rows as f64)).powf(self.bands as f64)
     }
+
+    /// The similarity at which two documents share `bands` bands on the average.
+    #[must_use]
+    pub fn likely_similarity(self, bands: usize) -> f64 {
+        (bands as f64 / self.bands as f64).powf(1.0 / self.rows as f64)
+    }
 }
 
 /// Which document of a group of duplicates stays. Ties go to the earlier one in input order.

@@ -9,24 +9,30 @@
 //! intersection is a count of marks: no sorting, no merging. Time is at most linear in the text of the cluster plus, for
 //! each candidate pair, the shingles of the kept document.
 //!
-//! A document is compared with at most [`MAX_CHECKS`] kept ones, those of its smallest buckets first: documents made from one
-//! template share giant buckets without being near-duplicates, and all pairs of 100,000 are out of reach.
-//! A true near-duplicate shares several buckets, so it is found among the small ones; the number of documents
-//! whose list was cut is reported.
+//! Documents made from one template share giant buckets without being near-duplicates, and all pairs of 100,000 are out of
+//! reach. So where many kept documents are beside one, those that may be similar enough are found by the shingles that few
+//! have, and at most [`MAX_CHECKS`] are compared, the likeliest first (see [`candidates`]). What that leaves
+//! unchecked is reported.
 
+mod buckets;
 mod candidates;
+mod kept;
+mod likeness;
 mod numbering;
 mod reader;
+mod unchecked;
 
 use crate::cluster::Cluster;
 use crate::error::Result;
 use crate::observe::{Observer, check};
-use crate::params::{ShingleSpec, Threshold, jaccard};
+use crate::params::{Banding, ShingleSpec, Threshold, jaccard};
 use crate::precedence::Precedence;
-use candidates::Candidates;
+use candidates::{AtHand, Candidates};
+use kept::KeptSets;
 use numbering::NumberSet;
 use reader::Reader;
 pub use reader::Texts;
+pub use unchecked::Unchecked;
 
 /// Kept documents that one document is compared with at most.
 pub const MAX_CHECKS: usize = 256;
@@ -49,8 +55,10 @@ pub struct Resolution {
     pub removals: Vec<Removal>,
     /// Exact comparisons made.
     pub checks: u64,
-    /// Documents with more than [`MAX_CHECKS`] candidates.
+    /// Documents of which some comparisons were left out.
     pub capped: u64,
+    /// The comparisons that were left out although the documents may be similar enough.
+    pub unchecked: Unchecked,
 }
 
 /// Documents after which a wish to stop is asked for.
@@ -68,14 +76,15 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// A resolver for documents cut by `spec`, of which near-duplicates are those from `threshold` on.
+    /// A resolver for documents cut by `spec` and brought together by `banding`, of which near-duplicates are those from
+    /// `threshold` on.
     #[must_use]
-    pub fn new(spec: ShingleSpec, threshold: Threshold) -> Self {
+    pub fn new(spec: ShingleSpec, threshold: Threshold, banding: Banding) -> Self {
         Self {
             threshold,
             order: Vec::new(),
             reader: Reader::new(spec),
-            candidates: Candidates::default(),
+            candidates: Candidates::new(threshold, banding),
             set: NumberSet::default(),
             kept_sets: KeptSets::default(),
         }
@@ -84,7 +93,8 @@ impl Resolver {
     /// Resolves one cluster.
     ///
     /// # Errors
-    /// `Error::Cancelled` when the observer asks for it.
+    /// `Error::Cancelled` when the observer asks for it; `Error::Parameter` for a cluster of more than 2^32 - 2 distinct
+    /// shingles.
     pub fn resolve(
         &mut self,
         cluster: Cluster<'_>,
@@ -99,71 +109,47 @@ impl Resolver {
         order.sort_unstable_by(|&a, &b| before(a, b));
         candidates.begin(cluster);
         reader.begin();
-        kept_sets.begin(cluster.docs.len());
+        kept_sets.clear();
         let mut resolution = Resolution::default();
         for (turn, &member) in order.iter().enumerate() {
             if turn % DOCS_A_QUESTION == 0 {
                 check(observer)?;
             }
-            reader.read(texts, cluster.docs[member as usize], member, set);
-            let (kept, capped) = candidates.kept_beside(member);
-            resolution.capped += u64::from(capped);
+            let doc = cluster.docs[member as usize];
+            reader.read(texts, doc, member, set)?;
+            let left_out = resolution.unchecked.pairs();
+            let at_hand = AtHand { member, set, kept: kept_sets, reader };
             let mut best: Option<(f64, u32)> = None;
-            for &other in kept {
-                let (other_len, other_runs) = kept_sets.get(other);
-                let (small, large) = (set.len().min(other_len), set.len().max(other_len));
-                if !threshold.reached(small, small, large) {
+            for candidate in candidates.find(at_hand, &mut resolution.unchecked)? {
+                let (place, size) = (candidate.place, kept_sets.size(candidate.place));
+                // Places are in keep order.
+                let better = |similarity: f64, (most, first): (f64, u32)| {
+                    similarity.total_cmp(&most).then(first.cmp(&place)).is_gt()
+                };
+                let most = jaccard(candidate.bound, set.len(), size);
+                if best.is_some_and(|best| !better(most, best)) {
                     continue;
                 }
                 resolution.checks += 1;
-                let shared = reader.count_marked(other_runs, member);
-                if threshold.reached(shared, set.len(), other_len) {
-                    let similarity = jaccard(shared, set.len(), other_len);
-                    let better = |(most, doc): (f64, u32)| {
-                        similarity.total_cmp(&most).then_with(|| before(doc, other)).is_gt()
-                    };
-                    if best.is_none_or(better) {
-                        best = Some((similarity, other));
-                    }
+                let shared = reader.count_marked(kept_sets.runs(place), member);
+                let similarity = jaccard(shared, set.len(), size);
+                if threshold.reached(shared, set.len(), size)
+                    && best.is_none_or(|best| better(similarity, best))
+                {
+                    best = Some((similarity, place));
                 }
             }
-            if let Some((similarity, other)) = best {
-                let (doc, duplicate_of) = (cluster.docs[member as usize], cluster.docs[other as usize]);
+            resolution.capped += u64::from(resolution.unchecked.pairs() > left_out);
+            if let Some((similarity, place)) = best {
+                let duplicate_of = cluster.docs[kept_sets.member(place) as usize];
                 resolution.removals.push(Removal { doc, duplicate_of, similarity });
             } else {
-                kept_sets.keep(member, set);
+                kept_sets.push(member, set);
                 candidates.keep(member);
-                reader.keep(cluster.docs[member as usize]);
+                reader.keep(doc);
             }
         }
         Ok(resolution)
-    }
-}
-
-/// The sets of the kept documents of a cluster, one after the other.
-#[derive(Debug, Default)]
-struct KeptSets {
-    /// The size of the set of each document and where its runs are, if it is kept.
-    places: Vec<(usize, usize, usize)>,
-    runs: Vec<(u32, u32)>,
-}
-
-impl KeptSets {
-    fn begin(&mut self, n_docs: usize) {
-        self.places.clear();
-        self.places.resize(n_docs, (0, 0, 0));
-        self.runs.clear();
-    }
-
-    fn keep(&mut self, doc: u32, set: &NumberSet) {
-        let start = self.runs.len();
-        self.runs.extend_from_slice(set.runs());
-        self.places[doc as usize] = (set.len(), start, self.runs.len());
-    }
-
-    fn get(&self, doc: u32) -> (usize, &[(u32, u32)]) {
-        let (len, start, end) = self.places[doc as usize];
-        (len, &self.runs[start..end])
     }
 }
 

@@ -124,6 +124,11 @@ fn summary<'py>(py: Python<'py>, summary: &Summary, config: &DedupConfig) -> PyR
     ] {
         dict.set_item(name, count)?;
     }
+    let unchecked = PyDict::new(py);
+    for (tenths, pairs) in summary.unchecked.steps() {
+        unchecked.set_item(format!("0.{tenths}"), pairs)?;
+    }
+    dict.set_item("unchecked", unchecked)?;
     dict.set_item("recall_at_threshold", config.banding.recall_at(config.threshold.get()))?;
     let timings = PyDict::new(py);
     for (step, seconds) in [

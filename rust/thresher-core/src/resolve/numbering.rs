@@ -4,6 +4,8 @@
 //! time is one run of numbers, and a near-duplicate of it is the same run with a few gaps. Runs are found, marked
 //! and counted many numbers at a time; a hash table is asked only where texts part.
 
+use crate::error::{Error, Result};
+
 /// Distinct shingles as disjoint runs of numbers, in the order of the text.
 #[derive(Debug, Default)]
 pub(super) struct NumberSet {
@@ -38,8 +40,10 @@ impl NumberSet {
 }
 
 /// Small numbers for the distinct shingles of a cluster, and the last document that had each.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Numbering {
+    /// As many as there may be.
+    limit: usize,
     /// The shingle of each number.
     keys: Vec<u64>,
     /// The number that followed each one when that was not the next number.
@@ -53,7 +57,18 @@ pub(super) struct Numbering {
 /// Numbers, or bytes, compared at a time.
 const LANES: usize = 16;
 
+impl Default for Numbering {
+    /// One whose numbers, and one more, fit 32 bits.
+    fn default() -> Self {
+        Self::with_limit(u32::MAX as usize - 1)
+    }
+}
+
 impl Numbering {
+    pub(super) fn with_limit(limit: usize) -> Self {
+        Self { limit, keys: Vec::new(), next: Vec::new(), marks: Vec::new(), table: Vec::new() }
+    }
+
     /// Forgets the cluster before; memory stays, but the table starts small, so that no cluster pays for another's.
     pub(super) fn begin(&mut self) {
         self.keys.clear();
@@ -73,27 +88,28 @@ impl Numbering {
     }
 
     /// The number of the first of `shingles`, and how many of them have consecutive numbers from there on; those that
-    /// nobody had before get the next numbers. `last` is the number of the shingle before.
+    /// nobody had before get the next numbers. `last` is the number of the shingle before. An error if there are more than
+    /// the limit.
     #[inline]
-    pub(super) fn run(&mut self, last: Option<usize>, shingles: &[u64]) -> (usize, usize) {
+    pub(super) fn run(&mut self, last: Option<usize>, shingles: &[u64]) -> Result<(usize, usize)> {
         let is_first = |number: usize| self.keys.get(number) == Some(&shingles[0]);
         let first = match last {
             Some(last) if is_first(last + 1) => last + 1,
             Some(last) if is_first(self.next[last] as usize) => self.next[last] as usize,
             _ => {
                 let new = self.keys.len();
-                let (count, found) = self.add_new(shingles);
+                let (count, found) = self.add_new(shingles)?;
                 let before = if count > 0 { Some(new + count - 1) } else { last };
                 if let (Some(before), Some(found)) = (before, found) {
                     self.next[before] = found as u32;
                 }
                 match found {
                     Some(found) if count == 0 => found,
-                    _ => return (new, count),
+                    _ => return Ok((new, count)),
                 }
             }
         };
-        (first, 1 + common_prefix(&self.keys[first + 1..], &shingles[1..]))
+        Ok((first, 1 + common_prefix(&self.keys[first + 1..], &shingles[1..])))
     }
 
     /// Marks consecutive numbers; those that were not marked by `doc` yet go into `set`.
@@ -113,7 +129,7 @@ impl Numbering {
     }
 
     /// Gives new numbers to `shingles` up to the first that has one; says how many they were, and that one's number.
-    fn add_new(&mut self, shingles: &[u64]) -> (usize, Option<usize>) {
+    fn add_new(&mut self, shingles: &[u64]) -> Result<(usize, Option<usize>)> {
         for (count, &shingle) in shingles.iter().enumerate() {
             if 2 * (self.keys.len() + 1) > self.table.len() {
                 self.grow(shingles.len() - count);
@@ -123,16 +139,19 @@ impl Numbering {
             loop {
                 match self.table[place] as usize {
                     0 => break,
-                    taken if self.keys[taken - 1] == shingle => return (count, Some(taken - 1)),
+                    taken if self.keys[taken - 1] == shingle => return Ok((count, Some(taken - 1))),
                     _ => place = (place + 1) & mask,
                 }
+            }
+            if self.keys.len() == self.limit {
+                return Err(too_many(self.limit));
             }
             self.keys.push(shingle);
             self.next.push(u32::MAX);
             self.marks.push(0);
             self.table[place] = self.keys.len() as u32;
         }
-        (shingles.len(), None)
+        Ok((shingles.len(), None))
     }
 
     /// Makes the table large enough for `more` new shingles, but for no more than as many again as there are: most
@@ -157,11 +176,23 @@ impl Numbering {
         let marks = |&(start, end): &(u32, u32)| &self.marks[start as usize..end as usize];
         runs.iter().map(|run| count_equal(marks(run), doc + 1)).sum()
     }
+
+    /// The sum of the shingles in `runs`, modulo 2^64.
+    pub(super) fn sum(&self, runs: &[(u32, u32)]) -> u64 {
+        let keys = runs.iter().flat_map(|&(start, end)| &self.keys[start as usize..end as usize]);
+        keys.fold(0, |sum: u64, &key| sum.wrapping_add(key))
+    }
+}
+
+fn too_many(limit: usize) -> Error {
+    Error::Parameter(format!(
+        "a cluster of candidates has more than `{limit}` distinct shingles; raise `threshold`, or split the input"
+    ))
 }
 
 /// How many of `marks` are `mark`, without a branch each.
 #[inline]
-fn count_equal(marks: &[u32], mark: u32) -> usize {
+pub(super) fn count_equal(marks: &[u32], mark: u32) -> usize {
     marks.iter().map(|&known| u32::from(known == mark)).sum::<u32>() as usize
 }
 
@@ -172,4 +203,21 @@ pub(super) fn common_prefix<T: Copy + Eq>(a: &[T], b: &[T]) -> usize {
     let blocks = a_blocks.iter().zip(b_blocks).take_while(|(a, b)| a == b).count();
     let done = blocks * LANES;
     done + a[done..].iter().zip(&b[done..]).take_while(|(a, b)| a == b).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shingles_beyond_the_limit_are_an_error_and_known_ones_are_not() {
+        let mut numbering = Numbering::with_limit(100);
+        let shingles: Vec<u64> = (0..101).map(crate::hash::splitmix64).collect();
+        assert_eq!(numbering.run(None, &shingles[..100]), Ok((0, 100)));
+        assert_eq!(numbering.run(None, &shingles[50..100]), Ok((50, 50)));
+        let error = numbering.run(None, &shingles[100..]).unwrap_err().to_string();
+        assert!(error.contains("more than `100` distinct shingles"), "{error}");
+        assert_eq!(numbering.run(Some(99), &shingles[..7]), Ok((0, 7)), "the limit breaks nothing");
+        assert_eq!(Numbering::default().limit, u32::MAX as usize - 1);
+    }
 }

@@ -16,6 +16,7 @@
 //! that of comparing bytes, plus that of cutting what is new.
 
 use super::numbering::{NumberSet, Numbering, common_prefix};
+use crate::error::Result;
 use crate::params::{ShingleSpec, ShingleUnit};
 use crate::shingle::{Shingler, Window};
 
@@ -148,16 +149,22 @@ impl Reader {
     }
 
     /// Reads a document: marks its shingles with `mark` and puts the distinct ones into `set`.
-    pub(super) fn read(&mut self, texts: &impl Texts, doc: u32, mark: u32, set: &mut NumberSet) {
+    pub(super) fn read(
+        &mut self,
+        texts: &impl Texts,
+        doc: u32,
+        mark: u32,
+        set: &mut NumberSet,
+    ) -> Result<()> {
         set.clear();
         self.known.current.clear();
         self.known.num_before = self.known.numbering.len();
         let text = texts.text(doc);
         let mut reading = Reading { texts, text, mark, set };
         if self.shingler.spec().unit() == ShingleUnit::Char || u32::try_from(text.len()).is_err() {
-            self.read_plainly(&mut reading, 0, None);
+            self.read_plainly(&mut reading, 0, None)
         } else {
-            self.read_along(&mut reading);
+            self.read_along(&mut reading)
         }
     }
 
@@ -171,7 +178,12 @@ impl Reader {
         self.known.numbering.count_marked(runs, mark)
     }
 
-    fn read_along<T: Texts>(&mut self, reading: &mut Reading<'_, T>) {
+    /// The sum of the shingles in `runs`, modulo 2^64.
+    pub(super) fn sum(&self, runs: &[(u32, u32)]) -> u64 {
+        self.known.numbering.sum(runs)
+    }
+
+    fn read_along<T: Texts>(&mut self, reading: &mut Reading<'_, T>) -> Result<()> {
         let Self { shingler, window, known, .. } = self;
         let (text, ngram) = (reading.text, known.ngram);
         let mut last = None;
@@ -181,7 +193,7 @@ impl Reader {
                 known.jump(reading, Anchor { kept: known.followed, index: 0, at: (0, 0) })
         {
             if step == Step::Ended {
-                return;
+                return Ok(());
             }
             last = Some(number);
         }
@@ -209,10 +221,10 @@ impl Reader {
                 return self.read_plainly(reading, 0, None);
             }
             let step;
-            (last, step) = known.take_window(reading, window, start, last);
+            (last, step) = known.take_window(reading, window, start, last)?;
             size = match step {
-                Step::Ended => return,
-                Step::Cut if end == text.len() => return,
+                Step::Ended => return Ok(()),
+                Step::Cut if end == text.len() => return Ok(()),
                 Step::Cut => Window::MAX.min(2 * size),
                 Step::Jumped => FIRST_WINDOW,
             };
@@ -221,21 +233,27 @@ impl Reader {
 
     /// Reads on from `start`, behind the shingle numbered `last`, without looking at other documents and without a
     /// trace.
-    fn read_plainly<T>(&mut self, reading: &mut Reading<'_, T>, start: usize, mut last: Option<usize>) {
+    fn read_plainly<T>(
+        &mut self,
+        reading: &mut Reading<'_, T>,
+        start: usize,
+        mut last: Option<usize>,
+    ) -> Result<()> {
         self.known.current.is_cut = true;
         self.plain.clear();
         let words = self.shingler.shingles_into(&reading.text[start..], &mut self.plain);
         if start > 0 && words < self.known.ngram {
             // Nothing but the end of the last shingle.
-            return;
+            return Ok(());
         }
         let mut at = 0;
         while at < self.plain.len() {
-            let (number, count) = self.known.numbering.run(last, &self.plain[at..]);
+            let (number, count) = self.known.numbering.run(last, &self.plain[at..])?;
             self.known.numbering.mark(number, number + count, reading.mark, reading.set);
             last = Some(number + count - 1);
             at += count;
         }
+        Ok(())
     }
 }
 
@@ -248,12 +266,12 @@ impl Known {
         window: &Window,
         start: usize,
         mut last: Option<usize>,
-    ) -> (Option<usize>, Step) {
+    ) -> Result<(Option<usize>, Step)> {
         let ngram = self.ngram;
         let end_of = |shingle: usize| start + window.word_ends[shingle + ngram - 1] as usize;
         let mut at = 0;
         while at < window.shingles.len() {
-            let (number, count) = self.numbering.run(last, &window.shingles[at..]);
+            let (number, count) = self.numbering.run(last, &window.shingles[at..])?;
             // No use in looking ahead if the texts part within the window.
             let ahead = count >= MIN_JUMP || at + count == window.shingles.len();
             if ahead && let Some((kept, index)) = self.origin(number) {
@@ -261,7 +279,7 @@ impl Known {
                 if let Some((last, step)) =
                     self.jump(reading, Anchor { kept, index, at: (there, end_of(at)) })
                 {
-                    return (Some(last), step);
+                    return Ok((Some(last), step));
                 }
             }
             self.current.push_run(number);
@@ -270,7 +288,7 @@ impl Known {
             last = Some(number + count - 1);
             at += count;
         }
-        (last, Step::Cut)
+        Ok((last, Step::Cut))
     }
 
     /// The kept document, by its place, that first had a number, and the index of the shingle there.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::observe::Unobserved;
-use crate::params::ShingleUnit;
+use crate::params::{NumHashes, ShingleUnit};
 
 /// The definition, word for word, over sets.
 fn naive(sets: &[BTreeSet<u64>], buckets: &[Vec<u32>], threshold: f64) -> BTreeMap<u32, (u32, f64)> {
@@ -55,7 +55,8 @@ fn resolve_all(texts: &[String], ngram: usize, buckets: &[Vec<u32>], threshold: 
         })
         .collect();
     let spec = ShingleSpec::try_new(ShingleUnit::Word, ngram).unwrap();
-    let mut resolver = Resolver::new(spec, Threshold::try_new(threshold).unwrap());
+    let banding = Banding::try_new(buckets.len().max(1), 1, NumHashes::try_new(1000).unwrap()).unwrap();
+    let mut resolver = Resolver::new(spec, Threshold::try_new(threshold).unwrap(), banding);
     // A resolver that has worked on another cluster before.
     let mut resolve = || {
         let cluster = Cluster::new(&docs, &members, &ends);
@@ -106,12 +107,83 @@ fn a_chain_of_neighbours_removes_nothing_that_is_unlike_the_kept_one() {
     assert_eq!(pairs, [(1, 0), (3, 2)]);
 }
 
+/// Documents of a few templates, each with shingles of its own, some of them with those of a former one.
+fn pages() -> impl Strategy<Value = Vec<Vec<u64>>> {
+    let page = (0..3u64, 0..40usize, any::<prop::sample::Index>(), 0..4u64);
+    prop::collection::vec(page, 150..220).prop_map(|pages| {
+        let mut sets: Vec<Vec<u64>> = Vec::new();
+        for (number, (template, left_out, former, kind)) in (0..).zip(pages) {
+            let mut set: Vec<u64> = (0..20).map(|i| 100 * template + i).collect();
+            set.retain(|&i| left_out > 12 || i % 13 != left_out as u64);
+            let own = 1_000 + 10 * number;
+            match (kind, sets.is_empty()) {
+                (0, false) => set = former.get(&sets).iter().rev().copied().collect(),
+                (1, false) => {
+                    set.clone_from(former.get(&sets));
+                    set.truncate(set.len() - 2);
+                    set.push(own);
+                }
+                _ => set.extend(own..own + 4 + number % 5),
+            }
+            sets.push(set);
+        }
+        sets
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn what_rare_shingles_rule_out_is_not_similar(
+        sets in pages(), cut in 1..150u32, threshold in prop::sample::select(vec![0.5, 0.7, 0.75, 0.8, 0.95]),
+    ) {
+        let n_docs = sets.len() as u32;
+        let buckets: [Vec<u32>; 3] = [(0..n_docs).collect(), (0..=cut).collect(), (cut - 1..n_docs).collect()];
+        let expected = naive(&sets.iter().map(|s| s.iter().copied().collect()).collect::<Vec<_>>(), &buckets, threshold);
+        let resolution = run(&sets, &buckets, threshold);
+        let found: BTreeMap<u32, (u32, f64)> =
+            resolution.removals.iter().map(|r| (r.doc, (r.duplicate_of, r.similarity))).collect();
+        prop_assert_eq!(found, expected);
+        prop_assert_eq!((resolution.capped, resolution.unchecked.pairs()), (0, 0));
+    }
+}
+
 #[test]
-fn one_giant_bucket_of_unlike_documents_costs_a_bounded_number_of_checks() {
+fn one_giant_bucket_of_unlike_documents_costs_few_comparisons() {
     let n_docs = 3000u64;
     let sets: Vec<Vec<u64>> = (0..n_docs).map(|i| [1, 2, 3, 1000 + 2 * i, 1001 + 2 * i].to_vec()).collect();
     let resolution = run(&sets, &[(0..n_docs as u32).collect()], 0.8);
     assert_eq!(resolution.removals, []);
-    assert!(resolution.checks <= n_docs * MAX_CHECKS as u64);
-    assert_eq!(resolution.capped, n_docs - 1 - MAX_CHECKS as u64);
+    assert!(resolution.checks <= 65 * 64 / 2, "{} checks", resolution.checks);
+    assert_eq!((resolution.capped, resolution.unchecked.pairs()), (0, 0));
+}
+
+#[test]
+fn what_is_left_unchecked_is_counted() {
+    // Each document leaves out three shingles of forty of which none is rare, so the sizes rule out nothing.
+    let n_docs = 1000u64;
+    let leave_out =
+        |i: u64| move |&shingle: &u64| ![i % 13, 13 + i / 13 % 13, 26 + i / 169].contains(&shingle);
+    let sets: Vec<Vec<u64>> = (0..n_docs).map(|i| (0..40).filter(leave_out(i)).collect()).collect();
+    let resolution = run(&sets, &[(0..n_docs as u32).collect()], 0.99);
+    assert_eq!(resolution.removals, []);
+    let over = n_docs - 1 - MAX_CHECKS as u64;
+    assert_eq!((resolution.capped, resolution.unchecked.pairs()), (over, over * (over + 1) / 2));
+    assert_eq!(resolution.unchecked.steps().collect::<Vec<_>>(), [(9, over * (over + 1) / 2)]);
+}
+
+#[test]
+fn equal_sets_meet_however_many_are_as_likely() {
+    let n_docs = 1000u64;
+    let leave_out =
+        |i: u64| move |&shingle: &u64| ![i % 13, 13 + i / 13 % 13, 26 + i / 169].contains(&shingle);
+    let mut sets: Vec<Vec<u64>> = (0..n_docs).map(|i| (0..40).filter(leave_out(i)).collect()).collect();
+    for i in 0..n_docs as usize {
+        sets.push(sets[(i * 619) % 1000].iter().rev().copied().collect());
+    }
+    let resolution = run(&sets, &[(0..2 * n_docs as u32).collect()], 0.99);
+    let found: Vec<(u32, u32)> = resolution.removals.iter().map(|r| (r.doc, r.duplicate_of)).collect();
+    let expected: Vec<(u32, u32)> = (0..1000).map(|i| (1000 + i, (i * 619) % 1000)).collect();
+    assert_eq!(found, expected);
 }

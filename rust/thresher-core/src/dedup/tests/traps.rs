@@ -81,6 +81,31 @@ fn a_duplicate_among_documents_of_one_template_is_still_found() {
 }
 
 #[test]
+fn twins_among_pages_of_one_template_are_found_in_any_order() {
+    // Pages share 0.785 of their shingles with each other, twins 0.85 with one of them, and copies in capitals all.
+    let template = words(1, 500).join(" ");
+    let tails: Vec<Vec<String>> = (0..1_000).map(|i| words(10_000 + i, 68)).collect();
+    let page = |tail: &[String]| format!("{template} {}", tail.join(" "));
+    let mut texts: Vec<String> = tails.iter().map(|tail| page(tail)).collect();
+    for twin in 0..80 {
+        let base = &tails[(twin * 619) % 1_000];
+        texts.push(match twin % 2 {
+            0 => page(&[&base[..26], &words(50_000 + twin as u64, 42)].concat()),
+            _ => page(base).to_uppercase(),
+        });
+    }
+    let forth: Vec<usize> = (0..texts.len()).collect();
+    let back = forth.iter().rev().copied().collect();
+    let mixed = forth.iter().map(|i| i * 769 % texts.len()).collect();
+    for order in [forth, back, mixed] {
+        let texts: Vec<Option<&str>> = order.iter().map(|&i| Some(texts[i].as_str())).collect();
+        let outcome = search(&texts, &[], &config(0.8));
+        assert_eq!(outcome.summary.near.docs, 80, "{:?}", outcome.summary);
+        assert_eq!((outcome.summary.capped, outcome.summary.unchecked.pairs()), (0, 0));
+    }
+}
+
+#[test]
 fn empty_and_wordless_documents_are_duplicates_of_equal_ones_alone() {
     let texts = vec![Some(""); 1_000];
     let outcome = search(&texts, &[], &config(0.8));

@@ -30,7 +30,7 @@ fn compare(spec: ShingleSpec, texts: &[String], kept: &[bool]) {
             let mut expected = Vec::new();
             shingler.shingles_into(text, &mut expected);
             let expected: BTreeSet<u64> = expected.into_iter().collect();
-            reader.read(&Strings(texts), doc, doc, &mut set);
+            reader.read(&Strings(texts), doc, doc, &mut set).unwrap();
             let numbers = set.runs().iter().flat_map(|&(start, end)| start..end);
             let found: Vec<u64> = numbers.map(|number| reader.known.numbering.shingle(number)).collect();
             assert_eq!(found.len(), set.len(), "document {doc}");
@@ -168,10 +168,10 @@ fn a_copy_is_not_cut() {
     let mut reader = Reader::new(spec(ShingleUnit::Word, 5));
     let mut set = NumberSet::default();
     reader.begin();
-    reader.read(&Strings(&texts), 0, 0, &mut set);
+    reader.read(&Strings(&texts), 0, 0, &mut set).unwrap();
     reader.keep(0);
     reader.window.word_ends.clear();
-    reader.read(&Strings(&texts), 1, 1, &mut set);
+    reader.read(&Strings(&texts), 1, 1, &mut set).unwrap();
     assert_eq!(set.len(), 2996);
     assert!(reader.window.word_ends.is_empty(), "{} words were cut", reader.window.word_ends.len());
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use thresher_core::hash::SCHEME_VERSION;
-use thresher_core::resolve::Resolution;
+use thresher_core::resolve::{Resolution, Unchecked};
 use thresher_core::{Outcome, RemovalReason, Tally};
 
 use super::Run;
@@ -44,8 +44,10 @@ pub struct Report {
     pub candidates: u64,
     /// Exact comparisons made.
     pub checks: u64,
-    /// Documents with more candidates than one may have.
+    /// Documents of which some comparisons were left out.
     pub capped: u64,
+    /// The pairs left out although they may be similar enough, by their likely similarity, rounded down to a tenth.
+    pub unchecked: BTreeMap<String, u64>,
     /// Kept documents that others duplicate.
     pub clusters: u64,
     /// The largest of them.
@@ -124,6 +126,7 @@ impl Report {
             candidates: found.candidates,
             checks: found.resolutions.iter().map(|resolution| resolution.checks).sum(),
             capped: found.resolutions.iter().map(|resolution| resolution.capped).sum(),
+            unchecked: unchecked(found.resolutions),
             clusters,
             largest_clusters,
             timings: timings.into_iter().collect(),
@@ -131,6 +134,14 @@ impl Report {
             threads: run.config.threads,
         })
     }
+}
+
+fn unchecked(resolutions: &[Resolution]) -> BTreeMap<String, u64> {
+    let mut all = Unchecked::default();
+    for resolution in resolutions {
+        all.merge(&resolution.unchecked);
+    }
+    all.steps().map(|(tenths, pairs)| (format!("0.{tenths}"), pairs)).collect()
 }
 
 fn account(corpus: &Corpus, outcome: &Outcome, quarantined: &BTreeMap<Reason, Tally>) -> Result<Accounting> {

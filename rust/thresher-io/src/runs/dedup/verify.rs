@@ -131,7 +131,7 @@ pub(crate) fn verify(
         &run.plan.sources,
         run.config.threads,
         run.progress,
-        || (Resolver::new(search.shingles, search.threshold), Scratch::default()),
+        || (Resolver::new(search.shingles, search.threshold, search.banding), Scratch::default()),
         |(resolver, scratch), input, unit| {
             let place = run.place(corpus, &first_unit, input, unit.index)?;
             let wanted = place.mask(|doc| open.cluster_of[doc as usize] != NONE);
