@@ -12,7 +12,7 @@ DATA ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help preflight demo test test-rust test-python test-chat-10k fuzz lint format build wheel bench bench-setup bench-quick bench-limits \
-	bench-functions bench-rust clean
+	bench-templates bench-memory bench-functions bench-rust clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -91,6 +91,12 @@ bench-quick: ## the same on little text, in under two minutes
 
 bench-limits: ## inputs that break what is quadratic somewhere, at two sizes each
 	$(BENCH_VENV)/bin/python -m benches.limits
+
+bench-templates: build ## near-duplicates among pages of one template: how many are found, in four orders
+	$(PY) -m benches.templates
+
+bench-memory: build ## bytes of memory a document, in memory and over files
+	$(PY) -m benches.memory
 
 bench-functions: ## single functions of the package
 	$(BENCH_VENV)/bin/python -m pytest benches -m bench
