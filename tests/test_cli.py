@@ -62,6 +62,17 @@ def test_standard_input_is_an_input(source: Path) -> None:
     assert source.with_name("out.jsonl").read_bytes().count(b"\n") == 2
 
 
+def test_a_recall_out_of_reach_is_a_note(source: Path) -> None:
+    arguments = ("dedup", source, "-o", source.with_name("out"), "--threshold", "0.2", "--num-hashes", "16")
+    done = _run(*arguments)
+    assert done.returncode == 0
+    assert done.stderr.startswith(
+        "note: recall is `0.995`, but with num_hashes `16` a pair at threshold `0.2`"
+    )
+    assert json.loads((source.with_name("out") / "run.json").read_text("utf-8"))["unchecked"] == {}
+    assert _run(*arguments, "--quiet").stderr == ""
+
+
 def test_the_largest_clusters_are_shown_on_request(source: Path) -> None:
     done = _run("dedup", source, "-o", source.with_name("out"), "--ngram", "2", "--clusters", "5")
     assert "cluster of 3: in.jsonl:0" in done.stderr

@@ -16,6 +16,7 @@ from thresher.errors import (
     FileError,
     InternalError,
     ParameterError,
+    RecallWarning,
     ThresherError,
 )
 from thresher.minhash import minhash
@@ -32,6 +33,7 @@ __all__ = [
     "FileReport",
     "InternalError",
     "ParameterError",
+    "RecallWarning",
     "Summary",
     "ThresherError",
     "__version__",

@@ -7,12 +7,14 @@ So nothing goes by a chain of neighbours, and nothing on an estimate.
 
 from __future__ import annotations
 
+import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from thresher import _core, _params
 from thresher._arrow import column, rank_column
 from thresher._files import BATCH_BYTES, MAX_QUARANTINE, MAX_RECORD_BYTES, run_config
-from thresher.errors import ParameterError
+from thresher.errors import ParameterError, RecallWarning
 from thresher.result import DedupResult, FileReport
 
 if TYPE_CHECKING:
@@ -54,6 +56,12 @@ def dedup(
     with it has an exact Jaccard similarity of at least `threshold` with it; else it is kept. Equal texts are
     duplicates even if they have no word. Every removed document names a kept one.
 
+    What was kept has no duplicates left: `dedup` of the kept documents removes nothing. A higher threshold
+    removes fewer documents as a rule, but it may remove one that a lower one keeps, if the document that it
+    duplicates is itself removed at the lower one. For the same reason a reference set put in front of new
+    documents does not clear them of everything that is like a reference document: one that was removed
+    removes nothing.
+
     The result is the same on every machine and with any number of threads. Time is about linear in the bytes
     of text; memory beside the texts is about 32 bytes a document and 8 bytes a band (21 by default). The GIL
     is released, and Ctrl-C stops it.
@@ -73,7 +81,8 @@ def dedup(
         ngram: Words (or characters) in a shingle, 1 to 256.
         unit: `word`, or `char` for shingles of characters.
         recall: Probability that a pair exactly at the threshold is found, between 0 and 1; the banding is
-            chosen for it.
+            chosen for it. If `num_hashes` lanes cannot reach it, the best banding is taken, with a
+            `RecallWarning`; `summary.expected_recall` is what holds.
         exact_only: Only equal texts are duplicates.
         threads: Threads to use. Default: as many as the process may use.
 
@@ -122,7 +131,10 @@ def dedup(
         exact_only=_params.flag("exact_only", exact_only),
         threads=_params.optional_whole("threads", threads),
     )
-    return DedupResult(outcome)
+    result = DedupResult(outcome)
+    if not exact_only:
+        _warn_of_recall(recall, result.summary.expected_recall, threshold, num_hashes)
+    return result
 
 
 def dedup_files(
@@ -169,7 +181,9 @@ def dedup_files(
         num_hashes: Lanes of a signature, 1 to 65,536.
         ngram: Words (or characters) in a shingle, 1 to 256.
         unit: `word`, or `char` for shingles of characters.
-        recall: Probability that a pair exactly at the threshold is found, between 0 and 1.
+        recall: Probability that a pair exactly at the threshold is found, between 0 and 1. If `num_hashes`
+            lanes cannot reach it, the best banding is taken, with a `RecallWarning`;
+            `report["banding"]["recall_at_threshold"]` is what holds.
         exact_only: Only equal texts are duplicates.
         glob: Patterns of the files of an input folder that are documents. Default: all files.
         threads: Threads to use. Default: as many as the process may use.
@@ -220,4 +234,20 @@ def dedup_files(
         exact_only=_params.flag("exact_only", exact_only),
         glob=[glob] if isinstance(glob, str) else None if glob is None else _params.patterns("glob", glob),
     )
+    if not exact_only:
+        _, _, holds = _core.choose_banding(threshold, num_hashes, recall)
+        _warn_of_recall(recall, holds, threshold, num_hashes)
     return FileReport._from_json(_core.dedup_files(config, _params.callback("progress", progress)))
+
+
+def _warn_of_recall(asked: float, holds: float, threshold: float, num_hashes: int) -> None:
+    """Warns the caller of the public function if less than the recall that was asked for holds."""
+    if holds >= asked:
+        return
+    # With one lane a band, the best there is, a pair is missed if it differs in every lane.
+    needed = math.ceil(math.log1p(-asked) / math.log1p(-threshold))
+    message = (
+        f"recall is `{asked}`, but with num_hashes `{num_hashes}` a pair at threshold `{threshold}` is found "
+        f"with probability {holds:.4g}; raise num_hashes to {needed:,} or the threshold, or ask for less"
+    )
+    warnings.warn(message, RecallWarning, stacklevel=3)

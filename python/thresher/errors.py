@@ -11,6 +11,11 @@ Each one is also the builtin exception that people expect in its place::
         ├── BusyError       (OSError)       another run writes to the same output
         └── InternalError   (RuntimeError)  a bug of ours; please report it
 
+What a call cannot promise although nothing is wrong with it is a warning::
+
+    UserWarning
+    └── RecallWarning                       the recall that was asked for cannot be reached
+
 Ctrl-C raises `KeyboardInterrupt`, as everywhere.
 """
 
@@ -23,6 +28,7 @@ __all__ = [
     "FileError",
     "InternalError",
     "ParameterError",
+    "RecallWarning",
     "ThresherError",
 ]
 
@@ -60,3 +66,7 @@ class BusyError(_SystemError):
 
 class InternalError(ThresherError, RuntimeError):
     """A broken invariant: a bug of thresher. Please report it with the message."""
+
+
+class RecallWarning(UserWarning):
+    """The recall that was asked for cannot be reached; the message says which one can, and what to change."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import thresher
 from thresher import _format
-from thresher.cli._run import check_streams, printable, run_options, with_progress
+from thresher.cli._run import check_streams, note, printable, run_options, with_progress
 from thresher.dedup import DEFAULT_RECALL
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from thresher._types import Unit
+    from thresher._types import Progress, Unit
+    from thresher.result import FileReport
 
 
 @click.command()
@@ -63,16 +65,23 @@ def dedup(
 ) -> None:
     """Remove duplicates from JSONL (plain, .gz, .zst), Parquet, Arrow files and folders of text files."""
     check_streams(output, as_json=as_json)
-    report = with_progress(
-        lambda show: thresher.dedup_files(
-            inputs, output, unit=unit, glob=list(glob) or None, progress=show, **parameters
-        ),
-        quiet=quiet,
-    )
+
+    def run(show: Callable[[Progress], None] | None) -> FileReport:
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_args, **_options: note(str(message), quiet=quiet)
+            return thresher.dedup_files(
+                inputs, output, unit=unit, glob=list(glob) or None, progress=show, **parameters
+            )
+
+    report = with_progress(run, quiet=quiet)
     if as_json:
         click.echo(json.dumps(report.report, ensure_ascii=False))
     if quiet:
         return
+    if unchecked := report.unchecked:
+        parts = ", ".join(f"{similarity}: {_format.count(pairs)}" for similarity, pairs in unchecked.items())
+        total = _format.count(sum(unchecked.values()))
+        note(f"{total} pairs were left unchecked; by likely similarity: {parts}", quiet=quiet)
     for cluster in report.largest_clusters[:clusters]:
         click.echo(f"cluster of {_format.count(cluster['size'])}: {printable(cluster['id'])}", err=True)
         for example in cluster["examples"]:

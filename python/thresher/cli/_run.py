@@ -63,6 +63,12 @@ def check_streams(output: str | None, *, as_json: bool) -> None:
         raise click.UsageError(message)
 
 
+def note(text: str, *, quiet: bool) -> None:
+    """Says what a user should know although nothing is wrong."""
+    if not quiet:
+        click.echo(f"note: {text}", err=True)
+
+
 def printable(text: str) -> str:
     """An id without what could steer a terminal."""
     return "".join(
