@@ -1,5 +1,8 @@
 //! Writes Arrow IPC files and streams.
 //!
+//! A stream may replace a dictionary, so a batch ends where rows come with another one. A file may not; there, rows of
+//! another input whose dictionary contradicts the first one's are refused.
+//!
 //! A record batch of the output is 16 MiB of content, cut by content alone, and built anew: what a slice drags along (the
 //! rest of its buffers, values under nulls, bits behind the last row) would otherwise end up in the file.
 //!
@@ -7,17 +10,19 @@
 
 use std::path::{Path, PathBuf};
 
-use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, cast::AsArray, make_array};
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_ipc::{
     CompressionType,
-    writer::{FileWriter, IpcWriteOptions, StreamWriter},
+    writer::{DictionaryHandling, FileWriter, IpcWriteOptions, StreamWriter},
 };
-use arrow_schema::{ArrowError, DataType, SchemaRef};
+use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::concat::concat;
 
 use super::{
     conform::conform,
+    dictionaries::{Contradiction, Dictionaries},
     regroup::{Group, Limits, Regroup},
+    views,
 };
 use crate::{
     commit::PendingFile,
@@ -33,6 +38,8 @@ const BATCH: Limits = Limits { bytes: 16 << 20, rows: 1 << 20 };
 #[derive(Debug, Clone)]
 pub struct IpcLayout {
     schema: SchemaRef,
+    /// The types in which rows come: strings may be bytes, which have the same layout.
+    rows: SchemaRef,
     kind: IpcKind,
     compression: Option<CompressionType>,
     metadata: Vec<(String, String)>,
@@ -42,14 +49,16 @@ impl IpcLayout {
     /// The layout for rows of any origin: lz4.
     #[must_use]
     pub fn of(schema: SchemaRef, kind: IpcKind) -> Self {
-        Self { schema, kind, compression: Some(CompressionType::LZ4_FRAME), metadata: Vec::new() }
+        let compression = Some(CompressionType::LZ4_FRAME);
+        Self { rows: schema.clone(), schema, kind, compression, metadata: Vec::new() }
     }
 
     /// The layout of `input`; nothing if it is damaged beyond reading.
     #[must_use]
     pub fn like(input: &IpcInput) -> Option<Self> {
         let IpcForm { kind, compression, metadata } = input.form()?;
-        Some(Self { schema: input.schema()?.clone(), kind, compression, metadata: metadata.to_vec() })
+        let (schema, rows) = (input.schema()?.clone(), input.stored_schema()?.clone());
+        Some(Self { schema, rows, kind, compression, metadata: metadata.to_vec() })
     }
 }
 
@@ -60,6 +69,7 @@ pub struct IpcOutput {
     schema: SchemaRef,
     file: Writer,
     regroup: Regroup,
+    dictionaries: Dictionaries,
     rows: u64,
 }
 
@@ -85,8 +95,10 @@ impl IpcOutput {
     pub fn create(path: &Path, layout: IpcLayout) -> Result<Self> {
         let unsupported =
             |e: ArrowError| Error::Parameter(format!("output `{}` cannot be Arrow IPC: {e}", path.display()));
-        let options =
-            IpcWriteOptions::default().try_with_compression(layout.compression).map_err(unsupported)?;
+        let options = IpcWriteOptions::default()
+            .try_with_compression(layout.compression)
+            .map_err(unsupported)?
+            .with_dictionary_handling(DictionaryHandling::Delta);
         let pending = PendingFile::create(path)?;
         let file = match layout.kind {
             IpcKind::File => {
@@ -103,11 +115,38 @@ impl IpcOutput {
             ),
         };
         let regroup = Regroup::new(BATCH);
-        Ok(Self { path: path.to_path_buf(), schema: layout.schema, file, regroup, rows: 0 })
+        Ok(Self {
+            path: path.to_path_buf(),
+            schema: layout.rows,
+            file,
+            regroup,
+            dictionaries: Dictionaries::default(),
+            rows: 0,
+        })
+    }
+
+    /// Takes in the dictionaries of rows that come next.
+    fn extend_dictionaries(&mut self, batch: &RecordBatch) -> Result<()> {
+        let Err(Contradiction { column }) = self.dictionaries.extend(batch) else { return Ok(()) };
+        if matches!(self.file, Writer::File(_)) {
+            return Err(Error::data(
+                &self.path,
+                format!(
+                    "column `{}` has other dictionary values in a later input, and an Arrow IPC file has one dictionary for \
+                     all rows; write a folder, or a stream (.arrows)",
+                    self.schema.field(column).name()
+                ),
+            ));
+        }
+        if let Some(group) = self.regroup.rest() {
+            self.append(&group)?;
+        }
+        self.dictionaries.clear();
+        self.dictionaries.extend(batch).map_err(|_| Error::Internal("a dictionary contradicts itself".into()))
     }
 
     fn append(&mut self, group: &Group) -> Result<()> {
-        let batch = rebuild(group, &self.schema).map_err(|e| failed(e, &self.path))?;
+        let batch = rebuild(group, &self.schema, &self.dictionaries).map_err(|e| failed(e, &self.path))?;
         let written = match &mut self.file {
             Writer::File(file) => file.write(&batch),
             Writer::Stream(file) => file.write(&batch),
@@ -117,7 +156,12 @@ impl IpcOutput {
 }
 
 /// One batch of the rows of `group` that owns exactly what it needs.
-fn rebuild(group: &Group, schema: &SchemaRef) -> std::result::Result<RecordBatch, ArrowError> {
+fn rebuild(
+    group: &Group,
+    schema: &SchemaRef,
+    dictionaries: &Dictionaries,
+) -> std::result::Result<RecordBatch, ArrowError> {
+    let group = &group.map(|batch| dictionaries.apply(batch))?;
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
     for column in 0..schema.fields().len() {
         let parts: std::result::Result<Vec<ArrayRef>, ArrowError> =
@@ -125,43 +169,10 @@ fn rebuild(group: &Group, schema: &SchemaRef) -> std::result::Result<RecordBatch
         let Some(array) = parts?.pop() else { continue };
         // With a second, empty part `concat` builds a new array where it would pass a single one through.
         let fresh = concat(&[array.as_ref(), array.slice(0, 0).as_ref()])?;
-        columns.push(compact(&fresh)?);
+        columns.push(views::compact(&fresh, |_, _| true)?);
     }
     let rows = RecordBatchOptions::new().with_row_count(Some(group.rows));
     RecordBatch::try_new_with_options(schema.clone(), columns, &rows)
-}
-
-/// Gives views, on any level, buffers that hold their values and nothing else.
-fn compact(array: &ArrayRef) -> std::result::Result<ArrayRef, ArrowError> {
-    match array.data_type() {
-        DataType::Utf8View => return Ok(std::sync::Arc::new(array.as_string_view().gc())),
-        DataType::BinaryView => return Ok(std::sync::Arc::new(array.as_binary_view().gc())),
-        kind if !has_views(kind) => return Ok(array.clone()),
-        _ => {}
-    }
-    let data = array.to_data();
-    let mut children = Vec::new();
-    for child in data.child_data() {
-        children.push(compact(&make_array(child.clone()))?.to_data());
-    }
-    Ok(make_array(data.into_builder().child_data(children).build()?))
-}
-
-fn has_views(kind: &DataType) -> bool {
-    match kind {
-        DataType::Utf8View | DataType::BinaryView => true,
-        DataType::Struct(fields) => fields.iter().any(|f| has_views(f.data_type())),
-        DataType::List(f)
-        | DataType::LargeList(f)
-        | DataType::ListView(f)
-        | DataType::LargeListView(f)
-        | DataType::FixedSizeList(f, _)
-        | DataType::Map(f, _) => has_views(f.data_type()),
-        DataType::Dictionary(_, values) => has_views(values),
-        DataType::RunEndEncoded(_, values) => has_views(values.data_type()),
-        DataType::Union(fields, _) => fields.iter().any(|(_, f)| has_views(f.data_type())),
-        _ => false,
-    }
 }
 
 fn failed(error: ArrowError, path: &Path) -> Error {
@@ -181,7 +192,11 @@ impl Output for IpcOutput {
             return Err(Error::Internal(format!("{arrived} rows arrived where {rows} were kept")));
         }
         for batch in batches {
-            self.regroup.push(conform(batch, &self.schema).map_err(|m| Error::data(&self.path, m))?);
+            let batch = conform(batch, &self.schema).map_err(|m| Error::data(&self.path, m))?;
+            if batch.num_rows() > 0 {
+                self.extend_dictionaries(&batch)?;
+            }
+            self.regroup.push(batch);
             while let Some(group) = self.regroup.next_full() {
                 self.append(&group)?;
             }

@@ -1,8 +1,10 @@
 //! One writer a format; each implements [`Output`](crate::input::Output) and appears by one commit.
 
 pub(crate) mod conform;
+pub(crate) mod dictionaries;
 pub mod folder;
 pub mod ipc;
 pub mod lines;
 pub mod parquet;
 pub(crate) mod regroup;
+pub(crate) mod views;

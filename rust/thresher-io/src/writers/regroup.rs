@@ -7,9 +7,9 @@
 use std::{collections::VecDeque, ops::Range};
 
 use arrow_array::{
-    Array, ArrayRef, RecordBatch,
+    Array, ArrayRef, RecordBatch, RunArray,
     cast::AsArray,
-    types::{BinaryViewType, ByteViewType, StringViewType},
+    types::{BinaryViewType, ByteViewType, Int16Type, Int32Type, Int64Type, StringViewType},
 };
 use arrow_schema::{ArrowError, DataType};
 use arrow_select::concat::concat;
@@ -88,6 +88,15 @@ impl Regroup {
 }
 
 impl Group {
+    /// The same rows with something done to each batch.
+    pub(crate) fn map(
+        &self,
+        change: impl Fn(&RecordBatch) -> Result<RecordBatch, ArrowError>,
+    ) -> Result<Self, ArrowError> {
+        let batches: Result<Vec<RecordBatch>, ArrowError> = self.batches.iter().map(change).collect();
+        Ok(Self { batches: batches?, rows: self.rows, bytes: self.bytes })
+    }
+
     /// The values of one column in chunks of `rows` rows; the last chunk is shorter.
     pub(crate) fn chunks(
         &self,
@@ -160,10 +169,42 @@ pub(crate) fn content_bytes(array: &dyn Array, rows: Range<usize>) -> u64 {
             let size = *size as usize;
             content_bytes(array.as_fixed_size_list().values(), rows.start * size..rows.end * size)
         }
+        DataType::ListView(_) => {
+            let list = array.as_list_view::<i32>();
+            let each = rows.map(|row| (list.value_offset(row) as usize, list.value_size(row) as usize));
+            each.map(|(start, n)| content_bytes(list.values(), start..start + n)).sum::<u64>() + 8 * n
+        }
+        DataType::LargeListView(_) => {
+            let list = array.as_list_view::<i64>();
+            let each = rows.map(|row| (list.value_offset(row) as usize, list.value_size(row) as usize));
+            each.map(|(start, n)| content_bytes(list.values(), start..start + n)).sum::<u64>() + 8 * n
+        }
+        DataType::RunEndEncoded(_, _) => {
+            let each = rows.filter_map(|row| run_of(array, row));
+            each.map(|(values, at)| content_bytes(values, at..at + 1)).sum()
+        }
+        DataType::Union(_, _) => {
+            let union = array.as_union();
+            let each = rows.map(|row| (union.child(union.type_id(row)), union.value_offset(row)));
+            each.map(|(values, at)| content_bytes(values, at..at + 1)).sum::<u64>() + n
+        }
         DataType::FixedSizeBinary(size) => *size as u64 * n,
         DataType::Null => 0,
         kind => kind.primitive_width().unwrap_or(4) as u64 * n,
     }
+}
+
+/// The values of an array of runs, and which of them a row has.
+fn run_of(array: &dyn Array, row: usize) -> Option<(&ArrayRef, usize)> {
+    let any = array.as_any();
+    if let Some(runs) = any.downcast_ref::<RunArray<Int16Type>>() {
+        return Some((runs.values(), runs.get_physical_index(row)));
+    }
+    if let Some(runs) = any.downcast_ref::<RunArray<Int32Type>>() {
+        return Some((runs.values(), runs.get_physical_index(row)));
+    }
+    let runs = any.downcast_ref::<RunArray<Int64Type>>()?;
+    Some((runs.values(), runs.get_physical_index(row)))
 }
 
 fn span<O: Copy + Into<i64>>(offsets: &[O], rows: &Range<usize>) -> u64 {

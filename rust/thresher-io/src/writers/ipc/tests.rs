@@ -1,7 +1,8 @@
 use std::{fs::File, sync::Arc};
 
-use arrow_array::{DictionaryArray, StringArray, types::Int32Type};
+use arrow_array::{DictionaryArray, StringArray, cast::AsArray, types::Int32Type};
 use arrow_ipc::reader::{FileReader, StreamReader};
+use arrow_schema::DataType;
 use arrow_select::filter::filter_record_batch;
 
 use super::*;
