@@ -33,6 +33,14 @@ pub enum Error {
     /// A pass came upon a part of a compressed file that fails its check. After a survey of the file it gets through.
     #[error("{}: a compressed part of the file fails its check; the file has to be surveyed first", .0.display())]
     Damaged(PathBuf),
+    /// Rows that were read cannot be copied, since another column of them is damaged.
+    #[error("{}: {message}", path.display())]
+    Uncopyable {
+        /// The file.
+        path: PathBuf,
+        /// What is damaged.
+        message: String,
+    },
     /// Another run writes to the same output.
     #[error("output `{}` is in use by another run; wait for it or choose another output", .0.display())]
     Busy(PathBuf),

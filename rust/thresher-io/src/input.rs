@@ -9,6 +9,7 @@
 //! ```
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
@@ -98,6 +99,8 @@ pub enum Piece {
     Bytes(Vec<u8>),
     /// Kept rows.
     Batches(Vec<RecordBatch>),
+    /// Kept rows of the row group of that number of the input of that name, which are not to be mixed with others.
+    Group(Arc<str>, usize, Vec<RecordBatch>),
     /// Kept files: (path under the output, where to copy it from).
     Files(Vec<(PathBuf, PathBuf)>),
 }
@@ -145,10 +148,20 @@ pub trait Input: Send + Sync {
         visitor: &mut dyn Visitor,
     ) -> Result<()>;
 
+    /// The slots of `unit` that `copy` cannot copy although `read` may have read them, ascending, each with the reason. Costs
+    /// as much as to copy all of them.
+    ///
+    /// # Errors
+    /// I/O failures.
+    fn uncopyable(&self, unit: &Unit) -> Result<Vec<(u32, String)>> {
+        let _ = unit;
+        Ok(Vec::new())
+    }
+
     /// The records of `unit` whose slot is set in `keep`, ready to be written.
     ///
     /// # Errors
-    /// I/O failures, and a file that changed since it was read.
+    /// `Error::Uncopyable` for one that is `uncopyable`, I/O failures, and a file that changed since it was read.
     fn copy(&self, unit: Unit, keep: &SlotMask, scratch: &mut Scratch) -> Result<Piece>;
 }
 

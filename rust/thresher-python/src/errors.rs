@@ -23,7 +23,9 @@ pub(crate) fn to_py(error: Error) -> PyErr {
     match error {
         Error::Parameter(_) | Error::Core(CoreError::Parameter(_)) => ParameterError::new_err(message),
         Error::Core(CoreError::Column(_)) => ColumnError::new_err(message),
-        Error::Data { .. } | Error::Core(CoreError::Scheme { .. }) => DataError::new_err(message),
+        Error::Data { .. } | Error::Uncopyable { .. } | Error::Core(CoreError::Scheme { .. }) => {
+            DataError::new_err(message)
+        }
         Error::Io { path, source, .. } => {
             FileError::new_err((source.raw_os_error().unwrap_or(EIO), message, path.display().to_string()))
         }

@@ -7,6 +7,9 @@
 //! 3 write    read everything: kept records to the output, evidence   holds a few units
 //! ```
 //!
+//! Pass 1 decodes the columns that it needs. If pass 3 then finds a row damaged in another column, all is done again, this
+//! time decoding every column in pass 1: a row that cannot be written must not be the one for which others go.
+//!
 //! The corpus itself is never held. Each pass sees the same units with the same slots, so a document is known
 //! by its ordinal alone. The output depends on the inputs and the parameters, not on threads or timing.
 
@@ -44,6 +47,8 @@ pub(crate) struct Run<'a> {
     pub(crate) checked: Checked,
     pub(crate) plan: Plan,
     pub(crate) progress: &'a Progress,
+    /// Columns that are only copied are decoded in pass 1 too, to find damaged rows before they are decided on.
+    pub(crate) thorough: bool,
 }
 
 impl Run<'_> {
@@ -90,15 +95,31 @@ pub fn run(config: &DedupRun, progress: &Progress) -> Result<Report> {
     let started = Instant::now();
     let checked = config.check()?;
     progress.begin(0, 0);
-    let plan = Plan::new(config.reading(), &checked.fields)?;
+    let mut plan = Plan::new(config.reading(), &checked.fields)?;
     let destination = Destination::open(&config.output, &plan, true)?;
-    let run = Run { config, checked, plan, progress };
+    if destination.is_single() {
+        plan.join()?;
+    }
+    let mut run = Run { config, checked, plan, progress, thorough: false };
+    match attempt(&run, &destination, started) {
+        // A column that nobody had looked at. Its rows have to be set aside before one of them stands for duplicates.
+        Err(Error::Uncopyable { .. }) => {
+            run.thorough = true;
+            progress.forget_quarantined();
+            attempt(&run, &destination, started)
+        }
+        done => done,
+    }
+}
+
+fn attempt(run: &Run<'_>, destination: &Destination, started: Instant) -> Result<Report> {
+    let (config, progress) = (run.config, run.progress);
     let mut clock = Clock::default();
 
     let (mut corpus, quarantine) = clock.time("sign", || {
         surveyed(&run.plan.sources, config.threads, progress, || {
             let mut quarantine = Quarantine::create(&destination.quarantine_dir());
-            Ok((sign::sign(&run, &mut quarantine)?, quarantine))
+            Ok((sign::sign(run, &mut quarantine)?, quarantine))
         })
     })?;
     let docs = corpus.units.iter().map(|unit| u64::from(unit.num_slots)).sum();
@@ -121,10 +142,10 @@ pub fn run(config: &DedupRun, progress: &Progress) -> Result<Report> {
     corpus.table = thresher_core::lsh::BandTable::default();
     corpus.hashes = hashes;
     progress.check()?;
-    let resolutions = clock.time("verify", || verify::verify(&run, &corpus, &clusters, precedence))?;
+    let resolutions = clock.time("verify", || verify::verify(run, &corpus, &clusters, precedence))?;
     let outcome = Outcome::new(corpus.hashes.len(), &classes, &resolutions);
-    let ids = clock.time("ids", || write::read_ids(&run, &corpus, &outcome))?;
-    let written = clock.time("write", || write::write(&run, &corpus, &outcome, &ids, &destination))?;
+    let ids = clock.time("ids", || write::read_ids(run, &corpus, &outcome))?;
+    let written = clock.time("write", || write::write(run, &corpus, &outcome, &ids, destination))?;
     let quarantined = quarantine.tallies().clone();
     quarantine.finish()?;
     clock.total(started);
@@ -136,7 +157,7 @@ pub fn run(config: &DedupRun, progress: &Progress) -> Result<Report> {
         outputs: written,
         quarantined: &quarantined,
     };
-    let report = Report::new(&run, &corpus, found, clock.seconds)?;
+    let report = Report::new(run, &corpus, found, clock.seconds)?;
     destination.finish(&report)?;
     Ok(report)
 }

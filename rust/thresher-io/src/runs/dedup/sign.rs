@@ -4,6 +4,8 @@
 //! for one document of each distinct text, the band keys. Which of several equal texts is signed depends on the
 //! timing of the threads; their keys are the same, so nothing else does.
 
+use std::iter::Peekable;
+
 use thresher_core::content::ContentHasher;
 use thresher_core::exact::SeenTexts;
 use thresher_core::lsh::BandTable;
@@ -13,7 +15,7 @@ use super::Run;
 use crate::error::{Error, Result};
 use crate::input::Scratch;
 use crate::quarantine::{BadRecords, Quarantine};
-use crate::record::{BadRecord, Record, Visitor};
+use crate::record::{BadRecord, Reason, Record, Visitor};
 use crate::runs::aside::set_aside;
 use crate::runs::fields::{FieldWatch, Having};
 use crate::runs::pipeline::for_each_unit;
@@ -109,10 +111,17 @@ struct SignVisitor<'a> {
     signer: &'a mut Signer,
     keys: &'a mut [u64],
     unit: SignedUnit,
+    /// Slots that could be read, but not copied.
+    uncopyable: Peekable<std::vec::IntoIter<(u32, String)>>,
 }
 
 impl Visitor for SignVisitor<'_> {
     fn record(&mut self, record: Record<'_>) -> Result<()> {
+        if let Some((_, detail)) = self.uncopyable.next_if(|(slot, _)| *slot == record.slot) {
+            let Record { slot, offset, text, bytes, .. } = record;
+            let raw = text.as_bytes();
+            return self.bad(BadRecord { slot, offset, reason: Reason::Corrupt, detail, raw, bytes });
+        }
         let unit = &mut self.unit;
         let place = unit.corpus.hashes.len() as u32;
         unit.num_slots = record.slot + 1;
@@ -137,6 +146,7 @@ impl Visitor for SignVisitor<'_> {
     }
 
     fn bad(&mut self, bad: BadRecord<'_>) -> Result<()> {
+        let _ = self.uncopyable.next_if(|(slot, _)| *slot == bad.slot);
         let unit = &mut self.unit;
         unit.num_slots = bad.slot + 1;
         unit.bad_slots.push(bad.slot);
@@ -174,8 +184,12 @@ pub(crate) fn sign(run: &Run<'_>, quarantine: &mut Quarantine) -> Result<Corpus>
                 table: BandTable::new(bands),
             };
             let extent = unit.extent();
-            let mut visitor = SignVisitor { search, hasher, seen: &seen, signer, keys, unit: unit_out };
-            run.plan.sources[input].input().read(&unit, &run.checked.fields, None, scratch, &mut visitor)?;
+            let reader = run.plan.sources[input].input();
+            let uncopyable = if run.thorough { reader.uncopyable(&unit)? } else { Vec::new() };
+            let uncopyable = uncopyable.into_iter().peekable();
+            let mut visitor =
+                SignVisitor { search, hasher, seen: &seen, signer, keys, unit: unit_out, uncopyable };
+            reader.read(&unit, &run.checked.fields, None, scratch, &mut visitor)?;
             let mut done = visitor.unit;
             let bytes = done.corpus.record_bytes.iter().map(|&bytes| u64::from(bytes)).sum();
             done.corpus.read_bytes = extent.unwrap_or(bytes + done.bad.tally().bytes);
