@@ -11,7 +11,7 @@ BENCH_VENV ?= .venv-bench
 DATA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help preflight demo test test-rust test-python test-chat-10k fuzz lint format build wheel bench bench-setup bench-quick bench-limits \
+.PHONY: help preflight demo test test-rust test-python test-chat-10k test-passthrough fuzz lint format build wheel bench bench-setup bench-quick bench-limits \
 	bench-templates bench-memory bench-functions bench-rust clean
 
 help: ## list the targets
@@ -63,6 +63,9 @@ $(FUZZ)/bin/cargo-fuzz:
 
 test-chat-10k: ## 10,000 generated rows of each chat format, there and back
 	cargo test -p thresher-chat --quiet --test chat -- --ignored --nocapture
+
+test-passthrough: build ## 10,000 tables of all types against pyarrow; FILES=folder for foreign files
+	$(if $(FILES),PASSTHROUGH_FILES=$(abspath $(FILES))) $(PY) -m pytest -q -s -m '' tests/test_passthrough.py
 
 lint: build ## formatting, lints, types, stub
 	cargo fmt --all --check
