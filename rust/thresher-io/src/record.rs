@@ -51,6 +51,8 @@ pub enum Reason {
     UnsupportedCompression,
     /// A unit of a columnar file could not be decoded, or the file is not what its name says.
     Corrupt,
+    /// A columnar file or a column of it is encrypted.
+    Encrypted,
     /// The row cannot be read or written as chat data.
     Chat(thresher_chat::Reason),
     /// The row was checked, and has an error.
@@ -90,6 +92,7 @@ impl Reason {
             Self::TrailingGarbage => "trailing_garbage",
             Self::UnsupportedCompression => "unsupported_compression",
             Self::Corrupt => "corrupt",
+            Self::Encrypted => "encrypted",
             Self::Chat(reason) => reason.name(),
             Self::Check(code) => code.name(),
         }

@@ -68,7 +68,7 @@ pub(crate) fn resolve(schema: &Schema, fields: &Fields) -> Result<Places, String
 
 fn find_text(schema: &Schema, path: &FieldPath) -> Result<Vec<usize>, String> {
     let (place, field) = find(schema, path)?;
-    if is_text(field.data_type()) {
+    if is_text(field.data_type()) || is_bytes(field.data_type()) || *field.data_type() == DataType::Null {
         return Ok(place);
     }
     Err(format!(
@@ -147,6 +147,15 @@ pub(crate) fn is_text(kind: &DataType) -> bool {
     }
 }
 
+/// Whether a column of this type may hold documents: bytes that are UTF-8 are text too.
+fn is_bytes(kind: &DataType) -> bool {
+    match kind {
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => true,
+        DataType::Dictionary(_, values) => is_bytes(values),
+        _ => false,
+    }
+}
+
 fn is_scalar(kind: &DataType) -> bool {
     match kind {
         DataType::Dictionary(_, values) => is_scalar(values),
@@ -168,6 +177,7 @@ impl Strings {
             DataType::Utf8 => Self::Small(array.as_string().clone()),
             DataType::LargeUtf8 => Self::Large(array.as_string().clone()),
             DataType::Utf8View => Self::View(array.as_string_view().clone()),
+            DataType::Null => Self::Small(StringArray::new_null(array.len())),
             // Views into the dictionary's values: the text itself is not copied.
             _ => Self::View(cast(array, &DataType::Utf8View)?.as_string_view().clone()),
         })

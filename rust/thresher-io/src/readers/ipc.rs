@@ -16,17 +16,19 @@ use std::{
 
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_ipc::{CompressionType, reader::FileDecoder};
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{Fields, Schema, SchemaRef};
 use arrow_select::filter::filter_record_batch;
 
 pub use self::index::IpcKind;
 use self::index::{Batch, Damage, Index, Place};
 use super::{
-    columns::{self, Places, Rows},
+    columns::{self, Places},
     guard::guarded,
-    rows,
+    rows::{self, Look, Looked},
+    strings,
 };
-use thresher_core::json::Fields;
+use crate::writers::conform::conform;
+use thresher_core::json::Fields as Asked;
 
 use crate::{
     error::{Error, Result},
@@ -44,12 +46,17 @@ pub struct IpcInput {
     name: String,
     size: u64,
     unit_bytes: u64,
+    max_record_bytes: u64,
     content: std::result::Result<Content, Damage>,
+    /// Rows are copied with strings that were checked, to be joined with rows of other types.
+    by_types: bool,
 }
 
 #[derive(Debug)]
 struct Content {
     index: Index,
+    /// The schema with strings as bytes.
+    bytes: SchemaRef,
     /// Decoders with their dictionaries, the last used for reading and for copying.
     decoders: Mutex<Vec<Arc<Prepared>>>,
 }
@@ -81,16 +88,43 @@ impl IpcInput {
     pub fn open(path: &Path, name: &str, unit_bytes: u64) -> Result<Self> {
         let file = File::open(path).map_err(Error::io("open", path))?;
         let size = file.metadata().map_err(Error::io("read", path))?.len();
-        let content = index::load(&file, size)
-            .map_err(Error::io("read", path))?
-            .map(|index| Content { index, decoders: Mutex::default() });
+        let content = index::load(&file, size).map_err(Error::io("read", path))?.map(|index| {
+            let bytes = Arc::new(Schema::new_with_metadata(
+                strings::as_bytes(index.schema.fields()),
+                index.schema.metadata().clone(),
+            ));
+            Content { index, bytes, decoders: Mutex::default() }
+        });
         Ok(Self {
             path: path.to_path_buf(),
             name: name.to_owned(),
             size,
             unit_bytes: unit_bytes.max(1),
+            max_record_bytes: u64::MAX,
             content,
+            by_types: false,
         })
+    }
+
+    /// Sets a limit on texts; a row with a longer one is a bad record.
+    #[must_use]
+    pub fn with_max_record_bytes(mut self, limit: u64) -> Self {
+        self.max_record_bytes = limit;
+        self
+    }
+
+    /// The types in which rows are copied: strings as bytes, as they are in the file.
+    pub(crate) fn stored_schema(&self) -> Option<&SchemaRef> {
+        let content = self.content.as_ref().ok()?;
+        Some(if self.by_types { &content.index.schema } else { &content.bytes })
+    }
+
+    /// Prepares files that are written into one: if their types differ, strings are checked before they are converted.
+    pub(crate) fn join(inputs: &mut [&mut Self]) {
+        let mut types = inputs.iter().filter_map(|input| input.schema()).map(|schema| schema.fields());
+        let first = types.next().cloned();
+        let differ = types.any(|other| first.as_ref() != Some(other));
+        inputs.iter_mut().for_each(|input| input.by_types = differ);
     }
 
     /// The schema; nothing if the file is damaged beyond reading.
@@ -109,11 +143,11 @@ impl IpcInput {
     ///
     /// # Errors
     /// `Error::Data` with the columns there are.
-    pub fn check(&self, fields: &Fields) -> Result<()> {
+    pub fn check(&self, fields: &Asked) -> Result<()> {
         self.content.as_ref().map_or(Ok(()), |content| self.places(content, fields).map(drop))
     }
 
-    fn places(&self, content: &Content, fields: &Fields) -> Result<Places> {
+    fn places(&self, content: &Content, fields: &Asked) -> Result<Places> {
         columns::resolve(&content.index.schema, fields).map_err(|message| Error::data(&self.path, message))
     }
 
@@ -169,7 +203,7 @@ impl IpcInput {
         if let Some(found) = kept().iter().find(|p| fits(p)) {
             return Ok(Ok(found.clone()));
         }
-        let mut decoder = FileDecoder::new(content.index.schema.clone(), content.index.version);
+        let mut decoder = FileDecoder::new(content.bytes.clone(), content.index.version);
         for &at in batch.dictionaries.iter() {
             let bytes = match index::read_message(file, at).map_err(Error::io("read", &self.path))? {
                 Ok(bytes) => bytes,
@@ -214,6 +248,15 @@ impl IpcInput {
 
 fn foreign() -> Error {
     Error::Internal("an Arrow IPC file was given a unit that is not its own".to_owned())
+}
+
+/// The types in which `columns` are looked at; bytes at `text` are a string.
+fn looking_schema(schema: &Schema, text: &Option<Vec<usize>>, columns: &[usize]) -> SchemaRef {
+    let mut fields = strings::readable(schema.fields());
+    if let Some(text) = text {
+        fields = strings::text_type(&fields, text);
+    }
+    Arc::new(Schema::new(columns.iter().map(|&at| fields[at].clone()).collect::<Fields>()))
 }
 
 /// Top-level columns of `places` in file order, and the places among them.
@@ -284,7 +327,7 @@ impl Input for IpcInput {
     fn read(
         &self,
         unit: &Unit,
-        fields: &Fields,
+        fields: &Asked,
         wanted: Option<&SlotMask>,
         _scratch: &mut Scratch,
         visitor: &mut dyn Visitor,
@@ -295,8 +338,12 @@ impl Input for IpcInput {
             _ => 1,
         };
         let slots = rows::slots(rows, wanted);
-        let (columns, places) = match &self.content {
-            Ok(content) => projected(&self.places(content, fields)?, &content.index.schema),
+        let (content, text, (columns, places)) = match &self.content {
+            Ok(content) => {
+                let places = self.places(content, fields)?;
+                let among = projected(&places, &content.index.schema);
+                (content, places.text, among)
+            }
             Err((reason, detail)) => {
                 let detail = detail.clone();
                 let bad =
@@ -307,13 +354,26 @@ impl Input for IpcInput {
         if slots.is_empty() {
             return Ok(());
         }
+        let schema = looking_schema(&content.index.schema, &text, &columns);
+        let look = Look { places: &places, schema: &schema, max_record_bytes: self.max_record_bytes };
         let decoded = self.batch_of(unit, Some(&columns))?.and_then(|batch| {
-            guarded(|| Rows::of(&batch, &places)).map_err(|message| (Reason::Corrupt, message))
+            guarded(|| Looked::at(&batch, &look)).map_err(|message| (Reason::Corrupt, message))
         });
         match decoded {
-            Ok(rows) => slots.iter().try_for_each(|&slot| rows::emit(&rows, slot as usize, slot, visitor)),
+            Ok(looked) => {
+                let rows = slots.iter().map(|&slot| (slot as usize, slot));
+                looked.emit_rows(rows, self.max_record_bytes, visitor)
+            }
             Err((reason, detail)) => rows::damaged(&slots, reason, &detail, visitor),
         }
+    }
+
+    fn uncopyable(&self, unit: &Unit) -> Result<Vec<(u32, String)>> {
+        let (Payload::RowGroup { rows, .. }, Ok(_)) = (&unit.payload, &self.content) else {
+            return Ok(Vec::new());
+        };
+        let Err((_, message)) = self.batch_of(unit, None)? else { return Ok(Vec::new()) };
+        Ok((0..*rows as u32).map(|slot| (slot, format!("another column is damaged: {message}"))).collect())
     }
 
     fn copy(&self, unit: Unit, keep: &SlotMask, _scratch: &mut Scratch) -> Result<Piece> {
@@ -321,12 +381,13 @@ impl Input for IpcInput {
             return Ok(Piece::Batches(Vec::new()));
         }
         let damaged = |message: String| {
-            Error::data(
-                &self.path,
-                format!("unit {} cannot be copied, a column is damaged: {message}", unit.index),
-            )
+            let message = format!("unit {} cannot be copied, a column is damaged: {message}", unit.index);
+            Error::Uncopyable { path: self.path.clone(), message }
         };
-        let batch = self.batch_of(&unit, None)?.map_err(|(_, message)| damaged(message))?;
+        let mut batch = self.batch_of(&unit, None)?.map_err(|(_, message)| damaged(message))?;
+        if let (true, Some(schema)) = (self.by_types, self.schema()) {
+            batch = conform(batch, schema).map_err(damaged)?;
+        }
         if keep.len() != batch.num_rows() {
             return Err(Error::Internal(format!(
                 "{} slots kept of a unit of {}",

@@ -7,5 +7,6 @@ pub mod ipc;
 pub mod jsonl;
 pub mod parquet;
 pub(crate) mod rows;
+pub(crate) mod strings;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -3,13 +3,18 @@
 //! The footer is read once; a unit is a range of rows of one row group (see [`pages`] for the cut) and opens the file for
 //! itself, so that units share nothing but the footer. Reading decodes only the columns that the run asks for, as
 //! string views into the decompressed pages: the text of a document is never copied on its way to the visitor. Copying
-//! decodes the kept rows of all columns into the types that the file declares.
+//! knows no types but those in which Parquet stores values (see [`stored`]).
 //!
 //! Damage stays as small as the decoder allows: a damaged page costs its rows and few more, a string that is not UTF-8 its
 //! row. A file without a footer is one bad record.
 
+pub(crate) mod alike;
+mod canonical;
 mod footer;
 mod pages;
+mod projection;
+pub(crate) mod rewrite;
+pub(crate) mod stored;
 mod thrift;
 
 use std::{
@@ -19,23 +24,31 @@ use std::{
 };
 
 use arrow_array::RecordBatch;
-use arrow_schema::{DataType, Field, FieldRef, Fields as ArrowFields, Schema, SchemaRef};
+use arrow_schema::{Fields as ArrowFields, Schema, SchemaRef};
 use parquet::{
     arrow::{
         ProjectionMask,
         arrow_reader::{
-            ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
-            ParquetRecordBatchReaderBuilder, RowSelection, RowSelectionPolicy, RowSelector,
+            ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
+            RowSelectionPolicy, RowSelector,
         },
     },
     file::metadata::ParquetMetaData,
 };
 
-use self::{footer::Damage, pages::PageMap};
+pub(crate) use self::projection::leaf_count;
+use self::{
+    footer::Damage,
+    pages::PageMap,
+    projection::{leaf_index, looking_types, projected, pruned},
+    rewrite::OriginalSchema,
+    stored::Stored,
+};
 use super::{
     columns::{self, Places},
     guard::guarded,
-    rows::{self, BatchSource},
+    rows::{self, BatchSource, Look},
+    strings,
 };
 use thresher_core::json::Fields;
 
@@ -59,15 +72,22 @@ pub struct ParquetInput {
     name: String,
     size: u64,
     unit_bytes: u64,
+    max_record_bytes: u64,
     content: std::result::Result<Content, Damage>,
+    /// Rows are copied with their Arrow types, to be joined with those of files that store theirs differently.
+    by_types: bool,
 }
 
 #[derive(Debug)]
 struct Content {
     /// Types as the file declares them.
     exact: ArrowReaderMetadata,
-    /// Strings as views.
-    views: ArrowReaderMetadata,
+    /// Strings as views of bytes, to be read.
+    reading: ArrowReaderMetadata,
+    /// As the values are stored.
+    stored: Stored,
+    /// Rows of different row groups are not to be mixed in a copy.
+    keeps_groups: bool,
     pages: Arc<PageMap>,
 }
 
@@ -79,14 +99,24 @@ impl ParquetInput {
     pub fn open(path: &Path, name: &str, unit_bytes: u64) -> Result<Self> {
         let mut file = File::open(path).map_err(Error::io("open", path))?;
         let size = file.metadata().map_err(Error::io("read", path))?.len();
-        let content = footer::load(&mut file, path, size)?.and_then(Content::new);
+        let content = footer::load(&mut file, path, size)?
+            .and_then(|(footer, metadata)| Content::new(&footer, metadata));
         Ok(Self {
             path: path.to_path_buf(),
             name: name.to_owned(),
             size,
             unit_bytes: unit_bytes.max(1),
+            max_record_bytes: u64::MAX,
             content,
+            by_types: false,
         })
+    }
+
+    /// Sets a limit on texts; a row with a longer one is a bad record.
+    #[must_use]
+    pub fn with_max_record_bytes(mut self, limit: u64) -> Self {
+        self.max_record_bytes = limit;
+        self
     }
 
     /// The schema; nothing if the file is damaged beyond reading.
@@ -101,6 +131,13 @@ impl ParquetInput {
         self.content.as_ref().ok().map(|c| c.exact.metadata())
     }
 
+    /// The types in which rows are copied, and the schema that the copy gets; nothing if they are copied by their Arrow
+    /// types.
+    pub(crate) fn stored(&self) -> Option<(&SchemaRef, &Arc<OriginalSchema>)> {
+        let content = self.content.as_ref().ok().filter(|_| !self.by_types)?;
+        Some((content.stored.schema(), &content.stored.original))
+    }
+
     /// Checks that the columns of a run are there and of a type that can be read. `read` checks too, but a file without
     /// rows is never read.
     ///
@@ -112,6 +149,10 @@ impl ParquetInput {
 
     fn places(&self, content: &Content, fields: &Fields) -> Result<Places> {
         columns::resolve(content.exact.schema(), fields).map_err(|message| Error::data(&self.path, message))
+    }
+
+    fn copying_view<'a>(&self, content: &'a Content) -> &'a ArrowReaderMetadata {
+        if self.by_types { &content.exact } else { &content.stored.metadata }
     }
 
     /// Opens the file for one unit, if it is still the file whose footer was read.
@@ -129,84 +170,27 @@ impl ParquetInput {
 }
 
 impl Content {
-    fn new(metadata: ParquetMetaData) -> std::result::Result<Self, Damage> {
+    fn new(footer: &[u8], metadata: ParquetMetaData) -> std::result::Result<Self, Damage> {
         let pages = Arc::new(PageMap::new(metadata.num_row_groups()));
         let metadata = metadata.into_builder().set_page_index(Some(pages.clone())).build();
         let exact = footer::arrow_view(metadata)?;
-        let schema = Arc::new(Schema::new_with_metadata(
-            with_views(exact.schema().fields()),
-            exact.schema().metadata().clone(),
-        ));
-        let options = ArrowReaderOptions::new().with_schema(schema);
-        let views = guarded(|| ArrowReaderMetadata::try_new(exact.metadata().clone(), options))
-            .unwrap_or_else(|_| exact.clone());
-        Ok(Self { exact, views, pages })
+        let reading = footer::reading_view(footer, pages.clone(), exact.schema().fields())?;
+        let stored = Stored::new(footer, pages.clone())?;
+        let keeps_groups =
+            exact.schema().fields().iter().any(|field| alike::has_narrow_keys(field.data_type()));
+        Ok(Self { exact, reading, stored, keeps_groups, pages })
     }
-}
 
-/// The same fields with strings as views, in structs too.
-fn with_views(fields: &ArrowFields) -> ArrowFields {
-    let change = |field: &FieldRef| -> FieldRef {
-        let kind = match field.data_type() {
-            DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
-            DataType::Struct(children) => DataType::Struct(with_views(children)),
-            _ => return field.clone(),
-        };
-        Arc::new(Field::clone(field).with_data_type(kind))
-    };
-    fields.iter().map(change).collect()
-}
-
-/// How many leaf columns a field has in Parquet.
-pub(crate) fn leaf_count(kind: &DataType) -> usize {
-    match kind {
-        DataType::Struct(fields) => fields.iter().map(|f| leaf_count(f.data_type())).sum(),
-        DataType::List(f)
-        | DataType::LargeList(f)
-        | DataType::ListView(f)
-        | DataType::LargeListView(f)
-        | DataType::FixedSizeList(f, _)
-        | DataType::Map(f, _) => leaf_count(f.data_type()),
-        _ => 1,
-    }
-}
-
-/// The leaf that `place` leads to.
-fn leaf_index(schema: &Schema, place: &[usize]) -> usize {
-    let mut index = 0;
-    let mut fields = schema.fields();
-    for &at in place {
-        index += fields.iter().take(at).map(|f| leaf_count(f.data_type())).sum::<usize>();
-        if let Some(DataType::Struct(children)) = fields.get(at).map(|f| f.data_type()) {
-            fields = children;
+    /// The types in which the columns at `places`, and no others, are looked at.
+    fn looking_schema(&self, places: &Places) -> SchemaRef {
+        let mut fields: ArrowFields = looking_types(self.exact.schema().fields());
+        if let Some(text) = &places.text {
+            fields = strings::text_type(&fields, text);
         }
-    }
-    index
-}
-
-/// Where `places` end up in a batch that has only them: columns keep their order, the others are gone.
-fn projected(places: &Places) -> Places {
-    let Some(all) = places.all() else { return places.clone() };
-    let all: Vec<&[usize]> = all.collect();
-    let among = |place: &[usize]| -> Vec<usize> {
-        (0..place.len())
-            .map(|depth| {
-                let mut seen: Vec<usize> = all
-                    .iter()
-                    .filter(|other| other.len() > depth && other[..depth] == place[..depth])
-                    .map(|other| other[depth])
-                    .filter(|&at| at < place[depth])
-                    .collect();
-                seen.sort_unstable();
-                seen.dedup();
-                seen.len()
-            })
-            .collect()
-    };
-    Places {
-        text: places.text.as_deref().map(among),
-        id: places.id.as_deref().map(among),
-        rank: places.rank.as_deref().map(among),
+        if let Some(all) = places.all() {
+            fields = pruned(&fields, &all.collect::<Vec<_>>());
+        }
+        Arc::new(Schema::new(fields))
     }
 }
 
@@ -247,10 +231,16 @@ fn batch_rows(metadata: &ParquetMetaData, group: usize, leaves: &[usize], target
     (target.saturating_mul(group.num_rows()) / bytes.max(1)).clamp(16, MAX_BATCH_ROWS) as usize
 }
 
+/// The same for rows that are copied.
+fn copy_batch_rows(metadata: &ParquetMetaData, group: usize) -> usize {
+    let all: Vec<usize> = (0..metadata.row_group(group).num_columns()).collect();
+    batch_rows(metadata, group, &all, COPY_BATCH_BYTES)
+}
+
 /// Opens one unit again and again, each time for some of its slots.
 struct Source<'a> {
     input: &'a ParquetInput,
-    content: &'a Content,
+    view: &'a ArrowReaderMetadata,
     span: Span,
     mask: ProjectionMask,
 }
@@ -266,7 +256,7 @@ impl BatchSource for Source<'_> {
         }
         let selection = self.span.select(|s| wanted[s]);
         Ok(guarded(|| {
-            ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.content.views.clone())
+            ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.view.clone())
                 .with_row_groups(vec![self.span.group])
                 .with_projection(self.mask.clone())
                 .with_batch_size(batch_rows)
@@ -336,14 +326,36 @@ impl Input for ParquetInput {
         let places = self.places(content, fields)?;
         let leaves: Vec<usize> = match places.all() {
             Some(places) => places.map(|place| leaf_index(content.exact.schema(), place)).collect(),
-            None => (0..content.views.parquet_schema().num_columns()).collect(),
+            None => (0..content.reading.parquet_schema().num_columns()).collect(),
         };
-        let metadata = content.views.metadata();
+        let metadata = content.reading.metadata();
         content.pages.plan(metadata, span.group, self.unit_bytes, &self.reopen()?);
         let batch_rows = batch_rows(metadata, span.group, &leaves, READ_BATCH_BYTES);
-        let mask = ProjectionMask::leaves(content.views.parquet_schema(), leaves);
-        let source = Source { input: self, content, span, mask };
-        rows::visit(&source, &projected(&places), &rows::slots(span.rows, wanted), batch_rows, visitor)
+        let mask = ProjectionMask::leaves(content.reading.parquet_schema(), leaves);
+        let source = Source { input: self, view: &content.reading, span, mask };
+        let schema = content.looking_schema(&places);
+        let places = projected(&places);
+        let look = Look { places: &places, schema: &schema, max_record_bytes: self.max_record_bytes };
+        rows::visit(&source, &look, &rows::slots(span.rows, wanted), batch_rows, visitor)
+    }
+
+    fn uncopyable(&self, unit: &Unit) -> Result<Vec<(u32, String)>> {
+        let span = Span::of(unit)?;
+        let Ok(content) = &self.content else { return Ok(Vec::new()) };
+        let view = self.copying_view(content);
+        content.pages.plan(view.metadata(), span.group, self.unit_bytes, &self.reopen()?);
+        let source = Source { input: self, view, span, mask: ProjectionMask::all() };
+        let mut found = Vec::new();
+        let rows = copy_batch_rows(view.metadata(), span.group);
+        rows::scan(&source, &rows::slots(span.rows, None), rows, &|_| Ok(()), &mut |slots, decoded| {
+            if let Err(message) = decoded {
+                found.extend(
+                    slots.iter().map(|&slot| (slot, format!("another column is damaged: {message}"))),
+                );
+            }
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     fn copy(&self, unit: Unit, keep: &SlotMask, _scratch: &mut Scratch) -> Result<Piece> {
@@ -356,25 +368,29 @@ impl Input for ParquetInput {
             return Err(Error::Internal(format!("{} slots kept of a unit of {}", keep.len(), span.rows)));
         }
         let file = self.reopen()?;
-        let metadata = content.exact.metadata();
+        let view = self.copying_view(content);
+        let metadata = view.metadata();
         content.pages.plan(metadata, span.group, self.unit_bytes, &file);
-        let all: Vec<usize> = (0..metadata.row_group(span.group).num_columns()).collect();
         let selection = span.select(|s| keep[s]);
         let batches: std::result::Result<Vec<RecordBatch>, String> = guarded(|| {
-            ParquetRecordBatchReaderBuilder::new_with_metadata(file, content.exact.clone())
+            ParquetRecordBatchReaderBuilder::new_with_metadata(file, view.clone())
                 .with_row_groups(vec![span.group])
-                .with_batch_size(batch_rows(metadata, span.group, &all, COPY_BATCH_BYTES))
+                .with_batch_size(copy_batch_rows(metadata, span.group))
                 // Selectors step over rows without decoding them: a row set aside for its damage does no harm here.
                 .with_row_selection_policy(RowSelectionPolicy::Selectors)
                 .with_row_selection(selection)
                 .build()?
-                .map(|batch| batch.map_err(parquet::errors::ParquetError::from))
+                .map(|batch| Ok(stored::thin(&batch?)?))
                 .collect::<std::result::Result<_, parquet::errors::ParquetError>>()
         });
         let kept = keep.iter().filter(|k| **k).count();
         match batches {
             Ok(batches) if batches.iter().map(RecordBatch::num_rows).sum::<usize>() == kept => {
-                Ok(Piece::Batches(batches))
+                Ok(if content.keeps_groups {
+                    Piece::Group(self.name.as_str().into(), span.group, batches)
+                } else {
+                    Piece::Batches(batches)
+                })
             }
             Ok(_) => Err(self.undecodable(span, "it has fewer rows than the footer says")),
             Err(message) => Err(self.undecodable(span, &message)),
@@ -386,12 +402,10 @@ impl ParquetInput {
     fn undecodable(&self, span: Span, message: &str) -> Error {
         let Span { group, first_row, rows } = span;
         let last = first_row + rows;
-        Error::data(
-            &self.path,
-            format!(
-                "the rows {first_row} to {last} of row group {group} cannot be copied, a column is damaged: {message}"
-            ),
-        )
+        let message = format!(
+            "the rows {first_row} to {last} of row group {group} cannot be copied, a column is damaged: {message}"
+        );
+        Error::Uncopyable { path: self.path.clone(), message }
     }
 }
 

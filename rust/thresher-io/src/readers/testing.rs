@@ -54,6 +54,13 @@ impl Seen {
         }
     }
 
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        match self {
+            Self::Good { .. } => None,
+            Self::Bad { reason, .. } => Some(*reason),
+        }
+    }
+
     pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Good { text, .. } => Some(text),

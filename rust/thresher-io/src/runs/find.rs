@@ -54,7 +54,7 @@ fn data_file(path: &Path) -> Result<Found> {
     match split_suffix(&name) {
         Some((format, _)) => Ok(Found { path: path.to_path_buf(), format: Some(format) }),
         None => Err(Error::Parameter(format!(
-            "input `{}` has no ending that names a format; there are .jsonl, .jsonl.gz, .jsonl.zst, .parquet, .arrow, and \
+            "input `{}` has no ending that names a format; there are .jsonl, .jsonl.gz, .jsonl.zst, .parquet, .arrow, .arrows, and \
              folders of text files",
             path.display()
         ))),

@@ -16,6 +16,7 @@ use crate::readers::folder::FolderInput;
 use crate::readers::ipc::IpcInput;
 use crate::readers::jsonl::{JsonlInput, Limits};
 use crate::readers::parquet::ParquetInput;
+use crate::readers::parquet::alike::join;
 use crate::runs::find::{Found, find};
 use crate::runs::names::names;
 use crate::runs::source::Source;
@@ -92,6 +93,20 @@ impl Plan {
         }
     }
 
+    /// Prepares the inputs for one output of all their rows.
+    pub(crate) fn join(&mut self) -> Result<()> {
+        let (mut parquet, mut ipc) = (Vec::new(), Vec::new());
+        for source in &mut self.sources {
+            match source {
+                Source::Parquet(input) => parquet.push(input),
+                Source::Ipc(input) => ipc.push(input),
+                Source::Lines(..) | Source::Folder(_) => {}
+            }
+        }
+        IpcInput::join(&mut ipc);
+        join(&mut parquet)
+    }
+
     /// Makes sure that there are rows, and not whole documents.
     pub(crate) fn check_rows(&self) -> Result<()> {
         match self.sources.iter().find(|source| source.format().is_none()) {
@@ -139,7 +154,13 @@ fn open(found: &Found, name: String, reading: Reading<'_>) -> Result<Source> {
             };
             Source::Lines(JsonlInput::open(path.clone(), name, codec, limits)?, codec)
         }
-        Some(DataFormat::Parquet) => Source::Parquet(ParquetInput::open(path, &name, columnar)?),
-        Some(DataFormat::Ipc) => Source::Ipc(IpcInput::open(path, &name, columnar)?),
+        Some(DataFormat::Parquet) => {
+            let input = ParquetInput::open(path, &name, columnar)?;
+            Source::Parquet(input.with_max_record_bytes(reading.max_record_bytes))
+        }
+        Some(DataFormat::Ipc) => {
+            let input = IpcInput::open(path, &name, columnar)?;
+            Source::Ipc(input.with_max_record_bytes(reading.max_record_bytes))
+        }
     })
 }

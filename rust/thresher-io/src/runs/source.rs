@@ -99,10 +99,7 @@ impl Source {
         Ok(match self {
             Self::Lines(_, own) => Box::new(LinesOutput::create(path, codec.unwrap_or(*own), threads)?),
             Self::Parquet(input) => {
-                let (Some(footer), Some(schema)) = (input.metadata(), input.schema()) else {
-                    return Err(unreadable());
-                };
-                let layout = ParquetLayout::like(footer, schema.clone());
+                let layout = ParquetLayout::like(input).ok_or_else(unreadable)?;
                 Box::new(ParquetOutput::create(
                     path,
                     layout,

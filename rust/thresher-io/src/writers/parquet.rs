@@ -11,6 +11,7 @@
 //! Memory: at most `groups_in_flight` groups as rows or as encoded columns, and one that fills. The bytes depend on the
 //! rows alone, not on pieces, threads or memory.
 
+mod footer;
 mod layout;
 
 use std::{
@@ -29,6 +30,7 @@ use parquet::{
     file::writer::SerializedFileWriter,
 };
 
+use self::footer::FooterFile;
 pub use self::layout::ParquetLayout;
 use super::{
     conform::conform,
@@ -59,7 +61,7 @@ pub struct EncodeOptions {
 pub struct ParquetOutput {
     path: PathBuf,
     layout: ParquetLayout,
-    file: SerializedFileWriter<PendingFile>,
+    file: SerializedFileWriter<FooterFile>,
     factory: ArrowRowGroupWriterFactory,
     order: Vec<usize>,
     regroup: Regroup,
@@ -67,6 +69,8 @@ pub struct ParquetOutput {
     in_flight: VecDeque<Encoding>,
     most_in_flight: usize,
     groups: usize,
+    /// Input and row group of the rows that came last, where these are not to be mixed.
+    origin: Option<(Arc<str>, usize)>,
     rows: u64,
 }
 
@@ -89,7 +93,7 @@ impl ParquetOutput {
         let unsupported =
             |e: ParquetError| Error::Parameter(format!("output `{}` cannot be Parquet: {e}", path.display()));
         let (root, properties) = layout.build().map_err(unsupported)?;
-        let pending = PendingFile::create(path)?;
+        let pending = FooterFile::new(PendingFile::create(path)?);
         let file =
             SerializedFileWriter::new(pending, root, Arc::new(properties)).map_err(|e| failed(e, path))?;
         let factory = ArrowRowGroupWriterFactory::new(&file, layout.schema.clone());
@@ -106,6 +110,7 @@ impl ParquetOutput {
             // One more than threads, so that an encoder has work while a finished group waits for its turn.
             most_in_flight: ((options.memory / GROUP.bytes) as usize).clamp(2, threads + 2) - 1,
             groups: 0,
+            origin: None,
             rows: 0,
         })
     }
@@ -169,9 +174,19 @@ impl Encoding {
 
 impl Output for ParquetOutput {
     fn write(&mut self, piece: Piece, rows: u64) -> Result<()> {
-        let Piece::Batches(batches) = piece else {
-            return Err(Error::Internal("a Parquet output was given a piece without columns".to_owned()));
+        let (origin, batches) = match piece {
+            Piece::Batches(batches) => (None, batches),
+            Piece::Group(input, group, batches) => (Some((input, group)), batches),
+            _ => {
+                return Err(Error::Internal("a Parquet output was given a piece without columns".to_owned()));
+            }
         };
+        if !batches.is_empty() && origin != self.origin {
+            if let Some(group) = self.regroup.rest() {
+                self.submit(group)?;
+            }
+            self.origin = origin;
+        }
         let arrived: usize = batches.iter().map(RecordBatch::num_rows).sum();
         if arrived as u64 != rows {
             return Err(Error::Internal(format!("{arrived} rows arrived where {rows} were kept")));
@@ -193,8 +208,9 @@ impl Output for ParquetOutput {
         while !self.in_flight.is_empty() {
             self.append_oldest()?;
         }
-        let Self { path, file, rows, .. } = *self;
-        let committed = file.into_inner().map_err(|e| failed(e, &path))?.commit()?;
+        let Self { path, layout, mut file, rows, .. } = *self;
+        file.inner_mut().hold();
+        let committed = file.into_inner().map_err(|e| failed(e, &path))?.commit(layout.original(), &path)?;
         Ok(Written { path: committed.path, rows, bytes: committed.bytes, xxh3_128: committed.xxh3_128 })
     }
 }
@@ -280,5 +296,7 @@ impl Drop for Encoders {
     }
 }
 
+#[cfg(test)]
+mod stored_tests;
 #[cfg(test)]
 mod tests;

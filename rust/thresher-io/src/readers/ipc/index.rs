@@ -11,6 +11,7 @@
 use std::{
     fs::File,
     io::{self, Read, Seek, SeekFrom},
+    path::Path,
     sync::Arc,
 };
 
@@ -48,6 +49,13 @@ pub enum IpcKind {
     File,
     /// Without: `.arrows`.
     Stream,
+}
+
+impl IpcKind {
+    /// The format that the name of a new file asks for.
+    pub(crate) fn of_name(path: &Path) -> Self {
+        if path.extension().is_some_and(|end| end == "arrows") { Self::Stream } else { Self::File }
+    }
 }
 
 /// The messages of one file.

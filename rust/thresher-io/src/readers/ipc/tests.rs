@@ -2,6 +2,7 @@ use std::{fs, sync::Arc};
 
 use arrow_array::{ArrayRef, DictionaryArray, StringArray, StringViewArray, types::Int32Type};
 use arrow_ipc::writer::{DictionaryHandling, FileWriter, IpcWriteOptions, StreamWriter};
+use arrow_schema::DataType;
 use tempfile::TempDir;
 
 use super::*;
@@ -72,7 +73,9 @@ fn files_and_streams_read_and_copy_alike_with_every_codec() {
                 let (_dir, input) = open(&bytes, unit_bytes);
                 assert_eq!(units(&input).len() > 2, unit_bytes == 500);
                 assert_eq!(texts(&input, "text"), expected);
-                assert_eq!(copied(&input), whole);
+                // Strings are copied as the bytes that they are.
+                let schema = input.schema().unwrap();
+                assert_eq!(conform(copied(&input), schema).unwrap(), whole);
                 let form = input.form().unwrap();
                 assert_eq!((form.kind, form.compression), (kind, codec));
                 assert_eq!(form.metadata.len(), usize::from(kind == IpcKind::File));
@@ -204,4 +207,38 @@ fn every_damage_gives_rows_bad_records_or_an_error() {
             }
         });
     }
+}
+
+#[test]
+fn text_that_is_not_utf8_costs_its_row_only() {
+    let docs: Vec<String> = (0..50).map(|i| format!("document {i}")).collect();
+    let plain = one_text(&docs);
+    let dictionary = arrow_cast::cast(
+        plain.column(0),
+        &DataType::Dictionary(Box::new(DataType::Int8), Box::new(DataType::Utf8)),
+    )
+    .unwrap();
+    let coded = RecordBatch::try_from_iter([("text", dictionary)]).unwrap();
+    for batch in [plain, coded] {
+        let mut bytes = encode(&[batch], IpcKind::File, None);
+        let at = bytes.windows(11).position(|w| w == b"document 23").unwrap();
+        bytes[at] = 0xff;
+        let (_dir, input) = open(&bytes, 1 << 20);
+        let found = texts(&input, "text");
+        let expected: Vec<_> =
+            docs.iter().enumerate().map(|(i, doc)| (i != 23).then(|| doc.clone())).collect();
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn bytes_are_text_and_long_texts_are_set_aside() {
+    let values: [&[u8]; 3] = [b"a", b"\xe9", b"a long one"];
+    let array: ArrayRef = Arc::new(arrow_array::LargeBinaryArray::from_vec(values.to_vec()));
+    let batch = RecordBatch::try_from_iter([("text", array)]).unwrap();
+    let (_dir, input) = open(&encode(&[batch], IpcKind::Stream, None), 1 << 20);
+    let input = input.with_max_record_bytes(5);
+    let seen = read(&input, &fields("text", None, None)).unwrap().concat();
+    let reasons: Vec<_> = seen.iter().filter_map(Seen::reason).collect();
+    assert_eq!(reasons, [Reason::InvalidUtf8, Reason::TooLong]);
 }

@@ -4,7 +4,12 @@ use arrow_array::{ArrayRef, BinaryArray, DictionaryArray, StringArray, StringVie
 use parquet::{
     arrow::ArrowWriter,
     basic::{Compression, ZstdLevel},
-    file::properties::{WriterProperties, WriterPropertiesBuilder, WriterVersion},
+    data_type::{ByteArray, ByteArrayType},
+    file::{
+        properties::{WriterProperties, WriterPropertiesBuilder, WriterVersion},
+        writer::SerializedFileWriter,
+    },
+    schema::parser::parse_message_type,
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -119,13 +124,52 @@ fn nested_text_id_and_rank_come_by_dotted_path() {
 }
 
 #[test]
-fn bytes_are_not_text() {
-    let array: ArrayRef = Arc::new(BinaryArray::from_vec(vec![b"a"]));
-    let batch = RecordBatch::try_from_iter([("text", array)]).unwrap();
+fn bytes_that_are_utf8_are_text() {
+    let values: [&[u8]; 3] = [b"a", b"caf\xe9", "caf\u{e9}".as_bytes()];
+    let array: ArrayRef = Arc::new(BinaryArray::from_vec(values.to_vec()));
+    let id: ArrayRef = Arc::new(BinaryArray::from_vec(values.to_vec()));
+    let batch = RecordBatch::try_from_iter([("text", array), ("id", id)]).unwrap();
     let (_dir, input) = open(&encode(&[batch], properties()), 1 << 20);
-    let said = input.check(&fields("text", None, None)).unwrap_err().to_string();
-    assert!(said.contains("in.parquet: column `text` is of type Binary, not text"), "{said}");
-    assert!(read(&input, &fields("text", None, None)).is_err());
+    let good = |slot, text: &str, id: &str| {
+        let id = Some(testing::Owned::Text(id.to_owned()));
+        Seen::Good { slot, text: text.to_owned(), id, rank: None }
+    };
+    let expected = vec![
+        good(0, "a", "61"),
+        Seen::Bad { slot: 1, reason: Reason::InvalidUtf8 },
+        good(2, "caf\u{e9}", "636166c3a9"),
+    ];
+    assert_eq!(read(&input, &fields("text", Some("id"), None)).unwrap(), [expected]);
+}
+
+#[test]
+fn what_is_no_text_is_refused_by_name() {
+    let (_dir, input) = open(&encode(&[many_types(3)], properties()), 1 << 20);
+    let said = input.check(&fields("list", None, None)).unwrap_err().to_string();
+    assert!(said.contains("in.parquet: column `list` is of type List(Int32), not text"), "{said}");
+    assert!(read(&input, &fields("id", None, None)).is_err());
+}
+
+#[test]
+fn text_in_another_encoding_costs_a_decoding_and_not_one_a_row() {
+    let texts: Vec<Vec<u8>> = (0..60_000)
+        .map(|i| if i % 2 == 0 { b"caf\xe9".to_vec() } else { format!("{i}").into_bytes() })
+        .collect();
+    for dictionary in [true, false] {
+        let root = parse_message_type("message m { REQUIRED BYTE_ARRAY text (UTF8); }").unwrap();
+        let settings = Arc::new(properties().set_dictionary_enabled(dictionary).build());
+        let mut file = SerializedFileWriter::new(Vec::new(), Arc::new(root), settings).unwrap();
+        let mut group = file.next_row_group().unwrap();
+        let mut column = group.next_column().unwrap().unwrap();
+        let values: Vec<ByteArray> = texts.iter().cloned().map(ByteArray::from).collect();
+        column.typed::<ByteArrayType>().write_batch(&values, None, None).unwrap();
+        column.close().unwrap();
+        group.close().unwrap();
+        let (_dir, input) = open(&file.into_inner().unwrap(), 1 << 30);
+        let seen = testing::texts(&input, "text");
+        assert_eq!(seen.iter().filter(|text| text.is_none()).count(), 30_000);
+        assert!(seen.iter().skip(1).step_by(2).all(Option::is_some));
+    }
 }
 
 #[test]
@@ -176,7 +220,14 @@ fn damaged_page_costs_its_rows_and_copying_says_so() {
         assert_eq!(record.slot() as usize, i);
         assert!(record.text().is_none_or(|t| t == docs[i]));
     }
+    // Without the rows that are known to be beyond copying the others can be copied.
+    let uncopyable: Vec<u32> =
+        input.uncopyable(&units(&input)[0]).unwrap().into_iter().map(|(slot, _)| slot).collect();
+    assert!((1..400).contains(&uncopyable.len()), "{}", uncopyable.len());
+    let keep: Vec<bool> = (0..4000).map(|slot| !uncopyable.contains(&slot)).collect();
+    assert!(input.copy(units(&input).remove(0), &keep, &mut Scratch::default()).is_ok());
     let said = input.copy(units(&input).remove(0), &vec![true; 4000], &mut Scratch::default()).unwrap_err();
+    assert!(matches!(said, Error::Uncopyable { .. }));
     assert!(said.to_string().contains("the rows 0 to 4000 of row group 0 cannot be copied"), "{said}");
 }
 

@@ -11,15 +11,15 @@ const STOP: u8 = 0;
 const TRUE: u8 = 1;
 const FALSE: u8 = 2;
 const BYTE: u8 = 3;
-const I16: u8 = 4;
-const I32: u8 = 5;
-const I64: u8 = 6;
+pub(super) const I16: u8 = 4;
+pub(super) const I32: u8 = 5;
+pub(super) const I64: u8 = 6;
 const DOUBLE: u8 = 7;
-const BINARY: u8 = 8;
-const LIST: u8 = 9;
+pub(super) const BINARY: u8 = 8;
+pub(super) const LIST: u8 = 9;
 const SET: u8 = 10;
 const MAP: u8 = 11;
-const STRUCT: u8 = 12;
+pub(super) const STRUCT: u8 = 12;
 const UUID: u8 = 13;
 
 /// Structs inside structs inside lists: the deepest Parquet structure has 8 levels.
@@ -42,7 +42,7 @@ pub(super) struct PageHeader {
 
 /// Reads the page header at the start of `bytes`.
 pub(super) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
-    let mut at = Cursor { bytes, pos: 0 };
+    let mut at = Cursor::new(bytes);
     let (mut compressed, mut plain, mut values) = (None, None, None);
     let mut last = 0;
     while let Some((kind, id)) = at.field(&mut last)? {
@@ -67,16 +67,21 @@ pub(super) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
 
 /// Whether `bytes` is a Thrift struct whose lists fit in it and whose schema (field 2) a reader can recurse over.
 pub(super) fn footer_is_sane(bytes: &[u8]) -> bool {
-    let mut at = Cursor { bytes, pos: 0 };
+    let mut at = Cursor::new(bytes);
     at.footer().is_some()
 }
 
-struct Cursor<'a> {
-    bytes: &'a [u8],
-    pos: usize,
+/// A place in Thrift bytes.
+pub(super) struct Cursor<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) pos: usize,
 }
 
-impl Cursor<'_> {
+impl<'a> Cursor<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, pos: 0 }
+    }
+
     fn byte(&mut self) -> Option<u8> {
         let byte = *self.bytes.get(self.pos)?;
         self.pos += 1;
@@ -88,7 +93,7 @@ impl Cursor<'_> {
         (end <= self.bytes.len()).then(|| self.pos = end)
     }
 
-    fn varint(&mut self) -> Option<u64> {
+    pub(super) fn varint(&mut self) -> Option<u64> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -100,20 +105,28 @@ impl Cursor<'_> {
         None
     }
 
+    /// A byte string, as its place.
+    pub(super) fn binary(&mut self) -> Option<std::ops::Range<usize>> {
+        let n = self.varint()?;
+        let start = self.pos;
+        self.advance(n)?;
+        Some(start..self.pos)
+    }
+
     fn int(&mut self) -> Option<i64> {
         let v = self.varint()?;
         Some((v >> 1) as i64 ^ -((v & 1) as i64))
     }
 
     /// A 32-bit number that cannot be negative.
-    fn size(&mut self) -> Option<usize> {
+    pub(super) fn size(&mut self) -> Option<usize> {
         let v = self.int()?;
         (v <= i64::from(i32::MAX)).then(|| usize::try_from(v).ok()).flatten()
     }
 
     /// Type and id of the next field; `Some(None)` at the end of the struct.
     #[expect(clippy::option_option, reason = "`?` on damage, `while let` on fields")]
-    fn field(&mut self, last: &mut i16) -> Option<Option<(u8, i16)>> {
+    pub(super) fn field(&mut self, last: &mut i16) -> Option<Option<(u8, i16)>> {
         let head = self.byte()?;
         if head == STOP {
             return Some(None);
@@ -126,7 +139,7 @@ impl Cursor<'_> {
     }
 
     /// Element type and number of elements of a list. No element takes less than one byte.
-    fn list(&mut self) -> Option<(u8, usize)> {
+    pub(super) fn list(&mut self) -> Option<(u8, usize)> {
         let head = self.byte()?;
         let size = match head >> 4 {
             15 => self.varint()?,
@@ -135,7 +148,7 @@ impl Cursor<'_> {
         (size <= (self.bytes.len() - self.pos) as u64).then_some((head & 0x0f, size as usize))
     }
 
-    fn skip(&mut self, kind: u8, depth: usize) -> Option<()> {
+    pub(super) fn skip(&mut self, kind: u8, depth: usize) -> Option<()> {
         if depth > MAX_DEPTH {
             return None;
         }
@@ -145,10 +158,7 @@ impl Cursor<'_> {
             I16 | I32 | I64 => self.varint().map(drop),
             DOUBLE => self.advance(8),
             UUID => self.advance(16),
-            BINARY => {
-                let n = self.varint()?;
-                self.advance(n)
-            }
+            BINARY => self.binary().map(drop),
             LIST | SET => {
                 let (element, n) = self.list()?;
                 (0..n).try_for_each(|_| self.skip_element(element, depth + 1))

@@ -173,13 +173,16 @@ impl<'r> RowsRun<'r> {
         progress.begin(0, 0);
         let (max_record_bytes, batch_bytes) = (setup.max_record_bytes, setup.batch_bytes);
         let reading = Reading { inputs, glob: None, tmp, max_record_bytes, batch_bytes };
-        let plan = Plan::new(reading, &Fields::default())?;
+        let mut plan = Plan::new(reading, &Fields::default())?;
         plan.check_rows()?;
         let format = match format {
             Some(format) => format_of(format)?,
             None => detected(&surveyed(&plan.sources, threads, progress, || sample(&plan.sources))?)?,
         };
         let destination = output.map(|output| Destination::open(output, &plan, keeps_format)).transpose()?;
+        if destination.as_ref().is_some_and(Destination::is_single) {
+            plan.join()?;
+        }
         let is_streaming = output == Some("-");
         let (max_quarantine, name) = (setup.max_quarantine, format.name().to_owned());
         let run =

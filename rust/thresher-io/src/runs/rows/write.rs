@@ -101,7 +101,8 @@ impl Forms {
                 Box::new(ParquetOutput::create(&path, ParquetLayout::of(schema()), options)?)
             }
             (DataFormat::Ipc, _) => {
-                Box::new(IpcOutput::create(&path, IpcLayout::of(schema(), IpcKind::File))?)
+                let kind = IpcKind::of_name(&path);
+                Box::new(IpcOutput::create(&path, IpcLayout::of(schema(), kind))?)
             }
         })
     }

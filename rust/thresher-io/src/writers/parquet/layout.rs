@@ -5,16 +5,22 @@
 
 use std::sync::Arc;
 
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use parquet::{
     arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata},
-    basic::{BrotliLevel, Compression, Encoding, GzipLevel, ZstdLevel},
+    basic::{BrotliLevel, Compression, Encoding, GzipLevel, Type as PhysicalType, ZstdLevel},
     errors::ParquetError,
     file::{
-        metadata::{ColumnChunkMetaData, KeyValue, ParquetMetaData, RowGroupMetaData},
-        properties::{EnabledStatistics, WriterProperties},
+        metadata::{ColumnChunkMetaData, KeyValue, RowGroupMetaData},
+        properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder},
     },
     schema::types::{ColumnPath, SchemaDescriptor, TypePtr},
+};
+
+use crate::readers::parquet::{
+    ParquetInput, alike,
+    rewrite::OriginalSchema,
+    stored::{encodable, has_order},
 };
 
 /// The level of polars and of the zstd command; level 1 makes text about a tenth larger.
@@ -27,9 +33,20 @@ const LONG_VALUE: i64 = 128;
 pub struct ParquetLayout {
     /// The Arrow types of the rows.
     pub(super) schema: SchemaRef,
-    like: Option<Arc<SchemaDescriptor>>,
+    root: Root,
     metadata: Option<Vec<KeyValue>>,
     columns: Vec<ColumnLayout>,
+}
+
+/// Where the Parquet schema comes from.
+#[derive(Debug, Clone)]
+enum Root {
+    /// From the Arrow types.
+    Derived,
+    /// From a file with such types, as far as it stores them in the same way.
+    Typed(Arc<SchemaDescriptor>),
+    /// From a file whose values are copied as they are stored.
+    Stored(Arc<SchemaDescriptor>, Arc<OriginalSchema>),
 }
 
 #[derive(Debug, Clone)]
@@ -37,7 +54,8 @@ struct ColumnLayout {
     path: ColumnPath,
     compression: Compression,
     dictionary: bool,
-    long: bool,
+    encoding: Encoding,
+    statistics: EnabledStatistics,
     /// Bytes in the input, to begin with the largest.
     bytes: i64,
 }
@@ -46,41 +64,53 @@ impl ParquetLayout {
     /// The layout for rows of any origin: zstd, dictionaries where they pay off.
     #[must_use]
     pub fn of(schema: SchemaRef) -> Self {
-        Self { schema, like: None, metadata: None, columns: Vec::new() }
+        Self { schema, root: Root::Derived, metadata: None, columns: Vec::new() }
     }
 
-    /// The layout of a file with this footer, whose rows have this Arrow schema.
+    /// The layout of `input`; nothing if it is damaged beyond reading.
     #[must_use]
-    pub fn like(footer: &ParquetMetaData, schema: SchemaRef) -> Self {
+    pub fn like(input: &ParquetInput) -> Option<Self> {
+        let footer = input.metadata()?;
         let file = footer.file_metadata();
+        let descriptor = file.schema_descr_ptr();
+        let (schema, root) = match input.stored() {
+            Some((schema, original)) => (schema.clone(), Root::Stored(descriptor, original.clone())),
+            None => {
+                let schema = input.schema()?;
+                let fields = alike::plain(schema.fields());
+                let schema = Schema::new_with_metadata(fields, schema.metadata().clone());
+                (Arc::new(schema), Root::Typed(descriptor))
+            }
+        };
         let sample = footer.row_groups().iter().find(|g| g.num_rows() > 0);
         let columns =
             sample.into_iter().flat_map(RowGroupMetaData::columns).map(ColumnLayout::like).collect();
-        Self {
-            schema,
-            like: Some(file.schema_descr_ptr()),
-            metadata: Some(file.key_value_metadata().cloned().unwrap_or_default()),
-            columns,
+        let metadata = Some(file.key_value_metadata().cloned().unwrap_or_default());
+        Some(Self { schema, root, metadata, columns })
+    }
+
+    /// The schema that the file gets in place of the encoder's.
+    pub(super) fn original(&self) -> Option<&OriginalSchema> {
+        match &self.root {
+            Root::Stored(_, original) => Some(original),
+            Root::Derived | Root::Typed(_) => None,
         }
     }
 
-    /// Root of the Parquet schema and the writer's settings.
+    /// Root of the encoder's Parquet schema, and its settings.
     pub(super) fn build(&self) -> Result<(TypePtr, WriterProperties), ParquetError> {
-        let derived = ArrowSchemaConverter::new().convert(&self.schema)?;
-        let root = match &self.like {
-            Some(like) if same_storage(like, &derived) => like.root_schema_ptr(),
-            _ => derived.root_schema_ptr(),
+        let root = match &self.root {
+            Root::Derived => ArrowSchemaConverter::new().convert(&self.schema)?.root_schema_ptr(),
+            Root::Typed(like) => {
+                let derived = ArrowSchemaConverter::new().convert(&self.schema)?;
+                if same_storage(like, &derived) { like.root_schema_ptr() } else { derived.root_schema_ptr() }
+            }
+            Root::Stored(like, _) => encodable(like.root_schema())?,
         };
         let mut builder =
             WriterProperties::builder().set_compression(zstd()).set_key_value_metadata(self.metadata.clone());
         for column in &self.columns {
-            builder = builder
-                .set_column_compression(column.path.clone(), column.compression)
-                .set_column_dictionary_enabled(column.path.clone(), column.dictionary);
-            if column.long {
-                builder =
-                    builder.set_column_statistics_enabled(column.path.clone(), EnabledStatistics::Chunk);
-            }
+            builder = column.apply(builder);
         }
         let mut properties = builder.build();
         if self.metadata.is_none() {
@@ -112,13 +142,46 @@ impl ColumnLayout {
             // Without statistics `PLAIN` may be the dictionary page itself.
             (Some(_), None) => !long,
         };
+        let ordered = has_order(column.column_descr().self_type());
+        let statistics = match column.statistics() {
+            Some(_) if ordered && column.column_index_offset().is_some() && !long => EnabledStatistics::Page,
+            Some(_) if ordered => EnabledStatistics::Chunk,
+            _ => EnabledStatistics::None,
+        };
         Self {
             path: column.column_path().clone(),
             compression: same_codec(column.compression()),
             dictionary: paid_off,
-            long,
+            encoding: same_encoding(column),
+            statistics,
             bytes: column.uncompressed_size(),
         }
+    }
+
+    fn apply(&self, settings: WriterPropertiesBuilder) -> WriterPropertiesBuilder {
+        settings
+            .set_column_compression(self.path.clone(), self.compression)
+            .set_column_dictionary_enabled(self.path.clone(), self.dictionary)
+            .set_column_encoding(self.path.clone(), self.encoding)
+            .set_column_statistics_enabled(self.path.clone(), self.statistics)
+    }
+}
+
+/// The encoding of values that are in no dictionary.
+fn same_encoding(column: &ColumnChunkMetaData) -> Encoding {
+    let special = |encoding: &Encoding| {
+        matches!(
+            encoding,
+            Encoding::DELTA_BINARY_PACKED
+                | Encoding::DELTA_LENGTH_BYTE_ARRAY
+                | Encoding::DELTA_BYTE_ARRAY
+                | Encoding::BYTE_STREAM_SPLIT
+        )
+    };
+    match column.column_type() {
+        // Levels and values of flags may be RLE, which says nothing about either.
+        PhysicalType::BOOLEAN | PhysicalType::INT96 => Encoding::PLAIN,
+        _ => column.encodings().find(special).unwrap_or(Encoding::PLAIN),
     }
 }
 

@@ -1,6 +1,6 @@
 use std::{collections::HashMap, fs::File, sync::Arc};
 
-use arrow_array::{ArrayRef, Int32Array, StringArray, TimestampNanosecondArray};
+use arrow_array::{ArrayRef, Int32Array, StringArray};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use parquet::{
     arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder},
@@ -42,7 +42,7 @@ fn source(dir: &Path, batch: &RecordBatch, properties: WriterProperties) -> Parq
 }
 
 fn output(input: &ParquetInput, path: &Path) -> Box<dyn Output> {
-    let layout = ParquetLayout::like(input.metadata().unwrap(), input.schema().unwrap().clone());
+    let layout = ParquetLayout::like(input).unwrap();
     Box::new(ParquetOutput::create(path, layout, OPTIONS).unwrap())
 }
 
@@ -121,25 +121,6 @@ fn codecs_and_dictionaries_follow_the_input() {
     // The dictionary of the text overflowed in the input, so it is not tried again.
     assert_eq!(dictionaries, [false, true, false]);
     assert!(columns[0].encodings().any(|e| e == PageEncoding::PLAIN));
-}
-
-#[test]
-fn times_of_96_bits_become_nanoseconds() {
-    let dir = tempfile::tempdir().unwrap();
-    let message = "message m { OPTIONAL INT96 at; OPTIONAL BYTE_ARRAY text (UTF8); }";
-    let root = Arc::new(parquet::schema::parser::parse_message_type(message).unwrap());
-    let descriptor = parquet::schema::types::SchemaDescriptor::new(root);
-    let file = parquet::file::metadata::FileMetaData::new(1, 0, None, None, Arc::new(descriptor), None);
-    let footer = ParquetMetaData::new(file, Vec::new());
-    let time: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![Some(1), None]));
-    let text: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), Some("b")]));
-    let batch = RecordBatch::try_from_iter_with_nullable([("at", time, true), ("text", text, true)]).unwrap();
-    let out = dir.path().join("out.parquet");
-    let layout = ParquetLayout::like(&footer, batch.schema());
-    let mut output = Box::new(ParquetOutput::create(&out, layout, OPTIONS).unwrap());
-    output.write(Piece::Batches(vec![batch.clone()]), 2).unwrap();
-    output.finish().unwrap();
-    assert_eq!(read(&out).2.columns(), batch.columns());
 }
 
 #[test]
