@@ -60,7 +60,7 @@ def run(source: Path, folder: Path, text: str) -> Path:
     """Deduplicates a file; gives the copy."""
     out = folder / "out"
     shutil.rmtree(out, ignore_errors=True)
-    th.dedup_files([str(source)], str(out), text=text, exact_only=True, threads=1)
+    th.dedup_files([str(source)], str(out), text=text, exact_only=True, threads=1, max_quarantine=1.0)
     return out / "data" / source.name
 
 
