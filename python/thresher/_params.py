@@ -10,7 +10,7 @@ import difflib
 import math
 import operator
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 from thresher.errors import ParameterError
@@ -95,6 +95,13 @@ def several(name: str, value: Any, what: str = "a path, or a list of them") -> l
     if not isinstance(value, Iterable) or isinstance(value, bytes | dict):
         _refuse(name, value, what)
     return list(value)
+
+
+def mapping(name: str, value: Any, what: str) -> Mapping[str, Any]:  # noqa: ANN401
+    """`value` as a mapping; `what` says of what."""
+    if not isinstance(value, Mapping):
+        _refuse(name, value, what)
+    return value
 
 
 def callback(name: str, value: Any) -> Any:  # noqa: ANN401

@@ -7,17 +7,16 @@ the check comes before the training.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from thresher import _core, _params
 from thresher.chat._rows import json_rows, named
 from thresher.chat.render import origin, render_options
-from thresher.errors import ParameterError
 
 if TYPE_CHECKING:
     import datetime
+    from collections.abc import Mapping
 
     from thresher._types import Texts
     from thresher.chat._rows import Rows
@@ -278,11 +277,9 @@ def detect_template(
         >>> th.chat.detect_template(["[user]Hi</s>[assistant]Yes</s>"], {"a": a, "b": b})["b"]
         1.0
     """
-    if not isinstance(templates, Mapping):
-        message = f"templates is of type `{type(templates).__name__}`, but it has templates by name"
-        raise ParameterError(message)
+    by_name = _params.mapping("templates", templates, "templates by name")
     candidates = {
-        "templates": [[name, origin(template)] for name, template in templates.items()],
+        "templates": [[name, origin(template)] for name, template in by_name.items()],
         "options": render_options(
             {"template": "", "config": None, "name": None}, now=now, variables=variables
         ),
