@@ -135,6 +135,7 @@ def render(
         mask=mask,
         ending=ending,
     )
+    strict = _params.flag("strict", strict)
     texts, spans, report = _core.chat_render(
         json_rows(rows), json.dumps(options), _params.optional_whole("threads", threads)
     )

@@ -1,0 +1,128 @@
+"""Every option of every command, given what it cannot be: exit code 2, option and value, no traceback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from thresher import cli
+
+ROW = {"text": "a b", "messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]}
+COMMANDS = {
+    "dedup": ["in.jsonl", "-o", "out"],
+    "convert": ["in.jsonl", "-o", "out", "--to", "sharegpt"],
+    "validate": ["in.jsonl"],
+    "render": ["in.jsonl", "-o", "out", "--template", "chat.jinja"],
+    "doctor": [],
+}
+# What an option of text cannot be: most say so by a list of what they can.
+TEXTS = {
+    "text": "a..b",
+    "id": "a..b",
+    "keep": "newest",
+    "to": "gpt",
+    "from_format": "gpt",
+    "format": "gpt",
+    "target": "gpt",
+    "ignore": "emtpy_turn",
+    "template": "nowhere.jinja",
+    "now": "yesterday",
+}
+# Any text will do: a folder that is made, a pattern that fits no file, the name of one of several templates.
+FREE = {"output", "tmp", "glob", "name"}
+NUMBERS = {
+    "threshold": ["2", "nan", "-1"],
+    "recall": ["1.5", "inf"],
+    "max_quarantine": ["2", "-0.1"],
+    "num_hashes": ["0", "65537", str(2**70)],
+    "ngram": ["0", "257"],
+    "threads": ["0", "-1", str(2**70)],
+    "clusters": ["-1", "11"],
+    "max_record_bytes": ["0", "-5"],
+    "batch_bytes": ["0"],
+    "max_problems": ["-1"],
+}
+
+
+def _options() -> Iterator[tuple[str, click.Option]]:
+    for name, command in cli.cli.commands.items():
+        for option in command.params:
+            if isinstance(option, click.Option):
+                yield name, option
+
+
+def _wrong_values() -> Iterator[Any]:
+    for command, option in _options():
+        name, flag = str(option.name), max(option.opts, key=len)
+        if option.is_flag:
+            values = [f"{flag}=1"]
+        elif isinstance(option.type, click.Choice):
+            values = [f"{flag}=bogus"]
+        elif name in NUMBERS:
+            values = [f"{flag}={value}" for value in ("bogus", "", *NUMBERS[name])]
+        elif name in TEXTS:
+            values = [f"{flag}={TEXTS[name]}"]
+        else:
+            assert name in FREE, f"say in this test what `{flag}` cannot be"
+            continue
+        for value in values:
+            yield pytest.param(command, flag, value, id=f"{command}{value}")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with one file of rows and a template."""
+    (tmp_path / "in.jsonl").write_text(json.dumps(ROW) + "\n", "utf-8")
+    (tmp_path / "chat.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _fails(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    said = capsys.readouterr().err
+    assert ended.value.code == 2, said
+    assert "Traceback" not in said
+    return said
+
+
+def test_every_command_is_tested() -> None:
+    assert set(COMMANDS) == set(cli.cli.commands)
+
+
+@pytest.mark.parametrize(("command", "flag", "argument"), list(_wrong_values()))
+def test_a_value_that_cannot_be_ends_with_2_and_is_named(
+    command: str, flag: str, argument: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = _fails([command, *COMMANDS[command], argument], capsys)
+    value = argument.partition("=")[2]
+    is_said = flag in said or flag.strip("-").replace("-", "_") in said or "path" in said
+    assert is_said, said
+    assert value in said or argument.endswith("=1") or value in ("inf", str(2**70)), said
+    assert "line 1 column" not in said
+
+
+@pytest.mark.parametrize(("command", "flag"), [(command, max(o.opts, key=len)) for command, o in _options()])
+def test_a_misspelt_option_is_told_what_it_may_mean(
+    command: str, flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    misspelt = f"{flag[:-1]}qq"
+    said = _fails([command, *COMMANDS[command], misspelt], capsys)
+    assert misspelt in said
+    assert "--" in said.partition(misspelt)[2] or len(flag) < 7, said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_misspelt_command_is_refused_by_name(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert f"{command}e" in _fails([f"{command}e"], capsys)
+
+
+@pytest.mark.parametrize("command", ["dedup", "convert", "validate", "render"])
+def test_an_input_that_is_missing_is_asked_for(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "in" in _fails([command, *COMMANDS[command][1:]], capsys).lower()

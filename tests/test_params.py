@@ -1,0 +1,102 @@
+"""Every parameter of every public function, given what it cannot be: an error of ours that names it."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import thresher as th
+
+ROW = {"text": "a b", "messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]}
+TEMPLATE = "{% for m in messages %}{{ m.content }}{% endfor %}"
+WRONG = [object(), 2**70, -(2**70), 1.5, float("nan"), "bogus", b"x", [object()], {"a": 1}]
+FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
+    "minhash": (th.minhash, {"texts": ["a"]}),
+    "dedup": (th.dedup, {"texts": ["a"]}),
+    "dedup_files": (th.dedup_files, {"inputs": "in.jsonl", "output": "out.jsonl"}),
+    "convert": (th.chat.convert, {"rows": [ROW], "to": "sharegpt"}),
+    "convert_files": (th.chat.convert_files, {"inputs": "in.jsonl", "output": "out.jsonl", "to": "sharegpt"}),
+    "convert_stream": (th.chat.convert_stream, {"rows": [ROW], "to": "sharegpt"}),
+    "read": (th.chat.read, {"rows": [ROW]}),
+    "validate": (th.chat.validate, {"rows": [ROW]}),
+    "validate_files": (th.chat.validate_files, {"inputs": "in.jsonl"}),
+    "render": (th.chat.render, {"rows": [ROW], "template": TEMPLATE}),
+    "render_files": (
+        th.chat.render_files,
+        {"inputs": "in.jsonl", "output": "out.jsonl", "template": TEMPLATE},
+    ),
+    "probe": (th.chat.probe, {"template": TEMPLATE}),
+    "check_mismatch": (
+        th.chat.check_mismatch,
+        {"rows": [ROW], "trained_with": TEMPLATE, "deployed_with": TEMPLATE},
+    ),
+    "detect_template": (th.chat.detect_template, {"texts": ["Hi"], "templates": {"a": TEMPLATE}}),
+}
+# Their errors speak of what was given, not of the parameter.
+DATA = {"texts", "text", "rows"}
+OTHER_WORDS = {
+    "from_format": "mapping",
+    "format": "mapping",
+    "trained_with": "template",
+    "deployed_with": "template",
+    "inputs": "input",
+    "templates": "template",
+    "variables": "variables",
+}
+
+
+def _parameters() -> Iterator[Any]:
+    for name, (function, _) in FUNCTIONS.items():
+        for parameter in inspect.signature(function).parameters:
+            yield pytest.param(name, parameter, id=f"{name}-{parameter}")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with one file of rows."""
+    (tmp_path / "in.jsonl").write_text(json.dumps(ROW) + "\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("name", "parameter"), list(_parameters()))
+@pytest.mark.usefixtures("folder")
+def test_a_value_of_a_wrong_type_is_an_error_that_names_the_parameter(name: str, parameter: str) -> None:
+    function, given = FUNCTIONS[name]
+    refused = 0
+    for wrong in WRONG:
+        try:
+            done = function(**{**given, parameter: wrong})
+            if name == "convert_stream":
+                list(done)
+        except (th.FileError, th.DataError):
+            refused += 1
+        except (th.ParameterError, th.ColumnError) as error:
+            words = str(error)
+            refused += 1
+            assert parameter in DATA or parameter in words or OTHER_WORDS.get(parameter, "?") in words, words
+            assert "line 1 column" not in words
+    assert refused or parameter == "ranks"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_keyword_that_is_not_there_is_a_type_error(name: str) -> None:
+    function, given = FUNCTIONS[name]
+    if any(p.kind is p.VAR_KEYWORD for p in inspect.signature(function).parameters.values()):
+        pytest.skip("further keywords are variables of the template")
+    with pytest.raises(TypeError, match="treshold"):
+        function(**given, treshold=0.8)
+
+
+def test_a_choice_that_is_nearly_right_is_told() -> None:
+    for parameter, wrong, right in (("to", "shargpt", "sharegpt"), ("from_format", "opena", "openai")):
+        given = {"to": "trl", parameter: wrong}
+        with pytest.raises(th.ParameterError, match=f"did you mean `{right}`"):
+            th.chat.convert([ROW], **given)
+    with pytest.raises(th.ParameterError, match="did you mean `empty_turn`"):
+        th.chat.validate([ROW], ignore=["emtpy_turn"])
