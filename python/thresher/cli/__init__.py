@@ -20,7 +20,7 @@ import thresher
 from thresher.cli._chat import convert, render, validate
 from thresher.cli._dedup import dedup
 from thresher.cli._doctor import doctor
-from thresher.cli._run import EXIT_DATA
+from thresher.cli._run import EXIT_DATA, printable
 from thresher.errors import BusyError, DataError, InternalError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _fail(error: BaseException) -> int:
         return error.exit_code
     if not isinstance(error, thresher.ThresherError | OSError):
         traceback.print_exception(error)
-    click.echo(f"thresher: {error}", err=True)
+    click.echo("thresher: " + "\n".join(map(printable, str(error).splitlines())), err=True)
     for kind, code in (
         (BusyError, EXIT_BUSY),
         (OSError, EXIT_IO),

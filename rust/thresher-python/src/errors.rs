@@ -19,7 +19,7 @@ const EIO: i32 = 5;
 
 /// The exception for `error`.
 pub(crate) fn to_py(error: Error) -> PyErr {
-    let message = error.to_string();
+    let message = printable(error.to_string());
     match error {
         Error::Parameter(_) | Error::Core(CoreError::Parameter(_)) => ParameterError::new_err(message),
         Error::Core(CoreError::Column(_)) => ColumnError::new_err(message),
@@ -34,6 +34,19 @@ pub(crate) fn to_py(error: Error) -> PyErr {
         // `Internal`, and variants that are not there yet.
         _ => InternalError::new_err(message),
     }
+}
+
+/// A message without what could steer a terminal: names of columns and files come from whoever made the data.
+fn printable(message: String) -> String {
+    let steers = |c: char| {
+        let is_direction = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        (c.is_control() && c != '\n') || is_direction
+    };
+    if !message.contains(steers) {
+        return message;
+    }
+    let escape = |c: char| if steers(c) { c.escape_unicode().to_string() } else { c.to_string() };
+    message.chars().map(escape).collect()
 }
 
 /// A column that is not text.
