@@ -61,6 +61,14 @@ fn is_jsonl(suffix: &str) -> bool {
     matches!(suffix, "jsonl" | "ndjson" | "json")
 }
 
+/// Whether the name is one that arrays of rows have: `.json`, where `.jsonl` says that there are lines.
+#[must_use]
+pub fn names_array(file_name: &str) -> bool {
+    let name = file_name.to_ascii_lowercase();
+    let stem = [".gz", ".gzip", ".zst", ".zstd"].iter().find_map(|end| name.strip_suffix(end));
+    stem.unwrap_or(&name).rsplit_once('.').is_some_and(|(_, last)| last == "json")
+}
+
 /// Compresses blocks, each to a member or frame of its own. One per thread; it keeps its tables between blocks.
 pub struct BlockEncoder {
     kind: Kind,

@@ -1,15 +1,18 @@
 //! A folder of text or code files: one file is one document.
 //!
 //! The list of files is made once, when the folder is opened, and sorted by relative path (as bytes), so that the
-//! order does not depend on the file system. Symbolic links are not followed: no file is read twice, and none from
-//! outside the folder. Hidden files and folders (those whose name starts with a dot) are left out unless a pattern
-//! names a hidden part itself, as `.github/**` does.
+//! order does not depend on the file system. Symbolic links are followed, and the files behind them go by the names of
+//! the links; a file that is reached twice is read once, and a link to a folder around it leads nowhere. Hidden files
+//! and folders (those whose name starts with a dot) are left out unless a pattern names a hidden part itself, as
+//! `.github/**` does.
 //!
-//! A file that cannot be read is a bad record and stops nothing. Only a shortage of the process itself (file
-//! handles, memory) is an error, since it would put good files into quarantine.
+//! A file that cannot be read is a bad record and stops nothing. An error is a folder that cannot be listed, as nobody
+//! knows what is missing then, and a shortage of the process itself (file handles, memory), since it would put good
+//! files into quarantine.
 //!
 //! Memory: about 60 bytes and the relative path for each file.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -52,7 +55,7 @@ struct Entry {
     path: Option<Box<Path>>,
     bytes: u64,
     modified: Option<SystemTime>,
-    /// Why it could not be looked at: an unreadable folder, or a file that vanished meanwhile.
+    /// Why it could not be looked at: a link that leads nowhere, or a file that vanished meanwhile.
     fault: Option<Box<str>>,
 }
 
@@ -66,19 +69,36 @@ impl FolderInput {
     /// Lists the files of `root` that match one of `globs`; all regular files if there are none.
     ///
     /// A pattern without `/` is matched against the file name in every folder (`*.py`), any other against the
-    /// relative path, where `*` stays inside a folder and `**` does not (`src/**/*.{c,h}`).
+    /// relative path, where `*` stays inside a folder and `**` does not (`src/**/*.{c,h}`). What `skips` says is left
+    /// out with all that is in it.
     ///
     /// # Errors
-    /// `Error::Parameter` for a bad pattern; `Error::Io` if `root` itself cannot be listed.
-    pub fn open(root: &Path, name: &str, globs: &[String], max_file_bytes: u64) -> Result<Self> {
+    /// `Error::Parameter` for a bad pattern; `Error::Io` if a folder cannot be listed.
+    pub fn open(
+        root: &Path,
+        name: &str,
+        globs: &[String],
+        max_file_bytes: u64,
+        skips: &dyn Fn(&Path) -> bool,
+    ) -> Result<Self> {
         let selection = Selection::try_new(globs)?;
         fs::read_dir(root).map_err(Error::io("list", root))?;
         let mut files = Vec::new();
-        let walk = WalkDir::new(root).into_iter().filter_entry(|entry| selection.may_descend(entry));
+        let mut has_links = false;
+        let mut entered = HashSet::new();
+        let walk =
+            WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter().filter_entry(|entry| {
+                let is_wanted = selection.may_descend(entry) && (entry.depth() == 0 || !skips(entry.path()));
+                is_wanted && is_new(entry, &mut entered)
+            });
         for found in walk {
-            files.extend(look_at(root, &selection, found));
+            has_links |= found.as_ref().is_ok_and(DirEntry::path_is_symlink);
+            files.extend(look_at(root, &selection, found)?);
         }
         files.sort_unstable_by(|a, b| path_bytes(a).cmp(path_bytes(b)));
+        if has_links {
+            read_once(root, &mut files);
+        }
         Ok(Self {
             root: root.to_path_buf(),
             name: name.to_owned(),
@@ -184,7 +204,7 @@ impl Input for FolderInput {
         let mut kept = Vec::new();
         for (file, _) in self.unit_files(&unit)?.iter().zip(keep).filter(|(_, keep)| **keep) {
             let path = self.root.join(file.relative());
-            let now = fs::symlink_metadata(&path).map_err(Error::io("copy", &path))?;
+            let now = fs::metadata(&path).map_err(Error::io("copy", &path))?;
             if !now.is_file() || now.len() != file.bytes || now.modified().ok() != file.modified {
                 return Err(Error::data(
                     &path,
@@ -312,18 +332,41 @@ fn names_hidden_part(glob: &str) -> bool {
     glob.first() == Some(&b'.') || glob.windows(2).any(|pair| matches!(pair, [b'/' | b'{' | b',', b'.']))
 }
 
+/// Whether nobody has entered the folder behind a link yet: links that lead to links could make a folder of any size.
+pub(crate) fn is_new(entry: &DirEntry, entered: &mut HashSet<PathBuf>) -> bool {
+    let is_linked_folder = entry.path_is_symlink() && entry.file_type().is_dir();
+    !is_linked_folder || fs::canonicalize(entry.path()).is_ok_and(|folder| entered.insert(folder))
+}
+
+/// Of several names of one file leaves one: its own, or that of the first link to it.
+fn read_once(root: &Path, files: &mut Vec<Entry>) {
+    let real_root = fs::canonicalize(root);
+    let mut seen = HashSet::new();
+    // The own names first, which no link is to replace.
+    for wants_own in [true, false] {
+        files.retain(|file| {
+            let Ok(target) = fs::canonicalize(root.join(file.relative())) else { return true };
+            let is_own = real_root.as_ref().is_ok_and(|real| real.join(file.relative()) == target);
+            is_own != wants_own || seen.insert(target)
+        });
+    }
+}
+
 /// The list entry for what the walk found, if it is a document.
-fn look_at(root: &Path, selection: &Selection, found: walkdir::Result<DirEntry>) -> Option<Entry> {
+fn look_at(root: &Path, selection: &Selection, found: walkdir::Result<DirEntry>) -> Result<Option<Entry>> {
     let (path, looked) = match found {
-        Ok(entry) if !entry.file_type().is_file() => return None,
+        Ok(entry) if !entry.file_type().is_file() => return Ok(None),
         Ok(entry) => (entry.path().to_path_buf(), entry.metadata()),
-        Err(error) => (error.path()?.to_path_buf(), Err(error)),
+        Err(error) if error.loop_ancestor().is_some() => return Ok(None),
+        Err(error) => (error.path().unwrap_or(root).to_path_buf(), Err(error)),
     };
-    let relative = path.strip_prefix(root).ok()?;
-    // A folder that cannot be listed may hold documents, so it is reported whatever the patterns say.
-    let is_folder_fault = looked.is_err() && path.is_dir();
-    if !is_folder_fault && !selection.selects(relative) {
-        return None;
+    let Ok(relative) = path.strip_prefix(root) else { return Ok(None) };
+    if let (Err(error), true) = (&looked, path.is_dir()) {
+        let kind = error.io_error().map_or(io::ErrorKind::Other, io::Error::kind);
+        return Err(Error::io("list", &path)(kind.into()));
+    }
+    if !selection.selects(relative) {
+        return Ok(None);
     }
     let name = label(relative);
     let is_exact = Path::new(&name) == relative;
@@ -331,12 +374,11 @@ fn look_at(root: &Path, selection: &Selection, found: walkdir::Result<DirEntry>)
     let (bytes, modified, fault) = match looked {
         Ok(found) => (found.len(), found.modified().ok(), None),
         Err(error) => {
-            let what = if is_folder_fault { "the folder cannot be listed" } else { "cannot be looked at" };
             let why = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
-            (0, None, Some(format!("{what}: {why}").into()))
+            (0, None, Some(format!("cannot be looked at: {why}").into()))
         }
     };
-    Some(Entry { name: name.into(), path, bytes, modified, fault })
+    Ok(Some(Entry { name: name.into(), path, bytes, modified, fault }))
 }
 
 /// A relative path as text: parts joined by `/`, bytes that are no UTF-8 as `\xFF`.

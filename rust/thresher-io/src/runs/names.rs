@@ -33,10 +33,10 @@ pub(crate) fn names(sources: &[Found]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::DataFormat;
+    use crate::codec::{Codec, DataFormat};
 
     fn source(path: &str) -> Found {
-        Found { path: PathBuf::from(path), format: Some(DataFormat::Jsonl) }
+        Found { path: PathBuf::from(path), form: Some((DataFormat::Jsonl, Codec::Plain)) }
     }
 
     #[test]

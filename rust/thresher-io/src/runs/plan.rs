@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use thresher_core::json::Fields;
 
-use crate::codec::{Codec, DataFormat, split_suffix};
+use crate::codec::{DataFormat, split_suffix};
 use crate::error::{Error, Result};
 use crate::readers::folder::FolderInput;
 use crate::readers::ipc::IpcInput;
@@ -19,6 +19,7 @@ use crate::readers::parquet::ParquetInput;
 use crate::readers::parquet::alike::join;
 use crate::runs::find::{Found, find};
 use crate::runs::names::names;
+use crate::runs::ours::is_our_output;
 use crate::runs::source::Source;
 use crate::runs::stdin::spool_stdin;
 
@@ -45,6 +46,8 @@ pub(crate) struct Plan {
     pub(crate) sources: Vec<Source>,
     /// Size and time of change of each input that is a file.
     fingerprints: Vec<Option<(u64, SystemTime)>>,
+    /// What the user should know about the inputs.
+    pub(crate) notes: Vec<String>,
     /// Holds standard input while the run goes over it.
     _spool: Option<tempfile::NamedTempFile>,
 }
@@ -53,7 +56,7 @@ impl Plan {
     /// Finds and opens every input.
     pub(crate) fn new(reading: Reading<'_>, fields: &Fields) -> Result<Self> {
         let mut sources = Vec::new();
-        let mut spool = None;
+        let (mut spool, mut notes) = (None, Vec::new());
         if reading.inputs.is_empty() {
             return Err(Error::Parameter("no input is given; name at least one file or folder".into()));
         }
@@ -64,15 +67,17 @@ impl Plan {
             if name == "-" {
                 if spool.is_none() {
                     let file = spool_stdin(reading.tmp)?;
-                    sources.push(Found { path: file.path().to_path_buf(), format: Some(DataFormat::Jsonl) });
+                    let path = file.path().to_path_buf();
+                    let form = split_suffix(&path.to_string_lossy());
+                    sources.push(Found { path, form });
                     spool = Some(file);
                 }
             } else {
-                find(Path::new(name), reading.glob.is_some(), &mut sources)?;
+                find(Path::new(name), reading.glob.is_some(), &mut sources, &mut notes)?;
             }
         }
         let names = names(&sources);
-        let mut plan = Self { sources: Vec::new(), fingerprints: Vec::new(), _spool: spool };
+        let mut plan = Self { sources: Vec::new(), fingerprints: Vec::new(), notes, _spool: spool };
         for (found, name) in sources.into_iter().zip(names) {
             plan.fingerprints.push(fingerprint(&found.path));
             let source = open(&found, name, reading)?;
@@ -141,24 +146,23 @@ fn fingerprint(path: &Path) -> Option<(u64, SystemTime)> {
 fn open(found: &Found, name: String, reading: Reading<'_>) -> Result<Source> {
     let path = &found.path;
     let columnar = reading.batch_bytes.saturating_mul(COLUMNAR_BATCHES);
-    let codec = split_suffix(&path.to_string_lossy()).map_or(Codec::Plain, |(_, codec)| codec);
-    Ok(match found.format {
+    Ok(match found.form {
         None => {
             let globs = reading.glob.unwrap_or_default();
-            Source::Folder(FolderInput::open(path, &name, globs, reading.max_record_bytes)?)
+            Source::Folder(FolderInput::open(path, &name, globs, reading.max_record_bytes, &is_our_output)?)
         }
-        Some(DataFormat::Jsonl) => {
+        Some((DataFormat::Jsonl, codec)) => {
             let limits = Limits {
                 max_record_bytes: reading.max_record_bytes as usize,
                 unit_bytes: reading.batch_bytes as usize,
             };
             Source::Lines(JsonlInput::open(path.clone(), name, codec, limits)?, codec)
         }
-        Some(DataFormat::Parquet) => {
+        Some((DataFormat::Parquet, _)) => {
             let input = ParquetInput::open(path, &name, columnar)?;
             Source::Parquet(input.with_max_record_bytes(reading.max_record_bytes))
         }
-        Some(DataFormat::Ipc) => {
+        Some((DataFormat::Ipc, _)) => {
             let input = IpcInput::open(path, &name, columnar)?;
             Source::Ipc(input.with_max_record_bytes(reading.max_record_bytes))
         }

@@ -17,7 +17,7 @@ fn folder(files: &[(&str, &[u8])]) -> TempDir {
 
 fn open(dir: &TempDir, globs: &[&str]) -> FolderInput {
     let globs: Vec<_> = globs.iter().map(|&glob| glob.to_owned()).collect();
-    FolderInput::open(dir.path(), "corpus", &globs, DEFAULT_MAX_FILE_BYTES).unwrap()
+    FolderInput::open(dir.path(), "corpus", &globs, DEFAULT_MAX_FILE_BYTES, &|_| false).unwrap()
 }
 
 /// What a visitor saw of one document.
@@ -141,7 +141,7 @@ fn a_star_stays_in_its_folder_and_two_do_not() {
 fn bad_patterns_are_refused_by_name() {
     let dir = tempdir().unwrap();
     for glob in ["", "./", "/etc/*", "../*", "a/../b", "[", "{a", "a[z-"] {
-        let error = FolderInput::open(dir.path(), "x", &[glob.to_owned()], 1).err().expect(glob);
+        let error = FolderInput::open(dir.path(), "x", &[glob.to_owned()], 1, &|_| false).err().expect(glob);
         assert!(
             matches!(error, Error::Parameter(_)) && error.to_string().contains(&format!("`{glob}`")),
             "{error}"
@@ -153,7 +153,8 @@ fn bad_patterns_are_refused_by_name() {
 fn a_folder_that_is_none_is_an_error() {
     let dir = folder(&[("file", b"")]);
     for name in ["missing", "file"] {
-        let error = FolderInput::open(&dir.path().join(name), "x", &[], 1).err().unwrap().to_string();
+        let error =
+            FolderInput::open(&dir.path().join(name), "x", &[], 1, &|_| false).err().unwrap().to_string();
         assert!(error.starts_with("cannot list"), "{error}");
     }
 }
@@ -179,7 +180,7 @@ fn binary_files_are_set_aside_with_their_head() {
 #[test]
 fn a_file_over_the_limit_is_set_aside_and_one_at_it_is_not() {
     let dir = folder(&[("a", b"12345678"), ("b", b"123456789"), ("c", &vec![b'x'; 200_000])]);
-    let input = FolderInput::open(dir.path(), "x", &[], 8).unwrap();
+    let input = FolderInput::open(dir.path(), "x", &[], 8, &|_| false).unwrap();
     let seen = read_all(&input);
     assert!(matches!(&seen[0], Seen::Good { bytes: 8, .. }));
     let parts = |seen: &Seen| match seen {
@@ -236,24 +237,56 @@ fn what_may_not_be_opened_is_set_aside() {
 }
 
 #[test]
-fn an_unreadable_folder_stays_in_the_list_as_a_bad_record() {
+fn a_file_that_cannot_be_looked_at_stays_in_the_list_as_a_bad_record() {
     let dir = folder(&[("c", b"text")]);
     let mut input = open(&dir, &[]);
-    input.files[0].fault = Some("the folder cannot be listed: permission denied".into());
+    input.files[0].fault = Some("cannot be looked at: permission denied".into());
     let seen = read_all(&input);
     let Seen::Bad { reason: Reason::Corrupt, detail, .. } = &seen[0] else { panic!("{seen:?}") };
-    assert!(detail.starts_with("the folder cannot be listed"));
+    assert!(detail.starts_with("cannot be looked at"));
 }
 
 #[test]
 #[cfg(unix)]
-fn links_pipes_and_sockets_are_no_documents() {
+fn links_are_followed_once_and_pipes_and_sockets_are_no_documents() {
     use std::os::unix::fs::symlink;
-    let dir = folder(&[("real/a", b"text")]);
-    symlink("/etc/passwd", dir.path().join("file-link")).unwrap();
+    let dir = folder(&[("real/a", b"text"), ("real/b", b"more")]);
+    let outside = folder(&[("x", b"outside"), ("deep/y", b"deep")]);
+    symlink(outside.path().join("x"), dir.path().join("file-link")).unwrap();
+    symlink(outside.path(), dir.path().join("folder-link")).unwrap();
     symlink(dir.path(), dir.path().join("real/loop")).unwrap();
+    symlink("b", dir.path().join("real/another")).unwrap();
     let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
-    assert_eq!(names(&open(&dir, &[])), ["real/a"]);
+    let input = open(&dir, &[]);
+    assert_eq!(names(&input), ["file-link", "folder-link/deep/y", "real/a", "real/b"]);
+    assert!(matches!(&read_all(&input)[0], Seen::Good { text, .. } if text == "outside"));
+    let piece = input.copy(units(&input).remove(0), &[true; 4], &mut Scratch::default()).unwrap();
+    assert!(matches!(piece, Piece::Files(files) if files.len() == 4));
+    symlink("nowhere", dir.path().join("dangling")).unwrap();
+    assert!(matches!(&read_all(&open(&dir, &[]))[0], Seen::Bad { reason: Reason::Corrupt, .. }));
+}
+
+/// Each folder leads to the next one twice, so that there are 2^40 ways to the last.
+#[test]
+#[cfg(unix)]
+fn links_to_links_make_no_folder_of_any_size() {
+    let dir = folder(&[("f00/a", b"text")]);
+    for level in 1..=40 {
+        let at = dir.path().join(format!("f{level:02}"));
+        fs::create_dir(&at).unwrap();
+        for link in ["x", "y"] {
+            std::os::unix::fs::symlink(format!("../f{:02}", level - 1), at.join(link)).unwrap();
+        }
+    }
+    assert_eq!(names(&open(&dir, &[])), ["f00/a"]);
+}
+
+#[test]
+fn what_is_skipped_is_left_out_with_all_that_is_in_it() {
+    let dir = folder(&[("a", b"text"), ("out/data/a", b"text"), ("out/b", b"")]);
+    let skips = |path: &Path| path.ends_with("out");
+    let input = FolderInput::open(dir.path(), "x", &[], 100, &skips).unwrap();
+    assert_eq!(names(&input), ["a"]);
 }
 
 #[test]
