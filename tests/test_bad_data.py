@@ -6,6 +6,7 @@ import gzip
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -16,7 +17,6 @@ import thresher as th
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 ROWS = "".join(json.dumps({"text": f"document {n}", "meta": {"lang": "en"}}) + "\n" for n in range(10))
 ALPACA = json.dumps({"instruction": "a", "input": "", "output": "b"}) + "\n"
@@ -191,3 +191,51 @@ def test_nan_is_no_rank_wherever_it_comes_from(tmp_path: Path) -> None:
     # NaN is no JSON, so its line is none.
     assert (report.kept, report.quarantined) == (1, 1)
     assert json.loads((tmp_path / "out.jsonl").read_text("utf-8"))["n"] == 3
+
+
+def test_names_in_the_data_cannot_steer_a_terminal(tmp_path: Path) -> None:
+    evil = "\x1b[2J\x9b1m\N{RIGHT-TO-LEFT OVERRIDE}x"
+    pq.write_table(pa.table({evil: ["a"]}), tmp_path / "in.parquet")
+    (tmp_path / "in.jsonl").write_text(json.dumps({evil: "a"}) + "\n", "utf-8")
+    odd = tmp_path / f"{evil}.jsonl"
+    odd.write_text("x\n" * 9, "utf-8")
+    for path in (tmp_path / "in.parquet", tmp_path / "in.jsonl", odd):
+        done = _run("dedup", path, "-o", tmp_path / "out")
+        assert done.returncode in (2, 65), done.stderr
+        with pytest.raises((th.ParameterError, th.DataError)) as raised:
+            th.dedup_files(path, tmp_path / "out")
+        for said in (done.stderr, str(raised.value)):
+            assert not set(evil[:-1]) & set("\x1b\x9b\N{RIGHT-TO-LEFT OVERRIDE}") & set(said), said
+
+
+def test_keys_that_stand_twice_or_are_escaped_are_found(tmp_path: Path) -> None:
+    lines = [
+        '{"id": 1, "text": "same", "text": "last"}',
+        '{"id": 2, "te\\u0078t": "last", "i\\u0064": 3}',
+    ]
+    (tmp_path / "in.jsonl").write_text("\n".join(lines), "utf-8")
+    th.dedup_files(tmp_path / "in.jsonl", tmp_path / "out", id="id")
+    removed = pq.read_table(tmp_path / "out" / "removed.parquet").to_pydict()
+    assert (removed["id"], removed["duplicate_of"]) == (["3"], ["1"])
+
+
+@pytest.mark.parametrize("output", ["out", "out.jsonl", "-"])
+def test_the_summary_says_what_was_set_aside_and_where_it_lies(tmp_path: Path, output: str) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text(ALPACA * 4 + "x\n{}\n", "utf-8")
+    template = tmp_path / "template.jinja"
+    template.write_text("{{ messages }}", "utf-8")
+    for index, command in enumerate(
+        (["dedup", "--text", "output"], ["convert", "--to", "openai"], ["render", "--template", template])
+    ):
+        out = output if output == "-" else tmp_path / str(index) / output
+        (tmp_path / str(index)).mkdir(exist_ok=True)
+        done = _run(*command, source, "-o", out)
+        assert done.returncode == 0, done.stderr
+        said = next(line for line in done.stderr.splitlines() if line.startswith("set aside: "))
+        assert "invalid_json 1" in said
+        if output != "-":
+            assert len(Path(said.partition("; see ")[2]).read_text("utf-8").splitlines()) == 2
+        assert done.stderr.splitlines()[-1].startswith("in 6 documents")
+        if output != "-":
+            assert _run(*command, source, "-o", tmp_path / f"{index}.jsonl", "--quiet").stderr == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from thresher import _core, _format, _params
@@ -92,6 +93,26 @@ class RunReport:
     def quarantined(self) -> int:
         """Records set aside, and so in no output."""
         return sum(int(tally["docs"]) for tally in self.report["accounting"]["quarantined"].values())
+
+    @property
+    def set_aside(self) -> dict[str, int]:
+        """Records set aside, by reason."""
+        tallies = self.report["accounting"]["quarantined"].items()
+        return {reason: int(tally["docs"]) for reason, tally in tallies if tally["docs"]}
+
+    @property
+    def quarantine(self) -> str | None:
+        """The file that holds them; None if there is none, as without an output and on standard output."""
+        output = self.report["config"]["output"]
+        if not self.report["quarantine"]["written"] or output in (None, "-"):
+            return None
+        folder = Path(output, "quarantine") if Path(output).is_dir() else Path(f"{output}.quarantine")
+        return str(folder / "records.jsonl")
+
+    @property
+    def notes(self) -> list[str]:
+        """What was left out of the inputs, and why."""
+        return [str(note) for note in self.report["notes"]]
 
     @property
     def outputs(self) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import thresher
-from thresher.cli._run import EXIT_DATA, check_streams, printable, run_options, with_progress
+from thresher.cli._run import EXIT_DATA, check_streams, printable, run_options, say, with_progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ def convert(
     click.echo(f"{report.from_format} -> {report.to}", err=True)
     for loss in report.losses:
         click.echo(f"lost: {printable(str(loss))}", err=True)
-    click.echo(str(report), err=True)
+    say(report)
 
 
 @click.command()
@@ -104,7 +104,7 @@ def validate(
             click.echo(printable(name), err=True)
             for line in str(found).splitlines():
                 click.echo(f"  {printable(line)}", err=True)
-        click.echo(str(report), err=True)
+        say(report)
     return 0 if report.ok else EXIT_DATA
 
 
@@ -158,7 +158,7 @@ def render(
     if as_json:
         click.echo(json.dumps(report.report, ensure_ascii=False))
     if not quiet:
-        click.echo(str(report), err=True)
+        say(report)
 
 
 def _format_or_mapping(name: str | None) -> str | dict[str, Any] | None:

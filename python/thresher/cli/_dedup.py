@@ -10,7 +10,7 @@ import click
 
 import thresher
 from thresher import _format
-from thresher.cli._run import check_streams, note, printable, run_options, with_progress
+from thresher.cli._run import check_streams, note, printable, run_options, say, with_progress
 from thresher.dedup import DEFAULT_RECALL
 
 if TYPE_CHECKING:
@@ -86,4 +86,4 @@ def dedup(
         click.echo(f"cluster of {_format.count(cluster['size'])}: {printable(cluster['id'])}", err=True)
         for example in cluster["examples"]:
             click.echo(f"    {printable(example)}", err=True)
-    click.echo(str(report), err=True)
+    say(report)

@@ -13,6 +13,7 @@ from thresher._files import BATCH_BYTES, MAX_QUARANTINE, MAX_RECORD_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from thresher._files import RunReport
     from thresher._types import Progress
 
 EXIT_DATA = 65
@@ -69,8 +70,21 @@ def note(text: str, *, quiet: bool) -> None:
         click.echo(f"note: {text}", err=True)
 
 
+def say(report: RunReport) -> None:
+    """Notes on the inputs, what was set aside, and the accounting line, which comes last."""
+    for text in report.notes:
+        note(printable(text), quiet=False)
+    if report.set_aside:
+        reasons = ", ".join(f"{reason} {_format.count(docs)}" for reason, docs in report.set_aside.items())
+        place = f"; see {printable(report.quarantine)}" if report.quarantine else ""
+        uncounted = int(report.report["quarantine"]["only_counted"])
+        rest = f" ({_format.count(uncounted)} of them only counted)" if uncounted and place else ""
+        click.echo(f"set aside: {reasons}{place}{rest}", err=True)
+    click.echo(str(report), err=True)
+
+
 def printable(text: str) -> str:
-    """An id without what could steer a terminal."""
+    """A name, an id or a line of a message without what could steer a terminal, as controls could."""
     return "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
     )

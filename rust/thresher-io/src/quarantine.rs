@@ -58,13 +58,11 @@ pub struct Quarantine {
 }
 
 /// What a run says of its quarantine.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct QuarantineReport {
-    /// The file; none if there was no bad record, or none is written.
-    pub path: Option<PathBuf>,
-    /// Records in it.
+    /// Records in its file.
     pub written: u64,
-    /// Records that are only counted, since there were more of one reason than are written.
+    /// Records that are only counted: there were more of one reason than are written, or none is written at all.
     pub only_counted: u64,
 }
 
@@ -150,8 +148,7 @@ impl Quarantine {
     pub fn report(&self) -> QuarantineReport {
         let written = self.rooms.values().map(|room| room.0.docs).sum();
         let all: u64 = self.tallies.values().map(|tally| tally.docs).sum();
-        let path = self.path.clone().filter(|_| written > 0);
-        QuarantineReport { path, written, only_counted: all - written }
+        QuarantineReport { written, only_counted: all - written }
     }
 
     /// Commits the file; `None` if there was no bad record.
@@ -394,7 +391,6 @@ mod tests {
         }
         quarantine.add("s", row, &unit(&[bad(Reason::NullText, b"b")])).unwrap();
         let want = QuarantineReport {
-            path: Some(dir.path().join(FILE_NAME)),
             written: RECORDS_OF_A_REASON + 1,
             only_counted: units * in_unit - RECORDS_OF_A_REASON,
         };

@@ -146,7 +146,7 @@ fn attempt(run: &Run<'_>, destination: &Destination, started: Instant) -> Result
     let outcome = Outcome::new(corpus.hashes.len(), &classes, &resolutions);
     let ids = clock.time("ids", || write::read_ids(run, &corpus, &outcome))?;
     let written = clock.time("write", || write::write(run, &corpus, &outcome, &ids, destination))?;
-    let quarantined = quarantine.tallies().clone();
+    let (quarantined, set_aside) = (quarantine.tallies().clone(), quarantine.report());
     quarantine.finish()?;
     clock.total(started);
     let found = report::Found {
@@ -156,6 +156,7 @@ fn attempt(run: &Run<'_>, destination: &Destination, started: Instant) -> Result
         resolutions: &resolutions,
         outputs: written,
         quarantined: &quarantined,
+        quarantine: set_aside,
     };
     let report = Report::new(run, &corpus, found, clock.seconds)?;
     destination.finish(&report)?;

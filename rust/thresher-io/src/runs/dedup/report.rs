@@ -13,6 +13,7 @@ use super::sign::Corpus;
 use super::write::{Ids, name_of};
 use crate::error::{Error, Result};
 use crate::input::Written;
+use crate::quarantine::QuarantineReport;
 use crate::record::Reason;
 use crate::runs::books::{Accounting, Count, InputReport, by_name, peak_rss_bytes};
 
@@ -36,10 +37,14 @@ pub struct Report {
     pub inputs: Vec<InputReport>,
     /// What was written.
     pub outputs: Vec<Written>,
+    /// What the user should know about the inputs.
+    pub notes: Vec<String>,
     /// How signatures were banded.
     pub banding: BandingReport,
     /// Where every document and byte went.
     pub accounting: Accounting,
+    /// How many of the records set aside are in quarantine.
+    pub quarantine: QuarantineReport,
     /// Documents in a cluster of candidates.
     pub candidates: u64,
     /// Exact comparisons made.
@@ -90,6 +95,7 @@ pub(crate) struct Found<'a> {
     pub(crate) resolutions: &'a [Resolution],
     pub(crate) outputs: Vec<Written>,
     pub(crate) quarantined: &'a BTreeMap<Reason, Tally>,
+    pub(crate) quarantine: QuarantineReport,
 }
 
 impl Report {
@@ -117,12 +123,14 @@ impl Report {
             config: run.config.clone(),
             inputs: inputs(run, corpus),
             outputs,
+            notes: run.plan.notes.clone(),
             banding: BandingReport {
                 bands: search.banding.bands(),
                 rows: search.banding.rows(),
                 recall_at_threshold: search.banding.recall_at(search.threshold.get()),
             },
             accounting,
+            quarantine: found.quarantine,
             candidates: found.candidates,
             checks: found.resolutions.iter().map(|resolution| resolution.checks).sum(),
             capped: found.resolutions.iter().map(|resolution| resolution.capped).sum(),

@@ -25,7 +25,7 @@ use thresher_core::{Observer, Tally};
 
 use crate::error::{Error, Result};
 use crate::input::{Piece, Scratch, Unit, Written};
-use crate::quarantine::{BadRecords, Quarantine};
+use crate::quarantine::{BadRecords, Quarantine, QuarantineReport};
 use crate::record::{BadRecord, Reason, Record, Visitor};
 use crate::runs::aside::{check_bulk, check_share, set_aside};
 use crate::runs::books::{Accounting, Count, InputReport, by_name};
@@ -126,8 +126,12 @@ pub struct RowsReport {
     pub inputs: Vec<InputReport>,
     /// What was written.
     pub outputs: Vec<Written>,
+    /// What the user should know about the inputs.
+    pub notes: Vec<String>,
     /// Where every row and byte went; bytes are those of the inputs.
     pub accounting: Accounting,
+    /// How many of the rows set aside are in quarantine.
+    pub quarantine: QuarantineReport,
 }
 
 /// What a worker makes of one unit.
@@ -290,9 +294,11 @@ impl<'r> RowsRun<'r> {
         let quarantined = by_name(quarantine.tallies());
         let accounting = Accounting { read, kept, removed: BTreeMap::new(), quarantined, blank_bytes };
         accounting.check()?;
+        let set_aside = quarantine.report();
         quarantine.finish()?;
         let inputs = sources.iter().zip(rows).map(|(source, rows)| InputReport::new(source, rows)).collect();
-        Ok(RowsReport { inputs, outputs: written, accounting })
+        let notes = self.plan.notes.clone();
+        Ok(RowsReport { inputs, outputs: written, notes, accounting, quarantine: set_aside })
     }
 
     fn begin(&self, step: usize) {
