@@ -12,7 +12,7 @@ DATA ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help preflight demo test test-rust test-python test-chat-10k test-passthrough fuzz lint format build wheel bench bench-setup bench-quick bench-limits \
-	bench-templates bench-memory bench-functions bench-rust clean
+	bench-templates bench-memory bench-functions bench-scripts bench-rust clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -103,6 +103,9 @@ bench-memory: build ## bytes of memory a document, in memory and over files
 
 bench-functions: ## single functions of the package
 	$(BENCH_VENV)/bin/python -m pytest benches -m bench
+
+bench-scripts: ## signing in each script and instruction set, one thread
+	cargo bench -p thresher-core --bench sign --profile $(PROFILE) -- --scripts
 
 bench-rust: ## single functions of the core
 	cargo bench -p thresher-core

@@ -20,16 +20,16 @@ characters; each solo character is a word of its own. With `unit="char"` the ite
 points instead, and each maximal run of separators between two of them is one blank; there is none at the
 ends.
 
-**Hashes.** All arithmetic is modulo 2^64. `mix(a, b)` is the low half of the 128-bit product xor FOLD times
-its high half. The keys (`K0`, `K1`, `CHAIN`, `FOLD`, `JOIN`) are numbers of SplitMix64 (Steele, Lea, Flood
-2014), from the one at 2^32 on; the lowest bytes of `K0` and `K1` are 0xFF, which no text has.
+**Hashes.** All arithmetic is modulo 2^64. `mum(a, b)` is the low half of the 128-bit product xor its high
+half; `finalise` is the output step of SplitMix64 (Steele, Lea, Flood 2014), a bijection. The keys (`k0`,
+`k1`, `chain`, `base`; see `family`) are numbers of its stream, from the one at 2^32 on; the lowest bytes of
+`k0` and `k1` are 0xFF, which no text has.
 
 - A word is cut into blocks of 16 bytes of UTF-8, the last padded with zeros (no word holds a zero byte). With
-  `lo` and `hi` the two little-endian halves of a block: `h = rotl(h, 29) * CHAIN + mix(lo ^ K0, hi ^ K1)`,
+  `lo` and `hi` the two little-endian halves of a block: `h = rotl(h, 29) * chain + mum(lo ^ k0, hi ^ k1)`,
   from `h = 0`.
-- A shingle of n words has `h(w[0] ... w[n-1]) = mix(h(first m) ^ a, h(last m) ^ b)` with m the largest power
-  of two below n (1 for n = 1) and `a, b = JOIN[log2(m)]`; the h of a single word in it is the word's hash. A
-  document with fewer than n items, but at least one, has one shingle of all its items.
+- A shingle of the words `w[0] ... w[n-1]` is `finalise(P)` with `P = sum of w[i] * base**(n-1-i)`. A document
+  with fewer than n items, but at least one, has one shingle of all its items.
 - A signature has k lanes of 32 bits, at first all ones. A shingle `x` goes to lane `((x >> 32) * k) >> 32`,
   which keeps the least `x & 0xFFFFFFFF` (one-permutation hashing: Li, Owen, Zhang 2012). Each lane that no
   shingle reached is filled by a permutation of its own over all shingles, the least `(a * (x & 0xFFFFFFFF) +
@@ -39,8 +39,7 @@ its high half. The keys (`K0`, `K1`, `CHAIN`, `FOLD`, `JOIN`) are numbers of Spl
   documents agree in a lane with the probability of their Jaccard similarity: in a lane that either reached,
   the least value of the union is in both with that probability; in the others MinHash says so.
 - Band i has the lanes `i*r` to `(i+1)*r - 1`; its key starts at `(i+1) * GOLDEN` and takes two lanes
-  at a time: `h = mum(h ^ (v0 | v1 << 32), BAND)`, with `v1 = 0` for an odd one out and `mum` as `mix` with
-  FOLD 1.
+  at a time: `h = mum(h ^ (v0 | v1 << 32), BAND)`, with `v1 = 0` for an odd one out.
 
 **Resolution.** See `dedup`. In short: equal texts leave first, then a document is removed only if its exact
 Jaccard similarity with a document that is *kept* reaches the threshold.
@@ -53,7 +52,7 @@ import math
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from thresher._reference_candidates import candidates, clusters
 
@@ -72,23 +71,45 @@ BAND = 0xD1B54A32D192ED03
 """The factor of band keys."""
 
 
-def splitmix64(index: int) -> int:
-    """A number of the stream that starts at 0.
+def finalise(z: int) -> int:
+    """The output step of SplitMix64.
 
-    >>> f"{splitmix64(0):016x}"
+    >>> f"{finalise(GOLDEN):016x}"
     'e220a8397b1dcdaf'
     """
-    z = ((index + 1) * GOLDEN) & MASK64
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK64
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK64
     return z ^ (z >> 31)
 
 
-K0 = splitmix64(2**32) | 0xFF
-K1 = splitmix64(2**32 + 1) | 0xFF
-CHAIN = splitmix64(2**32 + 2) | 1
-FOLD = splitmix64(2**32 + 3) | 1
-JOIN = [(splitmix64(2**32 + 4 + 2 * level), splitmix64(2**32 + 5 + 2 * level)) for level in range(8)]
+class Family(NamedTuple):
+    """The keys of a family of hashes."""
+
+    k0: int
+    k1: int
+    chain: int
+    base: int
+    start: int
+
+
+def stream(start: int, index: int) -> int:
+    """A number of the stream of SplitMix64 that starts at `start`."""
+    return finalise((start + (index + 1) * GOLDEN) & MASK64)
+
+
+def family(seed: int = 0) -> Family:
+    """The keys that a seed names; those of seed 0 are the scheme.
+
+    >>> family() == family(0) != family(1)
+    True
+    """
+    start = finalise(seed)
+    k0, k1, chain, base = (stream(start, 2**32 + index) for index in range(4))
+    return Family(k0 | 0xFF, k1 | 0xFF, chain | 1, base | 1, start)
+
+
+PUBLIC = family()
+"""The keys of the scheme."""
 
 EMPTY_LANE = MASK32
 """What a lane holds before any shingle reached it."""
@@ -174,20 +195,10 @@ def mum(a: int, b: int) -> int:
     return (product & MASK64) ^ (product >> 64)
 
 
-def mix(a: int, b: int) -> int:
-    """The low half of the 128-bit product xor FOLD times its high half.
-
-    >>> mix(1 << 63, 6) == (3 * FOLD) % 2**64
-    True
-    """
-    product = a * b
-    return (product & MASK64) ^ ((product >> 64) * FOLD & MASK64)
-
-
-def word_hash(word: bytes) -> int:
+def word_hash(word: bytes, keys: Family = PUBLIC) -> int:
     """Hash of one lower-cased item given as UTF-8.
 
-    >>> word_hash(b"a") == mix(0x61 ^ K0, K1)
+    >>> word_hash(b"a") == mum(0x61 ^ PUBLIC.k0, PUBLIC.k1)
     True
     """
     state = 0
@@ -195,26 +206,23 @@ def word_hash(word: bytes) -> int:
         block = word[start : start + 16].ljust(16, b"\0")
         low, high = int.from_bytes(block[:8], "little"), int.from_bytes(block[8:], "little")
         turned = (state << 29 | state >> 35) & MASK64
-        state = (turned * CHAIN + mix(low ^ K0, high ^ K1)) & MASK64
+        state = (turned * keys.chain + mum(low ^ keys.k0, high ^ keys.k1)) & MASK64
     return state
 
 
-def shingle_hash(word_hashes: Sequence[int]) -> int:
+def shingle_hash(word_hashes: Sequence[int], keys: Family = PUBLIC) -> int:
     """Hash of one shingle, from the hashes of its items.
 
-    >>> a, b = JOIN[0]
-    >>> shingle_hash([5, 7]) == mix(5 ^ a, 7 ^ b), shingle_hash([5]) == mix(5 ^ a, 5 ^ b)
-    (True, True)
+    >>> shingle_hash([5, 7]) == finalise((5 * PUBLIC.base + 7) % 2**64)
+    True
     """
-    level = max(len(word_hashes) - 1, 1).bit_length() - 1
-    half = 2**level
-    first, last = (
-        part[0] if half == 1 else shingle_hash(part) for part in (word_hashes[:half], word_hashes[-half:])
-    )
-    return mix(first ^ JOIN[level][0], last ^ JOIN[level][1])
+    polynomial = 0
+    for word in word_hashes:
+        polynomial = (polynomial * keys.base + word) & MASK64
+    return finalise(polynomial)
 
 
-def shingles(text: str, ngram: int = 5, unit: Unit = "word") -> set[int]:
+def shingles(text: str, ngram: int = 5, unit: Unit = "word", keys: Family = PUBLIC) -> set[int]:
     """The set of shingle hashes of a text.
 
     >>> len(shingles("a rose is a rose is a rose", ngram=3))
@@ -227,25 +235,25 @@ def shingles(text: str, ngram: int = 5, unit: Unit = "word") -> set[int]:
     if ngram < 1:
         message = f"ngram is `{ngram}`, but a shingle has at least 1 item"
         raise ValueError(message)
-    hashes = [word_hash(item.encode()) for item in items(text, unit)]
+    hashes = [word_hash(item.encode(), keys) for item in items(text, unit)]
     if not hashes:
         return set()
     last_start = max(len(hashes) - ngram, 0)
-    return {shingle_hash(hashes[start : start + ngram]) for start in range(last_start + 1)}
+    return {shingle_hash(hashes[start : start + ngram], keys) for start in range(last_start + 1)}
 
 
-def lane_permutation(lane: int) -> tuple[int, int]:
+def lane_permutation(lane: int, keys: Family = PUBLIC) -> tuple[int, int]:
     """The factor and the summand that fill a lane which no shingle reached.
 
     >>> factor, summand = lane_permutation(0)
     >>> f"{summand:08x} {factor:08x}"  # SplitMix64 with seed 0 begins with e220a8397b1dcdaf
     'e220a839 7b1dcdaf'
     """
-    z = splitmix64(lane)
+    z = stream(keys.start, lane)
     return (z & MASK32) | 1, z >> 32
 
 
-def signature(shingle_set: Iterable[int], num_hashes: int = 128) -> list[int]:
+def signature(shingle_set: Iterable[int], num_hashes: int = 128, keys: Family = PUBLIC) -> list[int]:
     """The lanes of the signature of a set of shingles.
 
     >>> signature([0x80000000_00000005, 0x80000000_00000003], 2)[1]
@@ -264,7 +272,7 @@ def signature(shingle_set: Iterable[int], num_hashes: int = 128) -> list[int]:
     if distinct:
         for lane, value in enumerate(lanes):
             if value == EMPTY_LANE:
-                factor, summand = lane_permutation(lane)
+                factor, summand = lane_permutation(lane, keys)
                 lanes[lane] = min((factor * (shingle & MASK32) + summand) & MASK32 for shingle in distinct)
     return lanes
 

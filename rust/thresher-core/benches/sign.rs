@@ -1,9 +1,14 @@
-//! Text to signature for each instruction set, and the hash of a word beside XXH3.
+//! Text to signature for each instruction set and each script, and the hash of a word beside XXH3.
+//!
+//! `cargo bench -p thresher-core --bench sign -- --scripts` (`make bench-scripts`) prints one table of all scripts instead:
+//! MB/s of one thread for long and for short documents. There each 50 KB are timed by themselves, and of many times
+//! the least is taken, so that a busy machine does not blur it.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot start should stop")]
 
 use std::collections::HashSet;
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use thresher_core::hash::Keys;
@@ -11,8 +16,11 @@ use thresher_core::{NumHashes, ShingleSpec, Shingler, Signer, instruction_set, i
 use xxhash_rust::xxh3::xxh3_64;
 
 mod corpus;
+#[path = "corpus/scripts.rs"]
+mod scripts;
 
 use corpus::{Language, Random};
+use scripts::{SCRIPTS, Script};
 
 /// Bytes of text in each corpus: more than the second-level cache holds.
 const CORPUS_BYTES: usize = 8 << 20;
@@ -43,6 +51,58 @@ fn sign(criterion: &mut Criterion) {
             });
         }
         group.finish();
+    }
+}
+
+/// Bytes of a long document and of a short one.
+const LONG: usize = 50_000;
+const SHORT: usize = 700;
+
+fn scripts(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("sign pages of 50 KB");
+    for script in &SCRIPTS {
+        let texts = script.texts(LONG, CORPUS_BYTES / 4, 2);
+        group.throughput(Throughput::Bytes(texts.iter().map(|text| text.len() as u64).sum()));
+        let mut signer = Signer::new(ShingleSpec::default(), NumHashes::default());
+        group.bench_function(BenchmarkId::from_parameter(script.name), |bencher| {
+            bencher.iter(|| {
+                for text in &texts {
+                    black_box(signer.sign(black_box(text)));
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
+/// MB/s over documents of one length.
+fn speed(script: &Script, each: usize, set: &str) -> f64 {
+    let texts = script.texts(each, CORPUS_BYTES / 4, 2);
+    let bytes: usize = texts.iter().map(String::len).sum();
+    let mut signer = Signer::with_instruction_set(ShingleSpec::default(), NumHashes::default(), set).unwrap();
+    let batches: Vec<&[String]> = texts.chunks((LONG / each).max(1)).collect();
+    let mut least = vec![Duration::MAX; batches.len()];
+    for _ in 0..15 {
+        for (batch, least) in batches.iter().zip(&mut least) {
+            let clock = Instant::now();
+            for text in *batch {
+                black_box(signer.sign(black_box(text)));
+            }
+            *least = clock.elapsed().min(*least);
+        }
+    }
+    bytes as f64 / 1e6 / least.iter().sum::<Duration>().as_secs_f64()
+}
+
+#[expect(clippy::print_stdout, reason = "the table is what it is for")]
+fn table() {
+    println!("MB/s of one thread, 128 lanes, shingles of 5 words\n");
+    println!("| script | instructions | documents of 50 KB | of 0.7 KB |\n|---|---|---|---|");
+    for script in &SCRIPTS {
+        for set in instruction_sets().into_iter().rev() {
+            let [long, short] = [LONG, SHORT].map(|each| speed(script, each, set));
+            println!("| {} | {set} | {long:.0} | {short:.0} |", script.name);
+        }
     }
 }
 
@@ -119,7 +179,7 @@ fn scheme(word: &[u8]) -> u64 {
 /// The hash of a word of up to 16 bytes, by the definition of hash scheme 2.
 fn one_step(lo: u64, hi: u64) -> u64 {
     let product = u128::from(lo ^ 0x4609_3CF9_861E_C2FF) * u128::from(hi ^ 0xE7FF_814E_1D99_A4FF);
-    (product as u64) ^ ((product >> 64) as u64).wrapping_mul(0x1DF1_DE5B_9BD4_6FE5)
+    (product as u64) ^ (product >> 64) as u64
 }
 
 /// Masks that keep the first 0 to 16 bytes.
@@ -156,8 +216,12 @@ fn word_hash(criterion: &mut Criterion) {
 }
 
 fn main() {
+    if std::env::args().any(|argument| argument == "--scripts") {
+        return table();
+    }
     let mut criterion = Criterion::default().configure_from_args();
     sign(&mut criterion);
+    scripts(&mut criterion);
     shingles(&mut criterion);
     word_hash(&mut criterion);
     criterion.final_summary();

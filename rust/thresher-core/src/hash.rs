@@ -4,15 +4,12 @@
 //! version, and anyone can recompute it (`python/thresher/_reference.py` does). Whatever changes a single bit
 //! here, in the word classes or in the sketch raises [`SCHEME_VERSION`].
 //!
-//! The mixer is a folded product of two 64-bit numbers, `mix(a, b) = lo ^ hi * f` of the 128 bits of `a * b`, `f` odd. (Wang
-//! Yi's wyhash, 2019, folds by `lo ^ hi`; why that is not enough stands below.)
-//!
-//! - **Word.** Each block of 16 bytes, halves `lo` and `hi`, is mixed by itself, `g = mix(lo ^ k0, hi ^ k1)`, and the
-//!   blocks are chained by `s = B(s) + g` with `B(s) = rotl(s, 29) * c`, `c` odd, from `s = 0`. A word of up to 16
-//!   bytes, nearly every word, is one product.
-//! - **Shingle.** With `m` the largest power of two below `n` (1 for `n = 1`), the hash of `n` words is
-//!   `mix(h(first m) ^ a, h(last m) ^ b)`, and that of one word inside it the word's own; `a` and `b` belong to `m`. A
-//!   shingle of 5 words costs three products, one of 256 words eight, and none waits for the one before.
+//! - **Word.** Each block of 16 bytes, halves `lo` and `hi`, is mixed by itself: `g` is the folded product of `lo ^ k0` and
+//!   `hi ^ k1` ("mum", Wang Yi's wyhash, 2019: the low half of the 128 bits xor the high half). The blocks are
+//!   chained by `s = B(s) + g` with `B(s) = rotl(s, 29) * c`, `c` odd, from `s = 0`. A word of up to 16 bytes, nearly
+//!   every word, is one product.
+//! - **Shingle.** The words `w1 ... wn` are the coefficients of a polynomial, `w1 K^(n-1) + ... + wn` modulo 2^64, whose value
+//!   goes through the output step of `splitmix64`, a bijection. Vectors of 64-bit numbers do that for many shingles at once.
 //!
 //! **No block vanishes.** A factor that is zero would make a block count for nothing. In the scheme no text makes
 //! one: the lowest bytes of `k0` and `k1` are 0xFF, which occurs nowhere in UTF-8 (nor does the padding, 0, equal it),
@@ -22,16 +19,22 @@
 //! blocks that differ in one block have the same hash only if `g` is the same for both. A block that is repeated or
 //! swapped does not cancel: `B` is linear neither over the integers nor bit by bit.
 //!
-//! **Who can forge.** The constants of the scheme are public, so words of one hash can be searched for. Signatures only
-//! propose pairs, so that wins a comparison and nothing else. What decides is hashed with [`Keys`] that nobody outside
-//! the run knows ([`crate::secret`]). No proof is known for a folded product with secret offsets, so its collisions were
-//! counted over all keys at small widths (`collisions_of_the_mixer`, in the tests): whatever the difference of two inputs, at
-//! most 4 times as many keys collide as for a random function, at every width. Without `f` this is not so: `lo ^ hi` follows
-//! the product modulo 2^64 - 1, which complementing both factors keeps, and the share of keys for which a block and its
-//! complement collide falls by 0.78 a bit only, which makes 2^-23 at 64 bits.
-//! Two different shingles of `n` words share their hash only if a word or one of the products above it collides,
-//! `log2(n) + 1` or so chances of at most 2^-62 each: 2^-60 for `n = 5`. (The polynomial of scheme 1 lost 4 bits there,
-//! since `K^m - 1` is even, and 43 for 256 words in the order of Thue and Morse.)
+//! **Who can forge.** The constants of the scheme are public, so texts of one hash can be searched for. Signatures only
+//! propose pairs, so that wins a comparison and nothing else. What decides is hashed with the keys of a
+//! [`Secret`](crate::Secret), in a way that withstands who does not know them:
+//!
+//! - The high half of a product is multiplied by a secret odd number before it is folded. The plain fold follows the product
+//!   modulo 2^64 - 1, which complementing both factors keeps: a block and its complement then collide for a share of the keys
+//!   that falls by 0.78 a bit only, which makes 2^-23 at 64 bits.
+//! - A shingle is joined from halves: with `m` the largest power of two below `n` (1 for `n = 1`), `h(n words) =
+//!   mix(h(first m) ^ a, h(last m) ^ b)`, where `a` and `b` belong to `m` and the hash of one word inside it is the word's
+//!   own. The polynomial would lose bits when words change places, since `K^m - 1` is even: 4 of 64 for 5
+//!   words, 43 for 256 words in the order of Thue and Morse.
+//!
+//! No proof is known for a folded product with secret offsets, so collisions were counted over all keys at small widths
+//! (`collisions_of_the_mixer`, in the tests): whatever the difference of two inputs, at most 4 times as many keys
+//! collide as for a random function, at every width. Two different shingles of `n` words share their hash only if a word or a
+//! product above it collides, `log2(n) + 2` chances of at most about 2^-62 each: 2^-60 for `n = 5`.
 
 /// The version of the hash scheme, written beside every stored signature.
 pub const SCHEME_VERSION: u32 = 2;
@@ -56,12 +59,19 @@ pub struct Keys {
     pub(crate) word: [u64; 2],
     /// Odd factor that chains blocks.
     pub(crate) chain: u64,
-    /// Odd factor of the high half of every product.
-    pub(crate) fold: u64,
-    /// Offsets of the halves of a shingle, for halves of 1, 2, 4, ... words.
-    pub(crate) join: [[u64; 2]; JOINS],
+    /// How words become shingles.
+    pub(crate) way: Way,
     /// Start of the stream that permutes lanes.
-    pub(crate) lanes: u64,
+    lanes: u64,
+}
+
+/// How a family mixes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// By a polynomial at `base`, which is odd; products are folded as they are.
+    Polynomial { base: u64 },
+    /// By joins, each with the offsets of its halves of 1, 2, 4, ... words; products are folded by an odd factor.
+    Joins { fold: u64, offsets: [[u64; 2]; JOINS] },
 }
 
 impl Keys {
@@ -78,32 +88,22 @@ impl Keys {
     #[must_use]
     pub const fn from_seed(seed: u64) -> Self {
         let start = finalise(seed);
-        let mut numbers = [0; Self::NUMBERS];
-        let mut index = 0;
-        while index < Self::NUMBERS {
-            numbers[index] = stream(start, FIRST_KEY + index as u64);
-            index += 1;
+        Self {
+            word: [stream(start, FIRST_KEY) | 0xFF, stream(start, FIRST_KEY + 1) | 0xFF],
+            chain: stream(start, FIRST_KEY + 2) | 1,
+            way: Way::Polynomial { base: stream(start, FIRST_KEY + 3) | 1 },
+            lanes: start,
         }
-        numbers[0] |= 0xFF;
-        numbers[1] |= 0xFF;
-        numbers[Self::NUMBERS - 1] = start;
-        Self::from_numbers(&numbers)
     }
 
-    /// How many numbers make keys.
+    /// How many random numbers make secret keys.
     pub(crate) const NUMBERS: usize = 5 + 2 * JOINS;
 
-    /// Keys made of random numbers.
-    pub(crate) const fn from_numbers(numbers: &[u64; Self::NUMBERS]) -> Self {
-        let mut join = [[0; 2]; JOINS];
-        let mut half = 0;
-        while half < JOINS {
-            join[half] = [numbers[4 + 2 * half], numbers[5 + 2 * half]];
-            half += 1;
-        }
-        let [k0, k1, chain, fold, ..] = *numbers;
-        let lanes = numbers[Self::NUMBERS - 1];
-        Self { word: [k0, k1], chain: chain | 1, fold: fold | 1, join, lanes }
+    /// Secret keys made of random numbers.
+    pub(crate) fn from_numbers(numbers: &[u64; Self::NUMBERS]) -> Self {
+        let [k0, k1, chain, fold, lanes, rest @ ..] = *numbers;
+        let offsets = std::array::from_fn(|half| [rest[2 * half], rest[2 * half + 1]]);
+        Self { word: [k0, k1], chain: chain | 1, way: Way::Joins { fold: fold | 1, offsets }, lanes }
     }
 
     /// Hash of one lower-cased word given as UTF-8; 0 for an empty one.
@@ -120,7 +120,78 @@ impl Keys {
     /// Continues a word's hash over `bytes`; the last block is padded with zeros, which no word contains.
     ///
     /// A word may be hashed in pieces if every piece but the last is a multiple of 16 bytes long.
-    pub(crate) fn word_hash_from(&self, mut state: u64, bytes: &[u8]) -> u64 {
+    pub(crate) fn word_hash_from(&self, state: u64, bytes: &[u8]) -> u64 {
+        match self.way {
+            Way::Polynomial { .. } => self.word_hasher(Plain).hash_from(state, bytes),
+            Way::Joins { fold, .. } => self.word_hasher(Folded(fold)).hash_from(state, bytes),
+        }
+    }
+
+    /// What hashes words by the given mixer, which is that of these keys.
+    #[inline(always)]
+    pub(crate) fn word_hasher<M: Mixer>(&self, mixer: M) -> WordHasher<M> {
+        WordHasher { offsets: self.word, chain: self.chain, mixer }
+    }
+
+    /// Factor (odd) and offset of the permutation that fills a lane which no shingle fell into.
+    pub(crate) fn permutation(&self, lane: usize) -> (u32, u32) {
+        let bits = stream(self.lanes, lane as u64);
+        (bits as u32 | 1, (bits >> 32) as u32)
+    }
+}
+
+/// The product by which a family mixes two numbers.
+pub(crate) trait Mixer: Copy {
+    /// Mixes.
+    fn mix(self, a: u64, b: u64) -> u64;
+}
+
+/// Of the scheme: the low half of the product xor its high half.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain;
+
+impl Mixer for Plain {
+    #[inline(always)]
+    fn mix(self, a: u64, b: u64) -> u64 {
+        mum(a, b)
+    }
+}
+
+/// Of a secret: the high half is multiplied by this first.
+#[derive(Clone, Copy)]
+pub(crate) struct Folded(pub(crate) u64);
+
+impl Mixer for Folded {
+    #[inline(always)]
+    fn mix(self, a: u64, b: u64) -> u64 {
+        let product = u128::from(a) * u128::from(b);
+        (product as u64) ^ ((product >> 64) as u64).wrapping_mul(self.0)
+    }
+}
+
+/// Hashes words, with all that it needs at hand.
+#[derive(Clone, Copy)]
+pub(crate) struct WordHasher<M> {
+    offsets: [u64; 2],
+    chain: u64,
+    mixer: M,
+}
+
+impl<M: Mixer> WordHasher<M> {
+    /// What one block of a word contributes.
+    #[inline(always)]
+    pub(crate) fn block(self, lo: u64, hi: u64) -> u64 {
+        self.mixer.mix(lo ^ self.offsets[0], hi ^ self.offsets[1])
+    }
+
+    /// A word's hash with one block more.
+    #[inline(always)]
+    pub(crate) fn chain(self, state: u64, block: u64) -> u64 {
+        state.rotate_left(29).wrapping_mul(self.chain).wrapping_add(block)
+    }
+
+    /// [`Keys::word_hash_from`].
+    pub(crate) fn hash_from(self, mut state: u64, bytes: &[u8]) -> u64 {
         for block in bytes.chunks(16) {
             let mut padded = [0u8; 16];
             padded[..block.len()].copy_from_slice(block);
@@ -128,30 +199,6 @@ impl Keys {
             state = self.chain(state, self.block(whole as u64, (whole >> 64) as u64));
         }
         state
-    }
-
-    /// What one block of a word contributes.
-    #[inline(always)]
-    pub(crate) fn block(&self, lo: u64, hi: u64) -> u64 {
-        mix(lo ^ self.word[0], hi ^ self.word[1], self.fold)
-    }
-
-    /// A word's hash with one block more.
-    #[inline(always)]
-    pub(crate) fn chain(&self, state: u64, block: u64) -> u64 {
-        state.rotate_left(29).wrapping_mul(self.chain).wrapping_add(block)
-    }
-
-    /// The hash of two halves of a shingle that have 2^`half` words each.
-    #[inline(always)]
-    pub(crate) fn join(&self, half: usize, first: u64, last: u64) -> u64 {
-        mix(first ^ self.join[half][0], last ^ self.join[half][1], self.fold)
-    }
-
-    /// Factor (odd) and offset of the permutation that fills a lane which no shingle fell into.
-    pub(crate) fn permutation(&self, lane: usize) -> (u32, u32) {
-        let bits = stream(self.lanes, lane as u64);
-        (bits as u32 | 1, (bits >> 32) as u32)
     }
 }
 
@@ -162,14 +209,7 @@ impl std::fmt::Debug for Keys {
     }
 }
 
-/// Folded product: the low half of the 128-bit product xor `fold` times its high half.
-#[inline(always)]
-pub(crate) const fn mix(a: u64, b: u64, fold: u64) -> u64 {
-    let product = a as u128 * b as u128;
-    (product as u64) ^ ((product >> 64) as u64).wrapping_mul(fold)
-}
-
-/// The low half of the 128-bit product xor its high half, for numbers that need not withstand anyone.
+/// Folded product: the low half of the 128-bit product xor its high half.
 #[inline(always)]
 pub(crate) const fn mum(a: u64, b: u64) -> u64 {
     let product = a as u128 * b as u128;
@@ -192,8 +232,9 @@ pub(crate) const fn splitmix64(index: u64) -> u64 {
     stream(0, index)
 }
 
-/// The output step of `splitmix64`, a bijection that keeps 0.
-const fn finalise(mut z: u64) -> u64 {
+/// The output step of `splitmix64`, a bijection that keeps 0; the last step of a shingle's hash.
+#[inline(always)]
+pub(crate) const fn finalise(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)

@@ -59,11 +59,21 @@ struct Sketch {
 struct KeptShingles {
     shingles: Vec<u64>,
     limit: usize,
-    /// Whether there were more than `limit`; only some are here then.
+    /// Whether there were more than `limit`; none is here then.
     dropped: bool,
 }
 
 impl KeptShingles {
+    #[inline(always)]
+    fn take(&mut self, shingles: &[u64]) {
+        self.dropped |= self.shingles.len() + shingles.len() > self.limit;
+        if self.dropped {
+            self.shingles.clear();
+        } else {
+            self.shingles.extend_from_slice(shingles);
+        }
+    }
+
     /// Whether the document has no shingle at all.
     #[inline(always)]
     fn is_none(&self) -> bool {
@@ -79,48 +89,29 @@ struct OnePermutation<'a> {
 
 impl ShingleSink for OnePermutation<'_> {
     #[inline(always)]
-    fn reserve(&mut self, more: usize) {
-        if self.kept.shingles.len() + more > self.kept.limit {
-            self.kept.shingles.clear();
-            self.kept.dropped = true;
-        }
-        self.kept.shingles.reserve(more);
-    }
-
-    #[inline(always)]
-    unsafe fn take(&mut self, shingle: u64) {
-        let slot = ((shingle >> 32) * self.lanes.len() as u64) >> 32;
-        // SAFETY: `shingle >> 32` is below 2^32, so the slot is below the number of lanes; `reserve` made room.
-        unsafe {
-            let lane = self.lanes.get_unchecked_mut(slot as usize);
+    fn take(&mut self, shingles: &[u64]) {
+        let k = self.lanes.len() as u64;
+        for &shingle in shingles {
+            let slot = ((shingle >> 32) * k) >> 32;
+            // SAFETY: `shingle >> 32` is below 2^32, so the slot is below the number of lanes.
+            let lane = unsafe { self.lanes.get_unchecked_mut(slot as usize) };
             *lane = (shingle as u32).min(*lane);
-            self.kept.shingles.take(shingle);
         }
+        self.kept.take(shingles);
     }
 }
 
-/// Fills the empty lanes of a document that has too many shingles to keep, some at a time.
+/// Fills the empty lanes of a document that has too many shingles to keep.
 struct Refill<'a, V> {
     lanes: &'a mut [PermutedLane],
-    kept: &'a mut KeptShingles,
     set: PhantomData<V>,
 }
 
 impl<V: Vector> ShingleSink for Refill<'_, V> {
     #[inline(always)]
-    fn reserve(&mut self, more: usize) {
-        if self.kept.shingles.len() + more > self.kept.limit {
-            // SAFETY: this is inlined into a function that was compiled for the instruction set of `V`.
-            unsafe { V::lower(self.lanes, &self.kept.shingles) };
-            self.kept.shingles.clear();
-        }
-        self.kept.shingles.reserve(more);
-    }
-
-    #[inline(always)]
-    unsafe fn take(&mut self, shingle: u64) {
-        // SAFETY: as the caller says.
-        unsafe { self.kept.shingles.take(shingle) };
+    fn take(&mut self, shingles: &[u64]) {
+        // SAFETY: this is inlined into a function that was compiled for the instruction set of `V`.
+        unsafe { V::lower(self.lanes, shingles) };
     }
 }
 
@@ -137,12 +128,11 @@ fn sign_with<V: Vector>(buffers: &mut Buffers, sketch: &mut Sketch, text: &str) 
     }
     if sketch.kept.dropped {
         // A long document that left lanes empty repeats itself a great deal; it is read once more.
-        sketch.kept.shingles.clear();
-        let mut refill = Refill::<V> { lanes: empty, kept: &mut sketch.kept, set: PhantomData };
-        buffers.shingles::<V, _>(text, &mut refill);
+        buffers.shingles::<V, _>(text, &mut Refill::<V> { lanes: empty, set: PhantomData });
+    } else {
+        // SAFETY: the caller was compiled for the instruction set of `V`.
+        unsafe { V::lower(empty, &sketch.kept.shingles) };
     }
-    // SAFETY: the caller was compiled for the instruction set of `V`.
-    unsafe { V::lower(empty, &sketch.kept.shingles) };
     for lane in empty {
         sketch.lanes[lane.index as usize] = lane.least;
     }

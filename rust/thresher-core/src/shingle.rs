@@ -1,29 +1,24 @@
 //! Documents to shingle hashes, in one pass and without building a single n-gram.
 //!
-//! Each word (or character) is hashed once, to 64 bits. The hash of `n` of them joins those of its first and its last `m`,
-//! `m` the largest power of two below `n` (see [`crate::hash`]), so neighbouring shingles share all but the last join: a
-//! shingle costs `log2(n)` joins, none of which waits for the one before, done level by level over a chunk.
+//! Each word (or character) is hashed once, to 64 bits, and shingles are made of these hashes a chunk at a time, in loops of
+//! which no turn waits for the one before (see [`crate::hash`] for what is computed). The polynomial of the scheme is evaluated
+//! anew for each short shingle, since vectors do eight of them at once; longer ones roll (`P' = P*K + new - old*K^n`;
+//! Karp and Rabin 1987), so that a shingle costs the same for every `n`.
 //!
 //! A document with fewer than `n` words has one shingle: all its words. One without a word has none.
 //! Time O(bytes), memory one chunk.
 
 use std::cell::Cell;
 
-use crate::hash::{Keys, last_join};
+use crate::hash::{Folded, Keys, Mixer, Plain, Way, WordHasher, finalise, last_join};
 use crate::kernels::{InstructionSet, Vector, multiversion};
 use crate::params::{ShingleSpec, ShingleUnit};
 use crate::text::scan::{CHUNK, Scanner};
 
 /// Takes the shingles of a document, in text order, repetitions included.
 pub(crate) trait ShingleSink {
-    /// Makes room: at most `more` shingles come before the next call.
-    fn reserve(&mut self, more: usize);
-
-    /// One shingle.
-    ///
-    /// # Safety
-    /// `reserve` was called for it.
-    unsafe fn take(&mut self, shingle: u64);
+    /// The next ones.
+    fn take(&mut self, shingles: &[u64]);
 }
 
 /// Cuts documents into shingles. Holds the buffers of one thread.
@@ -45,10 +40,12 @@ pub(crate) struct Buffers {
     items: Box<[u64]>,
     /// How many items of the chunk before there are.
     held: usize,
-    /// The last `ngram - 1` items of this chunk, on their way to the next one.
-    last: Box<[u64]>,
+    /// The shingles of the chunk.
+    shingles: Box<[u64]>,
     /// Hash of each ASCII character, for `unit = char`.
     ascii: Box<[u64; 128]>,
+    /// Whether words of more than 16 bytes were frequent in the chunk before.
+    has_long_words: bool,
 }
 
 impl Buffers {
@@ -60,33 +57,60 @@ impl Buffers {
             keys,
             items: vec![0; spec.ngram() + 2 * CHUNK].into_boxed_slice(),
             held: 0,
-            last: vec![0; spec.ngram() - 1].into_boxed_slice(),
+            shingles: vec![0; spec.ngram() + 2 * CHUNK].into_boxed_slice(),
             ascii: Box::new(std::array::from_fn(|c| keys.word_hash(&[c as u8]))),
+            has_long_words: false,
         }
     }
 
     /// Hashes the complete words of the chunk into `items`; gives their number.
     #[inline(always)]
     fn hash_words(&mut self) -> usize {
+        match self.keys.way {
+            Way::Polynomial { .. } => self.hash_words_by(self.keys.word_hasher(Plain)),
+            Way::Joins { fold, .. } => self.hash_words_by(self.keys.word_hasher(Folded(fold))),
+        }
+    }
+
+    #[inline(always)]
+    fn hash_words_by<M: Mixer>(&mut self, hasher: WordHasher<M>) -> usize {
         let words = self.scanner.words();
         let lower = self.scanner.lower();
-        let keys = &self.keys;
         let items = &mut self.items[self.held..][..words.len()];
-        for (&[start, end], item) in words.iter().zip(&mut *items) {
-            let (start, end) = (usize::from(start), usize::from(end));
-            let length = end - start;
-            *item = if length <= 16 {
-                // SAFETY: words end within the first `CHUNK + 64` bytes of `lower`, 64 before its end.
-                let both = unsafe { lower.as_ptr().add(start).cast::<[u64; 2]>().read_unaligned() };
-                let [mask_lo, mask_hi] = MASKS[length];
-                keys.block(u64::from_le(both[0]) & mask_lo, u64::from_le(both[1]) & mask_hi)
-            } else {
-                keys.word_hash(&lower[start..end])
-            };
+        // SAFETY: words end within the first `CHUNK + 64` bytes of `lower`, 64 before its end.
+        let block = |start: usize, length: usize| unsafe {
+            let both = lower.as_ptr().add(start).cast::<[u64; 2]>().read_unaligned();
+            let [mask_lo, mask_hi] = MASKS[length];
+            hasher.block(u64::from_le(both[0]) & mask_lo, u64::from_le(both[1]) & mask_hi)
+        };
+        let mut long = 0;
+        if self.has_long_words {
+            for (&[start, end], item) in words.iter().zip(&mut *items) {
+                let (start, length) = (usize::from(start), usize::from(end - start));
+                let first = block(start, length.min(16));
+                // Whether or not there is a second block, without a branch.
+                let both = hasher.chain(first, block(start + 16, length.saturating_sub(16).min(16)));
+                *item = if length <= 16 { first } else { both };
+                long += usize::from(length > 16);
+                if length > 32 {
+                    *item = hasher.hash_from(both, &lower[start + 32..start + length]);
+                }
+            }
+        } else {
+            for (&[start, end], item) in words.iter().zip(&mut *items) {
+                let (start, length) = (usize::from(start), usize::from(end - start));
+                *item = if length <= 16 {
+                    block(start, length)
+                } else {
+                    long += 1;
+                    hasher.hash_from(0, &lower[start..start + length])
+                };
+            }
         }
+        self.has_long_words = 16 * long > words.len();
         // The first word may have begun in an earlier chunk.
         if let (Some(item), &[[start, end], ..], 1..) = (items.first_mut(), words, self.scanner.front) {
-            *item = keys.word_hash_from(self.scanner.front, &lower[usize::from(start)..usize::from(end)]);
+            *item = hasher.hash_from(self.scanner.front, &lower[usize::from(start)..usize::from(end)]);
         }
         words.len()
     }
@@ -161,32 +185,27 @@ impl Buffers {
             self.held = len;
             return;
         }
-        self.held = self.ngram - 1;
-        self.last.copy_from_slice(&self.items[len - self.held..len]);
         self.join(len, self.ngram, sink);
-        self.items[..self.held].copy_from_slice(&self.last);
+        self.held = self.ngram - 1;
+        self.items.copy_within(len - self.held..len, 0);
     }
 
-    /// Hands the shingles of `width` of the first `len` items to `sink`, level by level in place of the items.
+    /// Hands the shingles of `width` of the first `len` items to `sink`.
     #[inline(always)]
     fn join<S: ShingleSink>(&mut self, len: usize, width: usize, sink: &mut S) {
-        let last = last_join(width);
-        let mut items = Cell::from_mut(&mut self.items[..len]).as_slice_of_cells();
-        let keys = &self.keys;
-        for level in 0..last {
-            let ahead = &items[1 << level..];
-            for (first, last) in items.iter().zip(ahead) {
-                first.set(keys.join(level, first.get(), last.get()));
-            }
-            items = &items[..ahead.len()];
+        let (items, shingles) = (&self.items[..len], &mut self.shingles[..len]);
+        match &self.keys.way {
+            &Way::Polynomial { base } => match width {
+                1 => evaluate::<1>(base, items, shingles),
+                2 => evaluate::<2>(base, items, shingles),
+                3 => evaluate::<3>(base, items, shingles),
+                4 => evaluate::<4>(base, items, shingles),
+                5 => evaluate::<5>(base, items, shingles),
+                _ => roll(base, width, items, shingles),
+            },
+            Way::Joins { fold, offsets } => join(Folded(*fold), offsets, width, items, shingles),
         }
-        let ahead = &items[width - (1 << last)..];
-        let count = len + 1 - width;
-        sink.reserve(count);
-        for (first, end) in items[..count].iter().zip(ahead) {
-            // SAFETY: at most `count` times.
-            unsafe { sink.take(keys.join(last, first.get(), end.get())) };
-        }
+        sink.take(&shingles[..len + 1 - width]);
     }
 
     /// The shingles of words that lie in `window` as a whole, and where each word ends.
@@ -198,6 +217,45 @@ impl Buffers {
         let count = self.hash_words();
         out.shingles.clear();
         self.join_chunk(count, &mut out.shingles);
+    }
+}
+
+/// The shingles of `N` of the items, each by itself.
+#[inline(always)]
+fn evaluate<const N: usize>(base: u64, items: &[u64], shingles: &mut [u64]) {
+    for (words, shingle) in items.windows(N).zip(shingles) {
+        *shingle =
+            finalise(words.iter().fold(0, |value: u64, &word| value.wrapping_mul(base).wrapping_add(word)));
+    }
+}
+
+/// The shingles of `width` of the items, each from the one before.
+#[inline(always)]
+fn roll(base: u64, width: usize, items: &[u64], shingles: &mut [u64]) {
+    let leave = (0..width).fold(1, |power: u64, _| power.wrapping_mul(base));
+    let step = |value: u64, new: u64| value.wrapping_mul(base).wrapping_add(new);
+    let (first, rest) = items.split_at(width);
+    let mut value = first.iter().fold(0, |value, &word| step(value, word));
+    shingles[0] = finalise(value);
+    for ((&old, &new), shingle) in items.iter().zip(rest).zip(&mut shingles[1..]) {
+        value = step(value, new).wrapping_sub(old.wrapping_mul(leave));
+        *shingle = finalise(value);
+    }
+}
+
+/// The shingles of `width` of the items, joined level by level in place.
+#[inline(always)]
+fn join<M: Mixer>(mixer: M, offsets: &[[u64; 2]], width: usize, items: &[u64], shingles: &mut [u64]) {
+    shingles.copy_from_slice(items);
+    let last = last_join(width);
+    let mut parts = Cell::from_mut(shingles).as_slice_of_cells();
+    for (level, &[a, b]) in offsets[..=last].iter().enumerate() {
+        let half = 1 << level;
+        let ahead = if level < last { half } else { width - half };
+        for (first, last) in parts.iter().zip(&parts[ahead..]) {
+            first.set(mixer.mix(first.get() ^ a, last.get() ^ b));
+        }
+        parts = &parts[..parts.len() - ahead];
     }
 }
 
@@ -253,18 +311,8 @@ fn utf8_length(byte: u8) -> usize {
 
 impl ShingleSink for Vec<u64> {
     #[inline(always)]
-    fn reserve(&mut self, more: usize) {
-        Self::reserve(self, more);
-    }
-
-    #[inline(always)]
-    unsafe fn take(&mut self, shingle: u64) {
-        let length = self.len();
-        // SAFETY: the caller reserved the place, which is then initialised.
-        unsafe {
-            self.as_mut_ptr().add(length).write(shingle);
-            self.set_len(length + 1);
-        }
+    fn take(&mut self, shingles: &[u64]) {
+        self.extend_from_slice(shingles);
     }
 }
 
