@@ -2,13 +2,15 @@
 
 use std::arch::x86_64::{
     __m256i, _mm_add_epi16, _mm_cvtepu8_epi16, _mm_cvtsi64_si128, _mm_set1_epi16, _mm_storeu_si128,
-    _mm256_add_epi8, _mm256_add_epi32, _mm256_add_epi64, _mm256_cmpgt_epi8, _mm256_loadu_si256,
-    _mm256_min_epu32, _mm256_movemask_epi8, _mm256_mul_epu32, _mm256_mullo_epi32, _mm256_or_si256,
-    _mm256_set1_epi8, _mm256_set1_epi32, _mm256_shuffle_epi32, _mm256_srli_epi64, _mm256_storeu_si256,
-    _mm256_xor_si256,
+    _mm256_add_epi8, _mm256_add_epi32, _mm256_add_epi64, _mm256_and_si256, _mm256_cmpgt_epi8,
+    _mm256_loadu_si256, _mm256_min_epu32, _mm256_movemask_epi8, _mm256_mul_epu32, _mm256_mullo_epi32,
+    _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi32, _mm256_shuffle_epi32, _mm256_srli_epi64,
+    _mm256_storeu_si256, _mm256_xor_si256,
 };
 
-use super::{Classes, PermutedLane, Vector, accumulate_in_registers, lower_in_registers};
+use super::characters::{Characters, Leads, one_by_one};
+use super::{Classes, PermutedLane, Scalar, Vector, accumulate_in_registers, lower_in_registers};
+use crate::text::pages::Pages;
 
 /// AVX2 with the bit instructions that came with it.
 pub(crate) struct Avx2;
@@ -19,7 +21,8 @@ unsafe fn half(from: *const u8, to: *mut u8) -> (u32, u32) {
     // SAFETY: the caller vouches for 32 bytes on both sides and for AVX2.
     unsafe {
         let bytes = _mm256_loadu_si256(from.cast::<__m256i>());
-        let lower = _mm256_or_si256(bytes, _mm256_set1_epi8(0x20));
+        let ascii = _mm256_cmpgt_epi8(bytes, _mm256_set1_epi8(-1));
+        let lower = _mm256_or_si256(bytes, _mm256_and_si256(ascii, _mm256_set1_epi8(0x20)));
         _mm256_storeu_si256(to.cast::<__m256i>(), lower);
         // A signed add moves the range to the top of the signed bytes, where one comparison finds it.
         let letter = _mm256_cmpgt_epi8(
@@ -32,6 +35,20 @@ unsafe fn half(from: *const u8, to: *mut u8) -> (u32, u32) {
         );
         let word = _mm256_movemask_epi8(_mm256_or_si256(letter, digit)) as u32;
         (word, _mm256_movemask_epi8(bytes) as u32)
+    }
+}
+
+/// The bytes of a block, as signed ones, that are above `floor` and below zero.
+#[inline(always)]
+unsafe fn above(from: *const u8, floor: i8) -> u64 {
+    // SAFETY: the caller vouches for 64 bytes and for AVX2.
+    unsafe {
+        let half = |at: usize| {
+            let bytes = _mm256_loadu_si256(from.add(at).cast::<__m256i>());
+            let above = _mm256_cmpgt_epi8(bytes, _mm256_set1_epi8(floor));
+            u64::from((_mm256_movemask_epi8(above) & _mm256_movemask_epi8(bytes)) as u32)
+        };
+        half(0) | half(32) << 32
     }
 }
 
@@ -86,9 +103,24 @@ impl Vector for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn characters(pages: &Pages, from: *const u8, to: *mut u8, classes: Classes) -> Characters {
+        // SAFETY: as the caller says.
+        unsafe {
+            let leads = Leads { all: above(from, 0xBFu8 as i8), of_four: above(from, 0xEFu8 as i8) };
+            one_by_one(pages, from, to, classes, leads)
+        }
+    }
+
+    #[inline(always)]
     unsafe fn expand(mask: u64, base: u16, to: *mut u16) {
         // SAFETY: the caller vouches for the places and the instruction set.
         unsafe { expand_by_table(mask, base, to) }
+    }
+
+    #[inline(always)]
+    unsafe fn expand_both(starts: u64, ends: u64, base: u16, to: *mut u16) {
+        // SAFETY: as the caller says.
+        unsafe { Scalar::expand_both(starts, ends, base, to) }
     }
 
     lower_in_registers!(

@@ -9,9 +9,11 @@
 //! |---|---|---|
 //! | scalar | all | nothing |
 //! | AVX2 | x86-64 since 2013 (Intel), 2015 (AMD) | avx2, bmi1, bmi2, lzcnt, popcnt |
-//! | AVX-512 | Intel servers since 2017, AMD Zen 4 and later | the same and avx512f, avx512bw, avx512vl |
+//! | AVX-512 | Intel servers since 2017 | the same and avx512f, avx512bw, avx512dq, avx512vl |
+//! | AVX-512 VBMI2 | Intel servers since 2021, AMD Zen 4 and later | the same and avx512vbmi, avx512vbmi2, avx512bitalg |
 //! | NEON | every 64-bit ARM | nothing beyond the baseline |
 
+mod characters;
 mod scalar;
 
 #[cfg(target_arch = "x86_64")]
@@ -20,7 +22,10 @@ mod avx2;
 mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+#[cfg(target_arch = "x86_64")]
+mod vbmi;
 
+pub(crate) use characters::{Characters, low};
 pub(crate) use scalar::Scalar;
 
 #[cfg(target_arch = "x86_64")]
@@ -29,9 +34,16 @@ pub(crate) use avx2::Avx2;
 pub(crate) use avx512::Avx512;
 #[cfg(target_arch = "aarch64")]
 pub(crate) use neon::Neon;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use vbmi::Vbmi;
+
+use crate::text::pages::Pages;
 
 /// Bytes that one [`Vector::classify`] looks at.
 pub(crate) const BLOCK: usize = 64;
+
+/// Numbers that an expansion may write beyond the last one.
+pub(crate) const OVERRUN: usize = 64;
 
 /// What a block of text is made of: one bit a byte, the first byte in the lowest bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,19 +66,33 @@ pub(crate) struct PermutedLane {
 
 /// The operations that exist once per instruction set.
 pub(crate) trait Vector {
-    /// Classifies 64 bytes and writes them to `to` with ASCII letters in lower case. Other bytes that are no
-    /// digits arrive changed; nobody reads them.
+    /// Classifies 64 bytes and writes them to `to` with ASCII letters in lower case. ASCII bytes that are neither letters
+    /// nor digits arrive changed; nobody reads them.
     ///
     /// # Safety
     /// `from` is readable and `to` writable for 64 bytes; the processor has the instruction set.
     unsafe fn classify(from: *const u8, to: *mut u8) -> Classes;
 
+    /// The same 64 bytes with their characters of two and three bytes, which are written to `to` in lower case; it
+    /// begins with a character, and `classes` is what [`Vector::classify`] gave for it.
+    ///
+    /// # Safety
+    /// As for [`Vector::classify`]; the block begins like text in UTF-8 that is valid, and may end anywhere in it.
+    unsafe fn characters(pages: &Pages, from: *const u8, to: *mut u8, classes: Classes) -> Characters;
+
     /// Writes `base` plus the place of each set bit of `mask` to `to`, in order.
     ///
     /// # Safety
-    /// `to` is writable for the set bits and eight numbers more, of which the last ones are left undefined; the
+    /// `to` is writable for the set bits and [`OVERRUN`] numbers more, of which the last ones are left undefined; the
     /// processor has the instruction set.
     unsafe fn expand(mask: u64, base: u16, to: *mut u16);
+
+    /// Writes `base` plus the place of each bit of `ends` and of `starts` to `to`, in order; an end comes before a start at
+    /// the same place.
+    ///
+    /// # Safety
+    /// As for [`Vector::expand`].
+    unsafe fn expand_both(starts: u64, ends: u64, base: u16, to: *mut u16);
 
     /// Lowers the lane of each permutation `(a, b)` to the least of `a * x + b` (mod 2^32) over the low halves `x` of
     /// `shingles`.
@@ -92,6 +118,8 @@ pub(crate) enum InstructionSet {
     Avx2,
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Vbmi,
     #[cfg(target_arch = "aarch64")]
     Neon,
 }
@@ -112,9 +140,16 @@ impl InstructionSet {
             }
             let avx512 = is_x86_feature_detected!("avx512f")
                 && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512dq")
                 && is_x86_feature_detected!("avx512vl");
+            let vbmi = is_x86_feature_detected!("avx512vbmi")
+                && is_x86_feature_detected!("avx512vbmi2")
+                && is_x86_feature_detected!("avx512bitalg");
             if avx2 && avx512 {
                 sets.push(Self::Avx512);
+                if vbmi {
+                    sets.push(Self::Vbmi);
+                }
             }
         }
         #[cfg(target_arch = "aarch64")]
@@ -135,6 +170,8 @@ impl InstructionSet {
             Self::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Self::Vbmi => "avx512vbmi2",
             #[cfg(target_arch = "aarch64")]
             Self::Neon => "neon",
         }
@@ -170,9 +207,16 @@ macro_rules! multiversion {
                 generic::<kernels::Avx2>($($arg),*)
             }
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2,bmi1,bmi2,lzcnt,popcnt")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,lzcnt,popcnt")]
             fn avx512($($arg: $ty),*) $(-> $ret)? {
                 generic::<kernels::Avx512>($($arg),*)
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(
+                enable = "avx512vbmi,avx512vbmi2,avx512bitalg,avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,lzcnt,popcnt"
+            )]
+            fn vbmi($($arg: $ty),*) $(-> $ret)? {
+                generic::<kernels::Vbmi>($($arg),*)
             }
             match set {
                 InstructionSet::Scalar => generic::<kernels::Scalar>($($arg),*),
@@ -182,6 +226,9 @@ macro_rules! multiversion {
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: the value exists only where `available` saw the features.
                 InstructionSet::Avx512 => unsafe { avx512($($arg),*) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: the value exists only where `available` saw the features.
+                InstructionSet::Vbmi => unsafe { vbmi($($arg),*) },
                 #[cfg(target_arch = "aarch64")]
                 InstructionSet::Neon => generic::<kernels::Neon>($($arg),*),
             }

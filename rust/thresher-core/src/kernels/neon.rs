@@ -6,7 +6,9 @@ use std::arch::aarch64::{
     vsubq_u8,
 };
 
+use super::characters::{Characters, Leads, one_by_one};
 use super::{Classes, PermutedLane, Scalar, Vector};
+use crate::text::pages::Pages;
 
 /// The vector unit of every 64-bit ARM processor.
 pub(crate) struct Neon;
@@ -30,7 +32,8 @@ impl Vector for Neon {
             // SAFETY: the caller vouches for 64 bytes on both sides.
             unsafe {
                 let bytes = vld1q_u8(from.add(16 * quarter));
-                let lower = vorrq_u8(bytes, vdupq_n_u8(0x20));
+                let ascii = vcltq_u8(bytes, vdupq_n_u8(0x80));
+                let lower = vorrq_u8(bytes, vandq_u8(ascii, vdupq_n_u8(0x20)));
                 vst1q_u8(to.add(16 * quarter), lower);
                 let letter = vcltq_u8(vsubq_u8(lower, vdupq_n_u8(b'a')), vdupq_n_u8(26));
                 let digit = vcltq_u8(vsubq_u8(bytes, vdupq_n_u8(b'0')), vdupq_n_u8(10));
@@ -42,9 +45,30 @@ impl Vector for Neon {
     }
 
     #[inline(always)]
+    unsafe fn characters(pages: &Pages, from: *const u8, to: *mut u8, classes: Classes) -> Characters {
+        let mut leads = Leads::default();
+        for quarter in 0..4 {
+            // SAFETY: the caller vouches for 64 bytes.
+            unsafe {
+                let bytes = vld1q_u8(from.add(16 * quarter));
+                leads.all |= mask(vcgeq_u8(bytes, vdupq_n_u8(0xC0))) << (16 * quarter);
+                leads.of_four |= mask(vcgeq_u8(bytes, vdupq_n_u8(0xF0))) << (16 * quarter);
+            }
+        }
+        // SAFETY: as the caller says.
+        unsafe { one_by_one(pages, from, to, classes, leads) }
+    }
+
+    #[inline(always)]
     unsafe fn expand(mask: u64, base: u16, to: *mut u16) {
         // SAFETY: the caller vouches for the places.
         unsafe { Scalar::expand(mask, base, to) }
+    }
+
+    #[inline(always)]
+    unsafe fn expand_both(starts: u64, ends: u64, base: u16, to: *mut u16) {
+        // SAFETY: as the caller says.
+        unsafe { Scalar::expand_both(starts, ends, base, to) }
     }
 
     #[inline(always)]

@@ -1,6 +1,8 @@
 //! The portable twin: plain Rust, the definition that all others are held against.
 
+use super::characters::{Characters, Leads, one_by_one};
 use super::{BLOCK, Classes, PermutedLane, Vector};
+use crate::text::pages::Pages;
 
 /// Plain Rust, one byte or number at a time.
 pub(crate) struct Scalar;
@@ -13,7 +15,7 @@ impl Vector for Scalar {
             // SAFETY: the caller vouches for 64 bytes on both sides.
             let byte = unsafe { *from.add(i) };
             // SAFETY: as above.
-            unsafe { *to.add(i) = byte | 0x20 };
+            unsafe { *to.add(i) = byte | (!byte >> 2 & 0x20) };
             classes.word |= u64::from(byte.is_ascii_alphanumeric()) << i;
             classes.non_ascii |= u64::from(byte >> 7) << i;
         }
@@ -29,6 +31,34 @@ impl Vector for Scalar {
                 to = to.add(1);
             }
             mask &= mask - 1;
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn characters(pages: &Pages, from: *const u8, to: *mut u8, classes: Classes) -> Characters {
+        let mut leads = Leads::default();
+        for i in 0..BLOCK {
+            // SAFETY: the caller vouches for 64 bytes.
+            let byte = unsafe { *from.add(i) };
+            leads.all |= u64::from(byte >= 0xC0) << i;
+            leads.of_four |= u64::from(byte >= 0xF0) << i;
+        }
+        // SAFETY: as the caller says.
+        unsafe { one_by_one(pages, from, to, classes, leads) }
+    }
+
+    #[inline(always)]
+    unsafe fn expand_both(starts: u64, ends: u64, base: u16, mut to: *mut u16) {
+        let mut rest = starts | ends;
+        while rest != 0 {
+            let place = rest.trailing_zeros();
+            // SAFETY: the caller vouches for a place for each set bit, and for the next ones.
+            unsafe {
+                // Whether one or both, the place is written twice, and the number of bits counts.
+                to.cast::<[u16; 2]>().write_unaligned([base + place as u16; 2]);
+                to = to.add((starts >> place & 1) as usize + (ends >> place & 1) as usize);
+            }
+            rest &= rest - 1;
         }
     }
 

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::{BLOCK, Classes, InstructionSet, PermutedLane, Vector};
+use super::{BLOCK, Characters, Classes, InstructionSet, PermutedLane, Vector};
+use crate::text::pages::Pages;
 
 #[inline(always)]
 fn classify_with<V: Vector>(from: &[u8; BLOCK], to: &mut [u8; BLOCK]) -> Classes {
@@ -17,9 +18,24 @@ fn lower_with<V: Vector>(lanes: &mut [PermutedLane], shingles: &[u64]) {
 }
 
 #[inline(always)]
-fn expand_with<V: Vector>(mask: u64, base: u16, to: &mut [u16; 72]) {
-    // SAFETY: 64 bits and eight more places; `multiversion!` enables the instruction set.
+fn expand_with<V: Vector>(mask: u64, base: u16, to: &mut [u16; 192]) {
+    // SAFETY: 128 bits at most and 64 more places; `multiversion!` enables the instruction set.
     unsafe { V::expand(mask, base, to.as_mut_ptr()) }
+}
+
+#[inline(always)]
+fn expand_both_with<V: Vector>(starts: u64, ends: u64, base: u16, to: &mut [u16; 192]) {
+    // SAFETY: 128 bits at most and 64 more places; `multiversion!` enables the instruction set.
+    unsafe { V::expand_both(starts, ends, base, to.as_mut_ptr()) }
+}
+
+#[inline(always)]
+fn characters_with<V: Vector>(from: &[u8; BLOCK], to: &mut [u8; BLOCK]) -> Characters {
+    // SAFETY: both sides are 64 bytes long, of text; `multiversion!` enables the instruction set.
+    unsafe {
+        let classes = V::classify(from.as_ptr(), to.as_mut_ptr());
+        V::characters(Pages::get(), from.as_ptr(), to.as_mut_ptr(), classes)
+    }
 }
 
 #[inline(always)]
@@ -33,7 +49,13 @@ multiversion! {
     fn accumulate(state: &mut [u64; 8], text: &[u8], stripes: usize, secret: &[u8]) = self::accumulate_with;
 }
 multiversion! {
-    fn expand(mask: u64, base: u16, to: &mut [u16; 72]) = self::expand_with;
+    fn expand(mask: u64, base: u16, to: &mut [u16; 192]) = self::expand_with;
+}
+multiversion! {
+    fn expand_both(starts: u64, ends: u64, base: u16, to: &mut [u16; 192]) = self::expand_both_with;
+}
+multiversion! {
+    fn characters(from: &[u8; BLOCK], to: &mut [u8; BLOCK]) -> Characters = self::characters_with;
 }
 multiversion! {
     fn classify(from: &[u8; BLOCK], to: &mut [u8; BLOCK]) -> Classes = self::classify_with;
@@ -76,9 +98,47 @@ proptest! {
         let count = mask.count_ones() as usize;
         let expected: Vec<u16> = (0..64).filter(|bit| mask >> bit & 1 == 1).map(|bit| base + bit).collect();
         for set in InstructionSet::available() {
-            let mut to = [0; 72];
+            let mut to = [0; 192];
             expand(set, mask, base, &mut to);
             prop_assert_eq!(&to[..count], &expected[..]);
+        }
+    }
+
+    #[test]
+    fn twins_expand_both_alike(starts: u64, ends: u64, base in 0..5000u16) {
+        let bit = |mask: u64, bit: u16| (mask >> bit & 1 == 1).then_some(base + bit);
+        let expected: Vec<u16> = (0..64).flat_map(|at| bit(ends, at).into_iter().chain(bit(starts, at))).collect();
+        for set in InstructionSet::available() {
+            let mut to = [0; 192];
+            expand_both(set, starts, ends, base, &mut to);
+            prop_assert_eq!(&to[..expected.len()], &expected[..]);
+        }
+    }
+
+    #[test]
+    fn twins_find_the_same_characters(
+        lead in "[ -~]{0,5}",
+        text in prop::collection::vec(
+            prop_oneof![
+                4 => prop::char::range('\u{80}', '\u{7FF}'),
+                4 => prop::char::range('\u{800}', '\u{FFFF}'),
+                1 => any::<char>(),
+                2 => prop::char::range('!', '~'),
+                2 => prop::sample::select(vec!['Ж', 'é', '漢', '힣', 'ก', 'İ', 'Ế', '“', '\u{A0}', '㐀', 'ᾳ', '一', '\u{9FFF}', '가', '\u{D7A3}']),
+            ],
+            64,
+        ),
+    ) {
+        let text = lead + &String::from_iter(text);
+        let block: [u8; BLOCK] = text.as_bytes()[..BLOCK].try_into().unwrap();
+        let found = |set| {
+            let mut to = [0; BLOCK];
+            let found = characters(set, &block, &mut to);
+            let bytes = found.word | found.solo | found.solo << 1 | found.solo << 2;
+            (found, (0..BLOCK).filter(|i| bytes >> i & 1 == 1).map(|i| to[i]).collect::<Vec<_>>())
+        };
+        for set in InstructionSet::available() {
+            prop_assert_eq!(found(set), found(InstructionSet::Scalar), "{:?}", set);
         }
     }
 

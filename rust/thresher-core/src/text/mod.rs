@@ -5,6 +5,7 @@
 //! case is Unicode's full mapping of each character by itself, so a final sigma is `σ` like any other. No other
 //! normalisation takes place. The Unicode version is fixed with the hash scheme.
 
+pub(crate) mod pages;
 pub(crate) mod scan;
 pub(crate) mod tables;
 

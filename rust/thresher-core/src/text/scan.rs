@@ -1,22 +1,24 @@
 //! The scanner: text in, lower-cased text and the places of its words out.
 //!
 //! ```text
-//! text      ... "The cat (" ...            64 bytes at a time while they are ASCII
-//! mask      ...  111 0111 00 ...           one bit a byte: letter or digit?
-//! lower     ... "the cat (" ...            the same bytes, lower-cased, in a buffer that stays in cache
-//! bounds    ... [0, 3, 4, 7] ...           where the mask changes: start, end, start, end
+//! text      ... "The café (" ...           64 bytes at a time
+//! mask      ...  111 01111 00 ...          one bit a byte: part of a word?
+//! lower     ... "the café (" ...           the same bytes, lower-cased, in a buffer that stays in cache
+//! bounds    ... [0, 3, 4, 9] ...           where words start and end: start, end, start, end
 //! ```
 //!
 //! A block of 64 bytes costs some twenty instructions, and the places where the mask changes are written without
-//! a branch a word, so nothing stalls on the irregular lengths of words. Characters outside ASCII are decoded one
-//! at a time, and the scanner goes back to whole blocks right after them: a curly quote does not slow a page.
+//! a branch a word, so nothing stalls on the irregular lengths of words. Characters of two and three bytes are classified and
+//! lower-cased in the block, by pages ([`super::pages`]). Only what does not fit there is decoded, a few characters at a
+//! time: those of four bytes, and capitals whose lower-case form has another length.
 //!
 //! Text is taken in chunks of [`CHUNK`] bytes, so memory does not grow with the document. A word that a chunk
 //! cuts is carried over; of one longer than the chunk only the hash so far is carried (see [`Scanner::carry`]).
 
+use super::pages::Pages;
 use super::tables;
 use crate::hash::Keys;
-use crate::kernels::{BLOCK, Vector};
+use crate::kernels::{BLOCK, OVERRUN, Vector, low};
 
 /// Bytes of lower-cased text in a chunk: it, its bounds and its word hashes fit the first-level cache together.
 pub(crate) const CHUNK: usize = 4096;
@@ -24,8 +26,8 @@ pub(crate) const CHUNK: usize = 4096;
 /// A chunk may pass `CHUNK` by a block and a few decoded characters; words are read 16 bytes at a time.
 const SLACK: usize = BLOCK + 64;
 
-/// Bounds are written eight at a time, past the last one.
-const BOUNDS: usize = CHUNK + SLACK + 8;
+/// A word and what parts it from the next one have two bytes, and two bounds; they are written past the last one.
+const BOUNDS: usize = CHUNK + SLACK + OVERRUN;
 
 /// A place in `lower`: half the memory of a `u32`, which a chunk never needs.
 type Bound = u16;
@@ -41,12 +43,15 @@ pub(crate) struct Scanner {
     len: usize,
     /// Whether the last character was part of a word that may go on.
     open: bool,
+    /// Whether it was a word of its own whose end is not written yet.
+    due: bool,
     /// Hash of the front of the first word, which earlier chunks held; 0 as a rule.
     pub(crate) front: u64,
     /// Whether `places` is filled.
     tracks: bool,
     /// Places in `lower` from which on the distance to the text is another, with their places in the text.
     places: Vec<(Bound, u32)>,
+    pages: &'static Pages,
 }
 
 impl Scanner {
@@ -57,9 +62,11 @@ impl Scanner {
             num_bounds: 0,
             len: 0,
             open: false,
+            due: false,
             front: 0,
             tracks: false,
             places: Vec::new(),
+            pages: Pages::get(),
         }
     }
 
@@ -69,6 +76,7 @@ impl Scanner {
         self.num_bounds = 0;
         self.len = 0;
         self.open = false;
+        self.due = false;
         self.front = 0;
     }
 
@@ -131,51 +139,82 @@ impl Scanner {
             // SAFETY: `from` holds a block; `len < CHUNK` leaves more than a block in `lower`; the caller was
             // compiled for the instruction set of `V`.
             let classes = unsafe { V::classify(from, self.lower.as_mut_ptr().add(self.len)) };
-            let ascii = (classes.non_ascii.trailing_zeros() as usize).min(rest);
-            self.push_block::<V>(classes.word, ascii);
-            at += ascii;
-            if ascii < BLOCK && at < bytes.len() {
+            if classes.non_ascii == 0 {
+                let count = rest.min(BLOCK);
+                self.push_words::<V>(classes.word, count);
+                at += count;
+                continue;
+            }
+            // SAFETY: as above; `at` is where a character begins, in a text that is valid, and zeros are characters.
+            let found =
+                unsafe { V::characters(self.pages, from, self.lower.as_mut_ptr().add(self.len), classes) };
+            let count = rest.min(found.len);
+            if found.solo == 0 && !self.due {
+                self.push_words::<V>(found.word, count);
+            } else {
+                self.push_mixed::<V>(found.word, found.solo, count);
+            }
+            at += count;
+            if count < BLOCK && at < bytes.len() {
                 at = self.fill_decoded(text, at);
             }
         }
+        self.end_solo();
         if at == bytes.len() {
             self.close();
         }
         at
     }
 
-    /// Adds the bounds in the first `count` bits of `mask`; the text itself is already in `lower`.
+    /// Adds the bounds of words in the first `count` bits of `mask`; the text itself is already in `lower`.
     #[inline(always)]
-    fn push_block<V: Vector>(&mut self, mask: u64, count: usize) {
-        let changes = mask ^ (mask << 1 | u64::from(self.open));
-        let changes = if count < BLOCK { changes & ((1 << count) - 1) } else { changes };
+    fn push_words<V: Vector>(&mut self, mask: u64, count: usize) {
+        if self.due {
+            return self.push_mixed::<V>(mask, 0, count);
+        }
+        let changes = (mask ^ (mask << 1 | u64::from(self.open))) & low(count);
         if count > 0 {
             self.open = mask >> (count - 1) & 1 == 1;
         }
-        // SAFETY: there are at most as many bounds as bytes in `lower`, and eight more places behind them; the
+        // SAFETY: there are at most as many bounds as bytes in `lower`, and `OVERRUN` more places behind them; the
         // caller was compiled for the instruction set of `V`.
         unsafe { V::expand(changes, self.len as Bound, self.bounds.as_mut_ptr().add(self.num_bounds)) };
         self.num_bounds += changes.count_ones() as usize;
         self.len += count;
     }
 
-    /// Takes characters one by one, beginning with one outside ASCII, until two ASCII bytes in a row say that
-    /// whole blocks pay again.
+    /// The same where some words are single characters of three bytes, which begin at the bits of `solo`.
+    #[inline(always)]
+    fn push_mixed<V: Vector>(&mut self, mask: u64, solo: u64, count: usize) {
+        if count == 0 {
+            return;
+        }
+        let before = mask << 1 | u64::from(self.open);
+        let starts = (mask & !before | solo) & low(count);
+        let ends = (!mask & before | solo << 3 | u64::from(self.due)) & low(count);
+        self.open = mask >> (count - 1) & 1 == 1;
+        self.due = solo << 2 >> (count - 1) & 1 == 1;
+        // SAFETY: as above; a character that is a word has three bytes, so bounds are fewer than bytes.
+        unsafe {
+            V::expand_both(starts, ends, self.len as Bound, self.bounds.as_mut_ptr().add(self.num_bounds));
+        }
+        self.num_bounds += (starts.count_ones() + ends.count_ones()) as usize;
+        self.len += count;
+    }
+
+    /// Takes characters one by one as long as they have to be decoded. There may be none: one that a block cut.
     #[inline(never)]
     fn fill_decoded(&mut self, text: &str, mut at: usize) -> usize {
-        let bytes = text.as_bytes();
         for c in text[at..].chars() {
-            if self.len >= CHUNK || (c.is_ascii() && bytes.get(at + 1).is_none_or(u8::is_ascii)) {
+            if self.len >= CHUNK || !self.pages.is_odd(c) {
                 break;
             }
-            if self.tracks {
-                self.places.push((self.len as Bound, at as u32));
-            }
+            self.end_solo();
             at += c.len_utf8();
             match tables::class(c as u32) {
                 tables::SEPARATOR => {
                     self.close();
-                    self.len += 1;
+                    self.len += c.len_utf8();
                 }
                 tables::SOLO => {
                     self.close();
@@ -190,16 +229,24 @@ impl Scanner {
                     }
                     if class == tables::WORD_WITH_LOWER {
                         c.to_lowercase().for_each(|c| self.push_char(c));
+                        if self.tracks {
+                            self.places.push((self.len as Bound, at as u32));
+                        }
                     } else {
                         self.push_char(c);
                     }
                 }
             }
         }
-        if self.tracks {
-            self.places.push((self.len as Bound, at as u32));
-        }
         at
+    }
+
+    #[inline(always)]
+    fn end_solo(&mut self) {
+        if self.due {
+            self.push_bound();
+            self.due = false;
+        }
     }
 
     #[inline(always)]
