@@ -7,11 +7,12 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 use thresher_core::cluster::Cluster;
+use thresher_core::hash::Keys;
 use thresher_core::lsh::group;
 use thresher_core::params::jaccard;
 use thresher_core::resolve::{Resolution, Resolver, Texts};
 use thresher_core::{
-    Banding, DedupConfig, NumHashes, Precedence, ShingleSpec, Shingler, Threshold, Unobserved, dedup,
+    Banding, DedupConfig, NumHashes, Precedence, Secret, ShingleSpec, Shingler, Threshold, Unobserved, dedup,
     sign_all,
 };
 
@@ -118,8 +119,13 @@ fn resolution(criterion: &mut Criterion) {
     let sets: Vec<BTreeSet<u64>> = texts.iter().map(&mut set_of).collect();
     let docs: Vec<u32> = (0..texts.len() as u32).collect();
     let bucket_ends = [docs.len()];
-    let banding = Banding::choose(Threshold::default(), NumHashes::default(), 0.995).unwrap();
-    let mut resolver = Resolver::new(ShingleSpec::default(), Threshold::default(), banding);
+    let config = DedupConfig::with_recall(
+        Threshold::default(),
+        ShingleSpec::default(),
+        NumHashes::default(),
+        Banding::DEFAULT_RECALL,
+    );
+    let mut resolver = Resolver::new(&config.unwrap(), Keys::PUBLIC);
     let mut run = || -> Resolution {
         let cluster = Cluster::new(&docs, &docs, &bucket_ends);
         resolver.resolve(cluster, Precedence::First, &Strings(&texts), &Unobserved).unwrap()
@@ -143,7 +149,8 @@ fn whole_search(criterion: &mut Criterion) {
         DedupConfig::with_recall(Threshold::default(), ShingleSpec::default(), NumHashes::default(), 0.995)
             .unwrap();
     let texts: Vec<Option<&str>> = texts.iter().map(|text| Some(text.as_str())).collect();
-    let outcome = dedup(&texts, &[], &config, &Unobserved).unwrap();
+    let secret = Secret::new(&[7; Secret::LEN]);
+    let outcome = dedup(&texts, &[], &config, &secret, &Unobserved).unwrap();
     assert_eq!(outcome.summary.near.docs, planted, "{:?}", outcome.summary);
     let mut group = criterion.benchmark_group("dedup");
     group.sample_size(10);
@@ -151,7 +158,7 @@ fn whole_search(criterion: &mut Criterion) {
     group.bench_function("pages of 500 words", |bencher| {
         bencher.iter_batched(
             || &texts,
-            |texts| dedup(texts, &[], &config, &Unobserved),
+            |texts| dedup(texts, &[], &config, &secret, &Unobserved),
             BatchSize::LargeInput,
         );
     });

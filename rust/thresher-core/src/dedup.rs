@@ -12,54 +12,24 @@ use std::time::Instant;
 use rayon::prelude::*;
 
 use crate::cluster::Clusters;
-use crate::content::ContentHasher;
+use crate::content::TextHasher;
 use crate::error::{Error, Result};
 use crate::exact::{Classes, SeenTexts};
 use crate::lsh::BandTable;
 use crate::minhash::{Signer, tasks};
 use crate::observe::{Observer, check};
 use crate::outcome::{Outcome, Summary, Timings};
-use crate::params::{Banding, Keep, NumHashes, ShingleSpec, Threshold};
+use crate::params::{DedupConfig, Keep};
 use crate::precedence::{Precedence, Rank};
 use crate::prefetch::prefetch;
 use crate::resolve::{Resolution, Resolver, Texts};
-
-/// What to search for, and how. The default is a threshold of 0.8 over 5-word shingles and 128 lanes.
-#[derive(Clone, Copy, Debug)]
-pub struct DedupConfig {
-    /// Similarity from which on a document goes.
-    pub threshold: Threshold,
-    /// How documents are cut.
-    pub shingles: ShingleSpec,
-    /// Lanes of a signature.
-    pub num_hashes: NumHashes,
-    /// How signatures are banded.
-    pub banding: Banding,
-    /// Which document of a group stays.
-    pub keep: Keep,
-    /// Only equal texts are duplicates.
-    pub exact_only: bool,
-}
-
-impl DedupConfig {
-    /// A configuration whose banding is chosen for `recall` at the threshold.
-    ///
-    /// # Errors
-    /// `Error::Parameter` if `recall` is outside (0, 1).
-    pub fn with_recall(
-        threshold: Threshold,
-        shingles: ShingleSpec,
-        num_hashes: NumHashes,
-        recall: f64,
-    ) -> Result<Self> {
-        let banding = Banding::choose(threshold, num_hashes, recall)?;
-        Ok(Self { threshold, shingles, num_hashes, banding, keep: Keep::default(), exact_only: false })
-    }
-}
+use crate::secret::Secret;
 
 /// Finds the duplicates among `texts`. A null text takes no part and is kept.
 ///
-/// `ranks` has one rank a document for the policies [`Keep::Max`] and [`Keep::Min`], and is not looked at otherwise.
+/// `ranks` has one rank a document for the policies [`Keep::Max`] and [`Keep::Min`], and is not looked at otherwise. The
+/// `secret` keys the hashes that decide, so no text can be made against them; the outcome is the same with any other, but for a
+/// chance of about 2^-60 for each pair that is compared.
 ///
 /// # Errors
 /// `Error::Parameter` if ranks are missing or too many, or there are more than 2^32 - 1 documents;
@@ -68,6 +38,7 @@ pub fn dedup(
     texts: &[Option<&str>],
     ranks: &[Rank],
     config: &DedupConfig,
+    secret: &Secret,
     observer: &dyn Observer,
 ) -> Result<Outcome> {
     if u32::try_from(texts.len()).is_err() {
@@ -88,7 +59,7 @@ pub fn dedup(
     let precedence = Precedence::new(config.keep, &lengths, ranks);
 
     let clock = Instant::now();
-    let (hashes, mut table) = sign(texts, config, observer)?;
+    let (hashes, mut table) = sign(texts, config, secret, observer)?;
     timings.sign_s = clock.elapsed().as_secs_f64();
 
     let clock = Instant::now();
@@ -110,7 +81,7 @@ pub fn dedup(
         timings.group_s = clock.elapsed().as_secs_f64();
 
         let clock = Instant::now();
-        resolutions = verify(texts, &clusters, precedence, config, observer)?;
+        resolutions = verify(texts, &clusters, precedence, config, secret, observer)?;
         timings.verify_s = clock.elapsed().as_secs_f64();
     }
     let mut outcome = Outcome::new(texts.len(), &classes, &resolutions);
@@ -132,9 +103,14 @@ const PREFETCHED_BYTES: usize = 256;
 type Signed = (Vec<Option<u128>>, BandTable);
 
 /// Hashes every text whole and, of equal ones, signs and bands the one that comes first.
-fn sign(texts: &[Option<&str>], config: &DedupConfig, observer: &dyn Observer) -> Result<Signed> {
+fn sign(
+    texts: &[Option<&str>],
+    config: &DedupConfig,
+    secret: &Secret,
+    observer: &dyn Observer,
+) -> Result<Signed> {
     let bands = config.banding.bands();
-    let hasher = ContentHasher::default();
+    let hasher = TextHasher::new(secret);
     let seen = SeenTexts::with_capacity(texts.len());
     let parts: Vec<Signed> = tasks(texts)
         .into_par_iter()
@@ -171,6 +147,7 @@ fn verify(
     clusters: &Clusters,
     precedence: Precedence<'_>,
     config: &DedupConfig,
+    secret: &Secret,
     observer: &dyn Observer,
 ) -> Result<Vec<Resolution>> {
     let work = order_of_work(clusters, |doc| texts[doc as usize].map_or(0, str::len));
@@ -180,7 +157,7 @@ fn verify(
         .into_par_iter()
         .with_max_len(1)
         .map(|_| {
-            let mut resolver = Resolver::new(config.shingles, config.threshold, config.banding);
+            let mut resolver = Resolver::new(config, secret.keys());
             let mut done = Vec::new();
             while let Some(&(index, bytes)) = work.get(next.fetch_add(1, AtomicOrdering::Relaxed)) {
                 // The next one is asked for, not claimed: another thread may be free before this one is.

@@ -1,6 +1,7 @@
-//! Exact duplicates: documents of equal text, by the 128-bit hash of it.
+//! Exact duplicates: documents of equal text, by a 128-bit hash of it that the secret of the run keys.
 //!
-//! Two of 10^9 different texts share a hash with probability 10^-21, so the hash stands for the text.
+//! No input can be made whose texts share a hash (`content/keyed.rs` has the proof), so over files the hash stands for the
+//! text, and the tables here may take its bits as they come. Texts in memory are compared byte by byte all the same.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};

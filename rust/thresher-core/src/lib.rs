@@ -30,13 +30,13 @@ pub mod shingle;
 pub mod signatures;
 mod text;
 
-pub use dedup::{DedupConfig, dedup};
+pub use dedup::dedup;
 pub use error::{Error, Result};
 pub use kernels::{instruction_set, instruction_sets};
 pub use minhash::{Signer, sign_all};
 pub use observe::{Observer, Unobserved};
 pub use outcome::{Evidence, Outcome, RemovalReason, Summary, Tally, Timings};
-pub use params::{Banding, Keep, NumHashes, ShingleSpec, ShingleUnit, Threshold};
+pub use params::{Banding, DedupConfig, Keep, NumHashes, ShingleSpec, ShingleUnit, Threshold};
 pub use precedence::{Precedence, Rank};
 pub use secret::Secret;
 pub use shingle::Shingler;

@@ -223,6 +223,39 @@ pub enum Keep {
     Min,
 }
 
+/// What to search for, and how. The default is a threshold of 0.8 over 5-word shingles and 128 lanes.
+#[derive(Clone, Copy, Debug)]
+pub struct DedupConfig {
+    /// Similarity from which on a document goes.
+    pub threshold: Threshold,
+    /// How documents are cut.
+    pub shingles: ShingleSpec,
+    /// Lanes of a signature.
+    pub num_hashes: NumHashes,
+    /// How signatures are banded.
+    pub banding: Banding,
+    /// Which document of a group stays.
+    pub keep: Keep,
+    /// Only equal texts are duplicates.
+    pub exact_only: bool,
+}
+
+impl DedupConfig {
+    /// A configuration whose banding is chosen for `recall` at the threshold.
+    ///
+    /// # Errors
+    /// `Error::Parameter` if `recall` is outside (0, 1).
+    pub fn with_recall(
+        threshold: Threshold,
+        shingles: ShingleSpec,
+        num_hashes: NumHashes,
+        recall: f64,
+    ) -> Result<Self> {
+        let banding = Banding::choose(threshold, num_hashes, recall)?;
+        Ok(Self { threshold, shingles, num_hashes, banding, keep: Keep::default(), exact_only: false })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

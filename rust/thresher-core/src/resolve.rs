@@ -24,8 +24,9 @@ mod unchecked;
 
 use crate::cluster::Cluster;
 use crate::error::Result;
+use crate::hash::Keys;
 use crate::observe::{Observer, check};
-use crate::params::{Banding, ShingleSpec, Threshold, jaccard};
+use crate::params::{DedupConfig, Threshold, jaccard};
 use crate::precedence::Precedence;
 use candidates::{AtHand, Candidates};
 use kept::KeptSets;
@@ -76,15 +77,16 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// A resolver for documents cut by `spec` and brought together by `banding`, of which near-duplicates are those from
-    /// `threshold` on.
+    /// A resolver for documents cut and brought together as `config` says. What it compares are hashes by `keys`: those of
+    /// a secret, if texts may have been made to hash alike.
     #[must_use]
-    pub fn new(spec: ShingleSpec, threshold: Threshold, banding: Banding) -> Self {
+    pub fn new(config: &DedupConfig, keys: Keys) -> Self {
+        let threshold = config.threshold;
         Self {
             threshold,
             order: Vec::new(),
-            reader: Reader::new(spec),
-            candidates: Candidates::new(threshold, banding),
+            reader: Reader::new(config.shingles, keys),
+            candidates: Candidates::new(threshold, config.banding),
             set: NumberSet::default(),
             kept_sets: KeptSets::default(),
         }

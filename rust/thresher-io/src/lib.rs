@@ -17,6 +17,7 @@ pub mod readers;
 pub mod record;
 pub mod removed;
 pub mod runs;
+pub mod secret;
 mod suggest;
 pub mod writers;
 

@@ -83,7 +83,8 @@ pub(crate) fn dedup(
     let config = DedupConfig { keep: checked_keep(keep)?, exact_only, ..config };
     let ranks = ranks.map(ranks::read).transpose()?.unwrap_or_default();
     let columns = with_texts(texts, threads, little_bytes(lanes), |texts, stop| {
-        Ok(Columns::new(&search(texts, &ranks, &config, stop)?))
+        let secret = thresher_io::secret::draw()?;
+        Ok(Columns::new(&search(texts, &ranks, &config, &secret, stop)?))
     })?;
     Ok(DedupOutcome {
         keep: Py::new(py, ArrowArray(Arc::new(columns.keep)))?,

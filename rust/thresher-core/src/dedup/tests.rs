@@ -9,10 +9,11 @@ use super::*;
 use crate::hash::splitmix64;
 use crate::observe::Unobserved;
 use crate::outcome::{Evidence, RemovalReason, Tally};
-use crate::params::{ShingleUnit, jaccard};
+use crate::params::{Banding, NumHashes, ShingleSpec, ShingleUnit, Threshold, jaccard};
 use crate::resolve::{DOCS_A_QUESTION, MAX_CHECKS};
 use crate::shingle::Shingler;
 
+mod forged;
 mod traps;
 
 const POLICIES: [Keep; 5] = [Keep::First, Keep::Longest, Keep::Shortest, Keep::Max, Keep::Min];
@@ -20,6 +21,13 @@ const POLICIES: [Keep; 5] = [Keep::First, Keep::Longest, Keep::Shortest, Keep::M
 fn config(threshold: f64) -> DedupConfig {
     let threshold = Threshold::try_new(threshold).unwrap();
     DedupConfig::with_recall(threshold, ShingleSpec::default(), NumHashes::default(), 0.995).unwrap()
+}
+
+/// A secret that is another one each time.
+fn secret() -> Secret {
+    static DRAWN: AtomicU64 = AtomicU64::new(0);
+    let drawn = splitmix64(DRAWN.fetch_add(1, Relaxed));
+    Secret::new(&std::array::from_fn(|at| splitmix64(drawn.wrapping_add(at as u64)) as u8))
 }
 
 fn borrowed(texts: &[Option<String>]) -> Vec<Option<&str>> {
@@ -31,7 +39,7 @@ fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
 }
 
 fn search(texts: &[Option<&str>], ranks: &[Rank], config: &DedupConfig) -> Outcome {
-    dedup(texts, ranks, config, &Unobserved).unwrap()
+    dedup(texts, ranks, config, &secret(), &Unobserved).unwrap()
 }
 
 fn shingle_set(spec: ShingleSpec, text: &str) -> BTreeSet<u64> {
@@ -343,7 +351,8 @@ fn ranks_that_are_missing_or_too_many_are_refused_with_both_numbers() {
     let texts = [Some("one"), Some("two")];
     for keep in [Keep::Max, Keep::Min] {
         for ranks in [vec![], vec![Rank::Int(1)], vec![Rank::Int(1); 3]] {
-            let error = dedup(&texts, &ranks, &DedupConfig { keep, ..config(0.8) }, &Unobserved).unwrap_err();
+            let error = dedup(&texts, &ranks, &DedupConfig { keep, ..config(0.8) }, &secret(), &Unobserved)
+                .unwrap_err();
             let message = error.to_string();
             assert!(
                 message.contains(&format!("`{}` ranks", ranks.len())) && message.contains("`2`"),
@@ -351,7 +360,7 @@ fn ranks_that_are_missing_or_too_many_are_refused_with_both_numbers() {
             );
         }
     }
-    assert!(dedup(&texts, &[], &config(0.8), &Unobserved).is_ok());
+    assert!(dedup(&texts, &[], &config(0.8), &secret(), &Unobserved).is_ok());
 }
 
 /// Stops after a number of questions, and counts them.
@@ -377,7 +386,7 @@ fn a_wish_to_stop_is_granted_at_every_question() {
         let config = DedupConfig { exact_only, ..config(0.8) };
         let stop = |patience| {
             let observer = Stopper { patience, asked: AtomicU64::new(0) };
-            (dedup(&texts, &[], &config, &observer), observer.asked.into_inner())
+            (dedup(&texts, &[], &config, &secret(), &observer), observer.asked.into_inner())
         };
         let (outcome, questions) = stop(u64::MAX);
         assert!(outcome.is_ok() && questions > 0, "{questions} questions");
@@ -393,7 +402,7 @@ fn a_large_cluster_asks_again_and_again() {
         (0..300).map(|i| Some(words(9_999, 1_500).join(" ") + &word(i))).collect();
     let texts = borrowed(&texts);
     let observer = Stopper { patience: u64::MAX, asked: AtomicU64::new(0) };
-    let outcome = dedup(&texts, &[], &config(0.8), &observer).unwrap();
+    let outcome = dedup(&texts, &[], &config(0.8), &secret(), &observer).unwrap();
     assert_eq!(outcome.summary.near.docs, 299);
     let questions = tasks(&texts).len() + 2 + texts.len().div_ceil(DOCS_A_QUESTION);
     assert_eq!(observer.asked.into_inner(), questions as u64);

@@ -17,6 +17,7 @@
 
 use super::numbering::{NumberSet, Numbering, common_prefix};
 use crate::error::Result;
+use crate::hash::Keys;
 use crate::params::{ShingleSpec, ShingleUnit};
 use crate::shingle::{Shingler, Window};
 
@@ -132,9 +133,9 @@ struct Anchor {
 }
 
 impl Reader {
-    pub(super) fn new(spec: ShingleSpec) -> Self {
+    pub(super) fn new(spec: ShingleSpec, keys: Keys) -> Self {
         Self {
-            shingler: Shingler::new(spec),
+            shingler: Shingler::with_keys(spec, keys),
             window: Window::default(),
             plain: Vec::new(),
             known: Known { ngram: spec.ngram(), ..Known::default() },

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::observe::Unobserved;
-use crate::params::{NumHashes, ShingleUnit};
+use crate::params::{Banding, Keep, NumHashes, ShingleSpec, ShingleUnit};
 
 /// The definition, word for word, over sets.
 fn naive(sets: &[BTreeSet<u64>], buckets: &[Vec<u32>], threshold: f64) -> BTreeMap<u32, (u32, f64)> {
@@ -56,7 +56,11 @@ fn resolve_all(texts: &[String], ngram: usize, buckets: &[Vec<u32>], threshold: 
         .collect();
     let spec = ShingleSpec::try_new(ShingleUnit::Word, ngram).unwrap();
     let banding = Banding::try_new(buckets.len().max(1), 1, NumHashes::try_new(1000).unwrap()).unwrap();
-    let mut resolver = Resolver::new(spec, Threshold::try_new(threshold).unwrap(), banding);
+    let threshold = Threshold::try_new(threshold).unwrap();
+    let num_hashes = NumHashes::default();
+    let config =
+        DedupConfig { threshold, shingles: spec, num_hashes, banding, keep: Keep::First, exact_only: false };
+    let mut resolver = Resolver::new(&config, Keys::PUBLIC);
     // A resolver that has worked on another cluster before.
     let mut resolve = || {
         let cluster = Cluster::new(&docs, &members, &ends);

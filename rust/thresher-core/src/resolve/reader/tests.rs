@@ -20,7 +20,7 @@ fn spec(unit: ShingleUnit, ngram: usize) -> ShingleSpec {
 
 /// Reads all `texts` as one cluster, keeps those in `kept`, and compares each set with that of the whole text.
 fn compare(spec: ShingleSpec, texts: &[String], kept: &[bool]) {
-    let mut reader = Reader::new(spec);
+    let mut reader = Reader::new(spec, Keys::PUBLIC);
     let mut shingler = Shingler::new(spec);
     let mut set = NumberSet::default();
     for _ in 0..2 {
@@ -165,7 +165,7 @@ fn words_and_gaps_longer_than_a_window_are_read() {
 #[test]
 fn a_copy_is_not_cut() {
     let texts = [words(0, 3000), words(0, 3000)];
-    let mut reader = Reader::new(spec(ShingleUnit::Word, 5));
+    let mut reader = Reader::new(spec(ShingleUnit::Word, 5), Keys::PUBLIC);
     let mut set = NumberSet::default();
     reader.begin();
     reader.read(&Strings(&texts), 0, 0, &mut set).unwrap();

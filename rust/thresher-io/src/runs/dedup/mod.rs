@@ -24,7 +24,7 @@ use std::time::Instant;
 use thresher_core::cluster::Clusters;
 use thresher_core::exact::Classes;
 use thresher_core::json::Fields;
-use thresher_core::{Outcome, Precedence};
+use thresher_core::{Outcome, Precedence, Secret};
 
 pub use config::DedupRun;
 pub use report::Report;
@@ -38,6 +38,7 @@ use crate::runs::plan::Plan;
 use crate::runs::progress::Progress;
 use crate::runs::source::Source;
 use crate::runs::survey::surveyed;
+use crate::secret;
 use config::Checked;
 use sign::{Corpus, UnitPlace};
 
@@ -45,6 +46,8 @@ use sign::{Corpus, UnitPlace};
 pub(crate) struct Run<'a> {
     pub(crate) config: &'a DedupRun,
     pub(crate) checked: Checked,
+    /// Keys the hashes that decide which texts are equal and which are near.
+    pub(crate) secret: Secret,
     pub(crate) plan: Plan,
     pub(crate) progress: &'a Progress,
     /// Columns that are only copied are decoded in pass 1 too, to find damaged rows before they are decided on.
@@ -100,7 +103,7 @@ pub fn run(config: &DedupRun, progress: &Progress) -> Result<Report> {
     if destination.is_single() {
         plan.join()?;
     }
-    let mut run = Run { config, checked, plan, progress, thorough: false };
+    let mut run = Run { config, checked, secret: secret::draw()?, plan, progress, thorough: false };
     match attempt(&run, &destination, started) {
         // A column that nobody had looked at. Its rows have to be set aside before one of them stands for duplicates.
         Err(Error::Uncopyable { .. }) => {

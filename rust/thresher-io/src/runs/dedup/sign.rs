@@ -1,12 +1,12 @@
 //! Pass 1: every record is read once, hashed whole, and signed if its text was not seen before.
 //!
-//! What stays of a document: its 128-bit content hash, its size, its rank if the policy asks for one, and,
+//! What stays of a document: its 128-bit content hash, keyed by the secret of the run, its size, its rank if the policy asks for one, and,
 //! for one document of each distinct text, the band keys. Which of several equal texts is signed depends on the
 //! timing of the threads; their keys are the same, so nothing else does.
 
 use std::iter::Peekable;
 
-use thresher_core::content::ContentHasher;
+use thresher_core::content::TextHasher;
 use thresher_core::exact::SeenTexts;
 use thresher_core::lsh::BandTable;
 use thresher_core::{DedupConfig, Keep, Observer, Rank, Signer};
@@ -106,7 +106,7 @@ struct SignedUnit {
 
 struct SignVisitor<'a> {
     search: &'a DedupConfig,
-    hasher: ContentHasher,
+    hasher: &'a TextHasher,
     seen: &'a SeenTexts,
     signer: &'a mut Signer,
     keys: &'a mut [u64],
@@ -163,7 +163,7 @@ impl Visitor for SignVisitor<'_> {
 pub(crate) fn sign(run: &Run<'_>, quarantine: &mut Quarantine) -> Result<Corpus> {
     let search = &run.checked.search;
     let bands = search.banding.bands();
-    let (hasher, seen) = (ContentHasher::default(), SeenTexts::with_capacity(0));
+    let (hasher, seen) = (TextHasher::new(&run.secret), SeenTexts::with_capacity(0));
     let mut corpus = Corpus { table: BandTable::new(bands), ..Corpus::default() };
     let (mut row, mut last_input) = (0, 0);
     let mut watch = FieldWatch::new(&run.plan.sources, &run.checked.fields);
@@ -187,8 +187,15 @@ pub(crate) fn sign(run: &Run<'_>, quarantine: &mut Quarantine) -> Result<Corpus>
             let reader = run.plan.sources[input].input();
             let uncopyable = if run.thorough { reader.uncopyable(&unit)? } else { Vec::new() };
             let uncopyable = uncopyable.into_iter().peekable();
-            let mut visitor =
-                SignVisitor { search, hasher, seen: &seen, signer, keys, unit: unit_out, uncopyable };
+            let mut visitor = SignVisitor {
+                search,
+                hasher: &hasher,
+                seen: &seen,
+                signer,
+                keys,
+                unit: unit_out,
+                uncopyable,
+            };
             reader.read(&unit, &run.checked.fields, None, scratch, &mut visitor)?;
             let mut done = visitor.unit;
             let bytes = done.corpus.record_bytes.iter().map(|&bytes| u64::from(bytes)).sum();

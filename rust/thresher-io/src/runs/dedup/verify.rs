@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use thresher_core::cluster::Clusters;
-use thresher_core::content::ContentHasher;
+use thresher_core::content::TextHasher;
 use thresher_core::resolve::{Resolution, Resolver, Texts};
 use thresher_core::{Observer, Precedence};
 
@@ -40,7 +40,7 @@ struct Open<'a> {
     missing: Vec<AtomicU32>,
     resolutions: Mutex<Vec<(usize, Resolution)>>,
     precedence: Precedence<'a>,
-    hasher: ContentHasher,
+    hasher: TextHasher,
     run: &'a Run<'a>,
 }
 
@@ -57,7 +57,7 @@ impl<'a> Open<'a> {
         }
         let texts = (0..clusters.len()).map(|_| Mutex::default()).collect();
         let resolutions = Mutex::default();
-        let hasher = ContentHasher::default();
+        let hasher = TextHasher::new(&run.secret);
         Self { clusters, cluster_of, texts, missing, resolutions, precedence, hasher, run }
     }
 
@@ -131,7 +131,7 @@ pub(crate) fn verify(
         &run.plan.sources,
         run.config.threads,
         run.progress,
-        || (Resolver::new(search.shingles, search.threshold, search.banding), Scratch::default()),
+        || (Resolver::new(search, run.secret.keys()), Scratch::default()),
         |(resolver, scratch), input, unit| {
             let place = run.place(corpus, &first_unit, input, unit.index)?;
             let wanted = place.mask(|doc| open.cluster_of[doc as usize] != NONE);
