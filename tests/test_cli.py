@@ -172,7 +172,7 @@ def test_version_and_help_are_on_standard_output() -> None:
 def test_doctor_names_what_a_report_needs() -> None:
     facts = json.loads(_run("doctor", "--json").stdout)
     assert facts["version"] == th.__version__
-    assert facts["hash_scheme"] == 1
+    assert facts["hash_scheme"] == 2
     assert facts["threads"] >= 1
     assert facts["memory_bytes"] > 0
     assert facts["tmp_free_bytes"] > 0
