@@ -138,6 +138,13 @@ impl ParquetInput {
         Some((content.stored.schema(), &content.stored.original))
     }
 
+    /// Whether data pages are of version 2, as far as the first one says.
+    pub(crate) fn has_pages_of_version_2(&self) -> bool {
+        let sample = self.metadata().and_then(|m| m.row_groups().iter().find(|group| group.num_rows() > 0));
+        let first = sample.and_then(|group| group.columns().first());
+        first.is_some_and(|column| self.reopen().is_ok_and(|file| pages::is_version_2(&file, column)))
+    }
+
     /// Checks that the columns of a run are there and of a type that can be read. `read` checks too, but a file without
     /// rows is never read.
     ///

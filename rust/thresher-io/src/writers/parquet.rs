@@ -43,7 +43,7 @@ use crate::{
 };
 
 /// Row groups of this content: large enough for the readers of other tools, small enough to work on several.
-const GROUP: Limits = Limits { bytes: 64 << 20, rows: 1 << 20 };
+const GROUP_BYTES: u64 = 64 << 20;
 /// Content that the encoder takes at a time; pages of 1 MiB overshoot by less than this.
 const CHUNK_BYTES: u64 = 256 << 10;
 
@@ -101,14 +101,14 @@ impl ParquetOutput {
         Ok(Self {
             path: path.to_path_buf(),
             order: layout.by_weight(),
+            regroup: Regroup::new(Limits { bytes: GROUP_BYTES, rows: layout.group_rows }),
             layout,
             file,
             factory,
-            regroup: Regroup::new(GROUP),
             encoders: Encoders::start(threads).map_err(Error::io("start threads for", path))?,
             in_flight: VecDeque::new(),
             // One more than threads, so that an encoder has work while a finished group waits for its turn.
-            most_in_flight: ((options.memory / GROUP.bytes) as usize).clamp(2, threads + 2) - 1,
+            most_in_flight: ((options.memory / GROUP_BYTES) as usize).clamp(2, threads + 2) - 1,
             groups: 0,
             origin: None,
             rows: 0,

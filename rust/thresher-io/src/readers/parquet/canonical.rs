@@ -27,6 +27,11 @@ enum Kind {
 /// `ConvertedType.INTERVAL`, the last that the format has.
 const LAST_CONVERTED_TYPE: usize = 21;
 
+/// The number under which early writers annotated columns of nothing but nulls.
+const EARLY_NULL: u64 = 24;
+/// The field of a schema element that annotates it.
+const LOGICAL_TYPE: i16 = 10;
+
 static FILE: [(i16, Kind); 7] = [
     (1, Kind::I32),
     (2, Kind::List(&Kind::Struct(&ELEMENT))),
@@ -112,6 +117,13 @@ fn fields(at: &mut Cursor<'_>, known: &[(i16, Kind)], out: &mut Vec<u8>) -> Opti
             continue;
         };
         let start = out.len();
+        if let (Kind::UpTo(_), Some(EARLY_NULL)) = (kind, peek(at)) {
+            at.skip(wire, 0)?;
+            // `LogicalType { 11: UNKNOWN }`, the name that the format has for it since.
+            out.extend_from_slice(&[((LOGICAL_TYPE - written) as u8) << 4 | STRUCT, 0xbc, 0, 0]);
+            written = LOGICAL_TYPE;
+            continue;
+        }
         out.push(((id - written) as u8) << 4 | wire);
         if value(at, kind, out)? {
             written = id;
@@ -121,6 +133,11 @@ fn fields(at: &mut Cursor<'_>, known: &[(i16, Kind)], out: &mut Vec<u8>) -> Opti
     }
     out.push(0);
     Some(())
+}
+
+/// The number that comes next.
+fn peek(at: &Cursor<'_>) -> Option<u64> {
+    Cursor { bytes: at.bytes, pos: at.pos }.varint().map(|n| n >> 1)
 }
 
 /// Takes over a value; false if it is to be left out.
@@ -196,6 +213,15 @@ mod tests {
         odd[13] = 0;
         odd.extend([0, 0xf5, 2, 0]);
         assert_eq!(canonical(&odd), Some([&START[..], &[0, 0]].concat()));
+    }
+
+    #[test]
+    fn an_early_null_becomes_what_it_is_called_now() {
+        let element = |annotation: &[u8]| {
+            let head = [0x15, 2, 0x19, 0x1c, 0x15, 2, 0x25, 2, 0x18, 1, b'c'];
+            [&head[..], annotation, &[0, 0x16, 0, 0x19, 0x0c, 0]].concat()
+        };
+        assert_eq!(canonical(&element(&[0x25, 48])), Some(element(&[0x6c, 0xbc, 0, 0])));
     }
 
     #[test]

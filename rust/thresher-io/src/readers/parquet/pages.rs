@@ -163,6 +163,24 @@ fn by_pages(pages: &[PageHeader], target: u64) -> Vec<usize> {
     starts
 }
 
+/// Whether the first data page of a column is of version 2; what cannot be read is not.
+pub(super) fn is_version_2(mut file: &File, column: &ColumnChunkMetaData) -> bool {
+    let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+    let Ok(mut pos) = u64::try_from(start) else { return false };
+    // A dictionary, and the first page behind it.
+    for _ in 0..2 {
+        let mut buffer = Vec::new();
+        let read = file.seek(SeekFrom::Start(pos));
+        let read = read.and_then(|_| file.take(HEADER_LIMIT as u64 >> 8).read_to_end(&mut buffer));
+        let Some(header) = read.ok().and_then(|_| thrift::page_header(&buffer)) else { return false };
+        if header.values.is_some() {
+            return header.is_version_2;
+        }
+        pos += (header.header_bytes + header.compressed_bytes) as u64;
+    }
+    false
+}
+
 type Scanned = (OffsetIndexMetaData, Vec<PageHeader>);
 
 /// Walks over the page headers of a column without lists. Nothing comes back if they do not add up to `rows`.
@@ -210,7 +228,8 @@ mod tests {
     use super::*;
 
     fn page(values: usize, plain_bytes: usize) -> PageHeader {
-        PageHeader { header_bytes: 20, compressed_bytes: 10, plain_bytes, values: Some(values) }
+        let values = Some(values);
+        PageHeader { header_bytes: 20, compressed_bytes: 10, plain_bytes, values, is_version_2: false }
     }
 
     #[test]

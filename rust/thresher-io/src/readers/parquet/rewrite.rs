@@ -33,18 +33,22 @@ pub(super) struct Bare {
     pub(super) original: OriginalSchema,
 }
 
-/// The schema of a file as its footer has it.
+/// The schema of a file as its footer has it, and the version of the format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OriginalSchema {
     /// The list of schema elements.
     elements: Vec<u8>,
     /// Which leaf columns are `INT96`.
     int96: Vec<bool>,
+    /// `FileMetaData.version`, as its byte.
+    version: Option<u8>,
 }
 
 /// Where in a footer the parts are that change.
 #[derive(Default)]
 struct Parts {
+    /// Place of the version.
+    version: Option<usize>,
     schema: Range<usize>,
     /// Leaf column and place of the physical type of each column chunk.
     chunks: Vec<(usize, usize)>,
@@ -59,16 +63,20 @@ pub(super) fn bare(footer: &[u8]) -> Option<Bare> {
     let mut leaves = Vec::new();
     let schema = bare_elements(elements, &mut leaves)?;
     let int96: Vec<bool> = leaves.iter().map(|leaf| leaf.is_int96).collect();
+    let version = parts.version.and_then(|place| footer.get(place)).copied().filter(|byte| *byte < 0x80);
     let mut bytes = footer.to_vec();
     retype(&mut bytes, &parts.chunks, &int96, INT96, FIXED)?;
     bytes.splice(parts.schema, schema);
-    Some(Bare { footer: bytes, original: OriginalSchema { elements: elements.to_vec(), int96 } })
+    Some(Bare { footer: bytes, original: OriginalSchema { elements: elements.to_vec(), int96, version } })
 }
 
 /// Gives `footer`, written for bare columns, the schema of the original.
 pub(crate) fn restore(mut footer: Vec<u8>, original: &OriginalSchema) -> Option<Vec<u8>> {
     let parts = Parts::of(&footer)?;
     retype(&mut footer, &parts.chunks, &original.int96, FIXED, INT96)?;
+    if let (Some(place), Some(version)) = (parts.version, original.version) {
+        *footer.get_mut(place).filter(|byte| **byte < 0x80)? = version;
+    }
     footer.splice(parts.schema, original.elements.iter().copied());
     Some(footer)
 }
@@ -120,6 +128,10 @@ impl Parts {
         let mut last = 0;
         while let Some((kind, id)) = at.field(&mut last)? {
             match (id, kind) {
+                (1, I32) => {
+                    parts.version = Some(at.pos);
+                    at.skip(kind, 0)?;
+                }
                 (2, LIST) => {
                     let start = at.pos;
                     at.skip(LIST, 0)?;

@@ -38,12 +38,14 @@ pub(super) struct PageHeader {
     pub(super) plain_bytes: usize,
     /// Values (rows, in a column without lists) of a data page; nothing for a dictionary or an index page.
     pub(super) values: Option<usize>,
+    /// Whether it is a data page of version 2.
+    pub(super) is_version_2: bool,
 }
 
 /// Reads the page header at the start of `bytes`.
 pub(super) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
     let mut at = Cursor::new(bytes);
-    let (mut compressed, mut plain, mut values) = (None, None, None);
+    let (mut compressed, mut plain, mut values, mut is_version_2) = (None, None, None, false);
     let mut last = 0;
     while let Some((kind, id)) = at.field(&mut last)? {
         match (id, kind) {
@@ -51,6 +53,7 @@ pub(super) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
             (3, I32) => compressed = Some(at.size()?),
             // DataPageHeader and DataPageHeaderV2 both begin with the number of values.
             (5 | 8, STRUCT) => {
+                is_version_2 = id == 8;
                 let mut inner = 0;
                 while let Some((kind, id)) = at.field(&mut inner)? {
                     match (id, kind) {
@@ -62,7 +65,8 @@ pub(super) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
             _ => at.skip(kind, 0)?,
         }
     }
-    Some(PageHeader { header_bytes: at.pos, compressed_bytes: compressed?, plain_bytes: plain?, values })
+    let (compressed_bytes, plain_bytes) = (compressed?, plain?);
+    Some(PageHeader { header_bytes: at.pos, compressed_bytes, plain_bytes, values, is_version_2 })
 }
 
 /// Whether `bytes` is a Thrift struct whose lists fit in it and whose schema (field 2) a reader can recurse over.
@@ -243,6 +247,7 @@ mod tests {
             compressed_bytes: 120,
             plain_bytes: 300,
             values: Some(7),
+            is_version_2: false,
         };
         assert_eq!(page_header(&bytes), Some(expected));
     }

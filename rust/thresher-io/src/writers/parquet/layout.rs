@@ -1,7 +1,8 @@
 //! How a Parquet file is laid out: schema, metadata, and codec and encoding of each column.
 //!
 //! A result looks like its input: the Parquet schema with its annotations, the key-value metadata (the Arrow schema and
-//! what pandas or Hugging Face keep there), each column's codec, and whether a dictionary paid off.
+//! what pandas or Hugging Face keep there), the version of pages, the rows of a row group, each column's codec and encoding,
+//! whether a dictionary paid off, and which statistics, indexes and filters it has.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use parquet::{
     errors::ParquetError,
     file::{
         metadata::{ColumnChunkMetaData, KeyValue, RowGroupMetaData},
-        properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder},
+        properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion},
     },
     schema::types::{ColumnPath, SchemaDescriptor, TypePtr},
 };
@@ -23,6 +24,10 @@ use crate::readers::parquet::{
     stored::{encodable, has_order},
 };
 
+/// Most rows of a row group.
+const MOST_ROWS: usize = 1 << 20;
+/// What stands in a file for its writer.
+const CREATED_BY: &str = concat!("thresher version ", env!("CARGO_PKG_VERSION"));
 /// The level of polars and of the zstd command; level 1 makes text about a tenth larger.
 const ZSTD_LEVEL: i32 = 3;
 /// A column of this many bytes a value is text: nobody filters by its minimum and maximum.
@@ -36,6 +41,10 @@ pub struct ParquetLayout {
     root: Root,
     metadata: Option<Vec<KeyValue>>,
     columns: Vec<ColumnLayout>,
+    /// Most rows of a row group.
+    pub(super) group_rows: usize,
+    version: WriterVersion,
+    has_offset_index: bool,
 }
 
 /// Where the Parquet schema comes from.
@@ -56,6 +65,7 @@ struct ColumnLayout {
     dictionary: bool,
     encoding: Encoding,
     statistics: EnabledStatistics,
+    bloom_filter: bool,
     /// Bytes in the input, to begin with the largest.
     bytes: i64,
 }
@@ -64,7 +74,15 @@ impl ParquetLayout {
     /// The layout for rows of any origin: zstd, dictionaries where they pay off.
     #[must_use]
     pub fn of(schema: SchemaRef) -> Self {
-        Self { schema, root: Root::Derived, metadata: None, columns: Vec::new() }
+        Self {
+            schema,
+            root: Root::Derived,
+            metadata: None,
+            columns: Vec::new(),
+            group_rows: MOST_ROWS,
+            version: WriterVersion::PARQUET_1_0,
+            has_offset_index: true,
+        }
     }
 
     /// The layout of `input`; nothing if it is damaged beyond reading.
@@ -86,7 +104,23 @@ impl ParquetLayout {
         let columns =
             sample.into_iter().flat_map(RowGroupMetaData::columns).map(ColumnLayout::like).collect();
         let metadata = Some(file.key_value_metadata().cloned().unwrap_or_default());
-        Some(Self { schema, root, metadata, columns })
+        let largest = footer.row_groups().iter().map(RowGroupMetaData::num_rows).max().unwrap_or(0);
+        let group_rows = usize::try_from(largest).ok().filter(|rows| *rows > 0);
+        let version = if input.has_pages_of_version_2() {
+            WriterVersion::PARQUET_2_0
+        } else {
+            WriterVersion::PARQUET_1_0
+        };
+        let has_index = |column: &ColumnChunkMetaData| column.offset_index_offset().is_some();
+        Some(Self {
+            schema,
+            root,
+            metadata,
+            columns,
+            group_rows: group_rows.unwrap_or(MOST_ROWS).min(MOST_ROWS),
+            version,
+            has_offset_index: sample.is_none_or(|group| group.columns().iter().any(has_index)),
+        })
     }
 
     /// The schema that the file gets in place of the encoder's.
@@ -107,8 +141,12 @@ impl ParquetLayout {
             }
             Root::Stored(like, _) => encodable(like.root_schema())?,
         };
-        let mut builder =
-            WriterProperties::builder().set_compression(zstd()).set_key_value_metadata(self.metadata.clone());
+        let mut builder = WriterProperties::builder()
+            .set_created_by(CREATED_BY.to_owned())
+            .set_writer_version(self.version)
+            .set_offset_index_disabled(!self.has_offset_index)
+            .set_compression(zstd())
+            .set_key_value_metadata(self.metadata.clone());
         for column in &self.columns {
             builder = column.apply(builder);
         }
@@ -154,6 +192,7 @@ impl ColumnLayout {
             dictionary: paid_off,
             encoding: same_encoding(column),
             statistics,
+            bloom_filter: column.bloom_filter_offset().is_some(),
             bytes: column.uncompressed_size(),
         }
     }
@@ -164,6 +203,7 @@ impl ColumnLayout {
             .set_column_dictionary_enabled(self.path.clone(), self.dictionary)
             .set_column_encoding(self.path.clone(), self.encoding)
             .set_column_statistics_enabled(self.path.clone(), self.statistics)
+            .set_column_bloom_filter_enabled(self.path.clone(), self.bloom_filter)
     }
 }
 

@@ -7,7 +7,7 @@ use parquet::{
     basic::{Compression, Encoding as PageEncoding},
     file::{
         metadata::{KeyValue, ParquetMetaData},
-        properties::WriterProperties,
+        properties::{EnabledStatistics, WriterProperties, WriterVersion},
     },
     schema::types::ColumnPath,
 };
@@ -121,6 +121,40 @@ fn codecs_and_dictionaries_follow_the_input() {
     // The dictionary of the text overflowed in the input, so it is not tried again.
     assert_eq!(dictionaries, [false, true, false]);
     assert!(columns[0].encodings().any(|e| e == PageEncoding::PLAIN));
+}
+
+#[test]
+fn settings_follow_the_input() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out.parquet");
+    let batch = many_types(100);
+    let plain = WriterProperties::builder()
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_offset_index_disabled(true)
+        .set_max_row_group_row_count(Some(30));
+    let rich = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_2_0)
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_column_encoding(ColumnPath::from("id"), PageEncoding::DELTA_BINARY_PACKED)
+        .set_column_dictionary_enabled(ColumnPath::from("id"), false)
+        .set_column_bloom_filter_enabled(ColumnPath::from("id"), true);
+    for (settings, is_rich) in [(plain, false), (rich, true)] {
+        let input = source(dir.path(), &batch, settings.build());
+        copy(&input, output(&input, &out), |_| true).unwrap();
+        let metadata = read(&out).1;
+        let file = metadata.file_metadata();
+        assert!(file.created_by().unwrap().starts_with("thresher version"));
+        assert_eq!(file.version(), if is_rich { 2 } else { 1 });
+        let id = metadata.row_group(0).column(0);
+        assert_eq!(id.statistics().is_some(), is_rich);
+        assert_eq!(id.column_index_offset().is_some(), is_rich);
+        assert_eq!(id.offset_index_offset().is_some(), is_rich);
+        assert_eq!(id.bloom_filter_offset().is_some(), is_rich);
+        assert_eq!(id.encodings().any(|e| e == PageEncoding::DELTA_BINARY_PACKED), is_rich);
+        assert_eq!(metadata.num_row_groups() > 1, !is_rich);
+        let copy = ParquetInput::open(&out, "out", 1).unwrap();
+        assert_eq!(copy.has_pages_of_version_2(), is_rich);
+    }
 }
 
 #[test]
