@@ -90,7 +90,9 @@ def random_type(rng: random.Random, depth: int = 0) -> pa.DataType:
         values = rng.choice([pa.string(), pa.large_string(), pa.binary(), pa.int64(), pa.string_view()])
         return pa.dictionary(rng.choice(KEYS), values, ordered=rng.random() < 0.3)
     if kind < 0.44:
-        return pa.run_end_encoded(rng.choice([pa.int16(), pa.int32(), pa.int64()]), random_leaf(rng))
+        # Runs of the null type have nulls that no field without nulls may have.
+        values = rng.choice([kind for kind in _leaf_types(rng) if kind != pa.null()])
+        return pa.run_end_encoded(rng.choice([pa.int16(), pa.int32(), pa.int64()]), values)
     if kind < 0.5:
         return rng.choice(EXTENSIONS)()
     if depth == 0 and kind < 0.52:
@@ -219,8 +221,13 @@ def _value(rng: random.Random, kind: pa.DataType) -> Any:
             kind
         )
     if types.is_timestamp(kind):
-        far = 9_000_000_000 if kind.unit == "ns" else 100_000_000_000
-        return pa.scalar(rng.randint(-far, far), pa.int64()).cast(kind)
+        # Within the years that Python has, or that 64 bits of nanoseconds have.
+        seconds = (
+            rng.randint(-9 * 10**9, 9 * 10**9) if kind.unit == "ns" else rng.randint(-6 * 10**10, 2 * 10**11)
+        )
+        return pa.scalar(seconds * 1000 ** UNITS.index(kind.unit) + rng.randint(0, 999), pa.int64()).cast(
+            kind
+        )
     if types.is_duration(kind):
         return pa.scalar(rng.randint(-(2**40), 2**40), pa.int64()).cast(kind)
     if types.is_interval(kind):
