@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -239,3 +241,57 @@ def test_the_summary_says_what_was_set_aside_and_where_it_lies(tmp_path: Path, o
         assert done.stderr.splitlines()[-1].startswith("in 6 documents")
         if output != "-":
             assert _run(*command, source, "-o", tmp_path / f"{index}.jsonl", "--quiet").stderr == ""
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error_that_names_it() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for place in ("ok", "locked"):
+            (folder / "d" / place).mkdir(parents=True)
+            (folder / "d" / place / "a.jsonl").write_text(ROWS, "utf-8")
+        (folder / "out").mkdir()
+        for path in (folder, folder / "out"):
+            path.chmod(0o777)
+        (folder / "d" / "locked").chmod(0)
+        # The superuser may list everything.
+        other: dict[str, Any] = {"user": 65534, "group": 65534} if os.geteuid() == 0 else {}
+        python = [sys.executable, "-B", "-m", "thresher"]
+        try:
+            probe = subprocess.run(
+                [*python, "--version"], capture_output=True, check=False, timeout=50, **other
+            )
+            if probe.returncode:
+                pytest.skip("the other user cannot run thresher")
+            for index, source in enumerate(("d", "d/*/*.jsonl", "d/*")):
+                command = [*python, "dedup", str(folder / source), "-o", str(folder / "out" / str(index))]
+                done = subprocess.run(
+                    command, capture_output=True, text=True, check=False, timeout=50, **other
+                )
+                assert done.returncode == 74, done.stderr
+                assert "d/locked" in done.stderr
+        finally:
+            (folder / "d" / "locked").chmod(0o700)
+
+
+def test_a_run_does_not_read_its_own_output_and_says_what_it_leaves_out(tmp_path: Path) -> None:
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "a.jsonl").write_text(ALPACA + "x\n{}\n" + ALPACA, "utf-8")
+    (folder / "README.md").write_text("About", "utf-8")
+    first = th.dedup_files(folder, folder / "out", text="output")
+    again = th.dedup_files(folder, tmp_path / "again", text="output")
+    assert (again.documents, again.kept, again.quarantined) == (
+        first.documents,
+        first.kept,
+        first.quarantined,
+    )
+    assert any("`out`" in note for note in again.notes)
+    assert any("`README.md`" in note for note in first.notes)
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    (documents / "a.txt").write_text("one text", "utf-8")
+    assert th.dedup_files(documents, documents / "out").documents == 1
+    assert th.dedup_files(documents, tmp_path / "more").documents == 1
+    told = _run("dedup", folder, "-o", tmp_path / "told", "--text", "output")
+    assert "note: " in told.stderr
+    assert "`README.md`" in told.stderr

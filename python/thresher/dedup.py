@@ -77,7 +77,7 @@ def dedup(
             (bytes of UTF-8), that with the greatest (`max`) or least (`min`) rank; in a table also
             `max:COLUMN` and `min:COLUMN`. Ties go by input order.
         ranks: One rank a document for `max` and `min`: numbers, strings (by their bytes), dates or times.
-            Missing ones come last.
+            Missing ones and NaN come last.
         num_hashes: Lanes of a signature, 1 to 65,536. More find more of the pairs just above the threshold,
             at more cost.
         ngram: Words (or characters) in a shingle, 1 to 256.
@@ -171,15 +171,19 @@ def dedup_files(
     The output is the same with any number of threads. The GIL is released, and Ctrl-C stops the run.
 
     Args:
-        inputs: Files (`.jsonl`, `.jsonl.gz`, `.jsonl.zst`, `.parquet`, `.arrow`), patterns, folders of text
-            files, or `-` for JSONL on standard input.
+        inputs: Files (`.jsonl`, `.jsonl.gz`, `.jsonl.zst`, `.json`, `.parquet`, `.arrow`, `.arrows`; without
+            an ending, what the content is), patterns, folders, or `-` for JSONL on standard input. A folder
+            stands for its data files if these are half of its visible files or more, or of their bytes;
+            else it holds documents, one a file. The report notes what is left out. Links are followed.
         output: A folder for the data and the evidence; a data file, with the evidence beside it; or `-` for
             standard output.
         text: Dotted path of the text field (`text`, `meta.body`).
-        id: Dotted path of the id field. Default: a document is named `file:row`.
+        id: Dotted path of the id field, a number or a string; an id is what stands there (`1.10` stays
+            `1.10`). Default: a document is named `file:row`.
         threshold: Exact Jaccard similarity of shingle sets from which on a document goes, in (0, 1].
         keep: Which document of a group of duplicates stays: `first`, `longest`, `shortest`, `max:FIELD` or
-            `min:FIELD`.
+            `min:FIELD`. Whole numbers of up to 127 bits rank exactly, others as the nearest double; no rank
+            and NaN come last.
         num_hashes: Lanes of a signature, 1 to 65,536.
         ngram: Words (or characters) in a shingle, 1 to 256.
         unit: `word`, or `char` for shingles of characters.
@@ -202,8 +206,9 @@ def dedup_files(
         The report that `run.json` holds.
 
     Raises:
-        ParameterError: A parameter is outside its range, or there is no input.
-        DataError: A bad record in a strict run, or a file that changed while it was read.
+        ParameterError: A parameter is outside its range, there is no input, or no record has a field.
+        DataError: A bad record in a strict run, more of them than `max_quarantine`, or a file that changed
+            while it was read.
         FileError: The operating system refused a file operation.
         BusyError: Another run writes to the same output.
 

@@ -243,8 +243,8 @@ def convert_files(
 
     Raises:
         ParameterError: There is no such format, it cannot be found out, or there is no input.
-        DataError: A bad row or a loss in a strict run, a file that changed while it was read, or a field
-            without one type in a columnar output.
+        DataError: A bad row or a loss in a strict run, more bad rows than `max_quarantine`, a file that
+            changed while it was read, or a field without one type in a columnar output.
         FileError: The operating system refused a file operation.
         BusyError: Another run writes to the same output.
 

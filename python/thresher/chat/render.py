@@ -218,7 +218,8 @@ def render_files(
 
     Raises:
         ParameterError: The template cannot be compiled, a parameter is wrong, or there is no input.
-        DataError: A bad row in a strict run, or a file that changed while it was read.
+        DataError: A bad row in a strict run, more of them than `max_quarantine`, or a file that changed
+            while it was read.
         FileError: The operating system refused a file operation.
         BusyError: Another run writes to the same output.
 
