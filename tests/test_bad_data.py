@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -80,7 +79,7 @@ def test_too_much_that_is_set_aside_is_bad_data_for_every_verb(tmp_path: Path) -
         assert "3 of 4 records were set aside (invalid_json 3)" in done.stderr
         assert not out.exists()
         done = _run(*command, source, "-o", out, "--max-quarantine", "0.75")
-        assert "set aside" not in done.stderr
+        assert "were set aside" not in done.stderr
         assert out.exists()
         for path in tmp_path.glob("out.jsonl*"):
             if path.is_file():
@@ -228,7 +227,11 @@ def test_the_summary_says_what_was_set_aside_and_where_it_lies(tmp_path: Path, o
     template = tmp_path / "template.jinja"
     template.write_text("{{ messages }}", "utf-8")
     for index, command in enumerate(
-        (["dedup", "--text", "output"], ["convert", "--to", "openai"], ["render", "--template", template])
+        (
+            ["dedup", "--text", "output"],
+            ["convert", "--to", "openai"],
+            ["render", "--template", template, "--no-mask"],
+        )
     ):
         out = output if output == "-" else tmp_path / str(index) / output
         (tmp_path / str(index)).mkdir(exist_ok=True)
@@ -253,20 +256,17 @@ def test_a_folder_that_cannot_be_listed_is_an_error_that_names_it() -> None:
         for path in (folder, folder / "out"):
             path.chmod(0o777)
         (folder / "d" / "locked").chmod(0)
-        # The superuser may list everything.
-        other: dict[str, Any] = {"user": 65534, "group": 65534} if os.geteuid() == 0 else {}
-        python = [sys.executable, "-B", "-m", "thresher"]
+        # The superuser may list everything, so the command becomes somebody else first.
+        code = (
+            "import os, sys; from thresher.cli import main\n"
+            "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+            "main(sys.argv[1:])"
+        )
         try:
-            probe = subprocess.run(
-                [*python, "--version"], capture_output=True, check=False, timeout=50, **other
-            )
-            if probe.returncode:
-                pytest.skip("the other user cannot run thresher")
             for index, source in enumerate(("d", "d/*/*.jsonl", "d/*")):
-                command = [*python, "dedup", str(folder / source), "-o", str(folder / "out" / str(index))]
-                done = subprocess.run(
-                    command, capture_output=True, text=True, check=False, timeout=50, **other
-                )
+                arguments = ["dedup", str(folder / source), "-o", str(folder / "out" / str(index))]
+                command = [sys.executable, "-B", "-c", code, *arguments]
+                done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
                 assert done.returncode == 74, done.stderr
                 assert "d/locked" in done.stderr
         finally:

@@ -118,7 +118,8 @@ def patterns(name: str, value: Any) -> list[str]:  # noqa: ANN401
 
 
 def _refuse(name: str, value: object, allowed: str) -> NoReturn:
-    shown = value if isinstance(value, str) else repr(value)
+    # A float as it was most likely written: 2, not 2.0.
+    shown = value if isinstance(value, str) else f"{value:.15g}" if isinstance(value, float) else repr(value)
     if len(shown) > _SHOWN_CHARACTERS:
         shown = f"{shown[:_SHOWN_CHARACTERS]}..."
     message = f"{name} is `{shown}`, but it is {allowed}"

@@ -53,6 +53,8 @@ pub struct Quarantine {
     file: Option<PendingFile>,
     tallies: BTreeMap<Reason, Tally>,
     rooms: BTreeMap<Reason, Room>,
+    /// Where the first record of each reason is, and what is wrong with it.
+    firsts: BTreeMap<Reason, String>,
     /// The entry that is being written.
     line: Vec<u8>,
 }
@@ -93,7 +95,14 @@ impl Quarantine {
     /// A quarantine that writes nothing, for a run that only looks.
     #[must_use]
     pub fn counting() -> Self {
-        Self { path: None, file: None, tallies: BTreeMap::new(), rooms: BTreeMap::new(), line: Vec::new() }
+        Self {
+            path: None,
+            file: None,
+            tallies: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            firsts: BTreeMap::new(),
+            line: Vec::new(),
+        }
     }
 
     /// Sets the bad records of a unit aside, whose slot 0 is `first_row` of the input named `source`.
@@ -105,7 +114,14 @@ impl Quarantine {
             let sum = self.tallies.entry(reason).or_default();
             (sum.docs, sum.bytes) = (sum.docs + tally.docs, sum.bytes + tally.bytes);
         }
-        bad.records.iter().try_for_each(|record| self.write(source, first_row, record))
+        for record in &bad.records {
+            self.firsts.entry(record.reason).or_insert_with(|| {
+                let (row, offset) = (first_row + u64::from(record.slot), record.offset);
+                format!("row {row} of `{source}` at byte {offset}: {}", record.detail)
+            });
+            self.write(source, first_row, record)?;
+        }
+        Ok(())
     }
 
     fn write(&mut self, source: &str, first_row: u64, bad: &OwnedBad) -> Result<()> {
@@ -141,6 +157,12 @@ impl Quarantine {
     #[must_use]
     pub fn tallies(&self) -> &BTreeMap<Reason, Tally> {
         &self.tallies
+    }
+
+    /// Where the first record of a reason is, and what is wrong with it.
+    #[must_use]
+    pub fn first_of(&self, reason: Reason) -> Option<&str> {
+        self.firsts.get(&reason).map(String::as_str)
     }
 
     /// What the report says of it, once it is finished.

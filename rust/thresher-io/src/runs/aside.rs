@@ -67,9 +67,12 @@ pub(crate) fn check_bulk(
     }
     let reasons: Vec<_> =
         counted().map(|(reason, tally)| format!("{} {}", reason.name(), tally.docs)).collect();
+    let most = counted().max_by_key(|(_, tally)| tally.docs);
+    let example = most.and_then(|(reason, _)| quarantine.first_of(*reason)).unwrap_or_default();
     let message = format!(
         "{bad} of {docs} records were set aside ({}), more than the share of {max_quarantine} that max_quarantine allows, so \
-         nothing was written; mend the inputs, name other fields, or raise max_quarantine",
+         nothing was written. The first of the most frequent kind is {example}. Mend the inputs, name other fields, or raise \
+         max_quarantine, which also keeps all of them in quarantine",
         reasons.join(", ")
     );
     Err(Error::data(input.map_or(Path::new("inputs"), Input::path), message))
@@ -106,6 +109,7 @@ mod tests {
         assert!(check_bulk(&half, 4, 0.5, None).is_ok());
         let said = check_bulk(&half, 3, 0.5, None).unwrap_err().to_string();
         assert!(said.contains("2 of 3 records") && said.contains("invalid_json 1, null_text 1"), "{said}");
+        assert!(said.contains("is row 0 of `a.jsonl` at byte 0: "), "{said}");
         assert!(check_bulk(&half, 1_000_000, 0.0, None).is_err());
         assert!(check_bulk(&bad(&[]), 0, 0.0, None).is_ok());
         assert!(check_bulk(&bad(&[Reason::Check(Code::NoAssistant)]), 1, 0.0, None).is_ok());
