@@ -42,6 +42,7 @@ mod _core {
 
     /// This library is the whole Rust program of the process, so its panic hook is ours to set.
     #[pymodule_init]
+    #[expect(clippy::unnecessary_wraps, reason = "PyO3 asks for this signature")]
     fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
         thresher_io::quiet_guarded_panics();
         Ok(())

@@ -495,10 +495,10 @@ impl<R: Read + Seek + Send> Stream for Parts<R> {
 /// Whether `head` begins a frame: of data, one to skip, or one of the old versions.
 fn is_zstd(head: &[u8]) -> bool {
     let Some(&[a, b, c, d]) = head.first_chunk() else { return false };
-    match u32::from_le_bytes([a, b, c, d]) {
-        0xFD2F_B528 | 0x184D_2A50..=0x184D_2A5F | 0xFD2F_B522..=0xFD2F_B527 | 0xFD2F_B51E => true,
-        _ => false,
-    }
+    matches!(
+        u32::from_le_bytes([a, b, c, d]),
+        0xFD2F_B528 | 0x184D_2A50..=0x184D_2A5F | 0xFD2F_B522..=0xFD2F_B527 | 0xFD2F_B51E
+    )
 }
 
 /// Reads zeros up to the end of the file, or to what is none.

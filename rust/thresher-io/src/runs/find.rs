@@ -196,11 +196,12 @@ fn note(notes: &mut Vec<String>, place: &str, what: &str, paths: &[PathBuf]) {
         let path = path.strip_prefix(place).unwrap_or(path);
         format!("`{}`", path.display())
     };
-    let mut names = paths.iter().take(LISTED).map(below).collect::<Vec<_>>().join(", ");
-    if let Some(more) = paths.len().checked_sub(LISTED).filter(|&more| more > 0) {
-        names.push_str(&format!(" and {more} more"));
-    }
-    notes.push(format!("`{place}`: {what}: {names}"));
+    let names = paths.iter().take(LISTED).map(below).collect::<Vec<_>>().join(", ");
+    let more = match paths.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    notes.push(format!("`{place}`: {what}: {names}{more}"));
 }
 
 /// What is in a folder and the folders below.
@@ -293,8 +294,8 @@ impl Listing {
     fn sniff(&mut self) -> Result<()> {
         let mut is_any = false;
         let unnamed = self.files.iter_mut().filter(|file| {
-            let name = file_name(&file.path).to_lowercase();
-            !file.is_named && (!name.contains('.') || name.ends_with(".gz") || name.ends_with(".zst"))
+            let ending = file.path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+            !file.is_named && ending.is_none_or(|ending| ["gz", "gzip", "zst", "zstd"].contains(&&*ending))
         });
         for (count, file) in unnamed.enumerate() {
             if count >= SNIFFED && !is_any {

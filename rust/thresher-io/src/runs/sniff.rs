@@ -38,13 +38,11 @@ pub(super) fn sniff(path: &Path) -> io::Result<Option<(DataFormat, Codec)>> {
 pub(super) fn has_rows(path: &Path) -> bool {
     let Ok(Some((head, _))) = decoded_head(path) else { return true };
     let text = without_mark(&head).trim_ascii_start();
-    match text.strip_prefix(b"[") {
-        Some(rest) => rest.trim_ascii_start().first() == Some(&b'{'),
-        None => {
-            let mut lines = text.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-            is_lines(&head) && (lines.nth(1).is_some() || head.len() == HEAD_BYTES)
-        }
+    if let Some(elements) = text.strip_prefix(b"[") {
+        return elements.trim_ascii_start().first() == Some(&b'{');
     }
+    let mut lines = text.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+    is_lines(&head) && (lines.nth(1).is_some() || head.len() == HEAD_BYTES)
 }
 
 /// The first bytes of a file, decoded as far as they can be.

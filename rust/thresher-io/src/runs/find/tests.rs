@@ -13,8 +13,11 @@ fn folder_of(files: &[(&str, &[u8])]) -> tempfile::TempDir {
     folder
 }
 
-/// What is found: names below the folder with their formats, and the notes.
-fn found(folder: &Path, name: &str) -> Result<(Vec<(String, Option<DataFormat>)>, Vec<String>)> {
+/// Names below a folder, with their formats.
+type Files = Vec<(String, Option<DataFormat>)>;
+
+/// What is found, and the notes.
+fn found(folder: &Path, name: &str) -> Result<(Files, Vec<String>)> {
     let (mut sources, mut notes) = (Vec::new(), Vec::new());
     find(&folder.join(name), false, &mut sources, &mut notes)?;
     let below = |found: Found| {
@@ -24,7 +27,7 @@ fn found(folder: &Path, name: &str) -> Result<(Vec<(String, Option<DataFormat>)>
     Ok((sources.into_iter().map(below).collect(), notes))
 }
 
-fn data(files: &[(&str, DataFormat)]) -> Vec<(String, Option<DataFormat>)> {
+fn data(files: &[(&str, DataFormat)]) -> Files {
     files.iter().map(|(name, format)| ((*name).to_owned(), Some(*format))).collect()
 }
 
@@ -117,8 +120,8 @@ fn a_file_without_an_ending_is_known_by_its_content() {
     std::io::Write::write_all(&mut member, ROW).unwrap();
     let (gzip, zstd) = (member.finish().unwrap(), zstd::encode_all(ROW, 3).unwrap());
     let long = [b"{\"text\":\"", &b"a".repeat(100_000)[..], b"\"}\n"].concat();
-    let contents: [(&[u8], Option<(DataFormat, Codec)>); 12] = [
-        (b"PAR1....", Some((Parquet, Codec::Plain))),
+    let contents = [
+        (&b"PAR1...."[..], Some((Parquet, Codec::Plain))),
         (b"PARE....", Some((Parquet, Codec::Plain))),
         (b"ARROW1\0\0", Some((Ipc, Codec::Plain))),
         (b"\xff\xff\xff\xff\x10\0\0\0", Some((Ipc, Codec::Plain))),

@@ -10,7 +10,7 @@ use crate::readers::jsonl::{JsonlInput, Limits};
 
 /// As many units as a file has lines.
 const UNITS: usize = 50;
-const HANGS: Duration = Duration::from_secs(60);
+const HANGS: Duration = Duration::from_mins(1);
 
 /// Which part panics, and at which unit.
 #[derive(Clone, Copy, Debug)]
