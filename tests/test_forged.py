@@ -78,6 +78,26 @@ def test_texts_of_one_signature_are_not_near(tmp_path: Path) -> None:
     _nothing_is_removed(texts, tmp_path, ngram=1)
 
 
+def test_shingles_of_one_public_hash_are_not_one(tmp_path: Path) -> None:
+    """Words in the order of Thue and Morse, and in the opposite one.
+
+    The public hash of a shingle is a polynomial at K modulo 2^64. The two differ by the difference of both
+    words times (K - 1) (K^2 - 1) ... (K^128 - 1), a multiple of 2^43; so words that agree in 21 bits will do.
+    """
+    by_low_bits: dict[int, list[str]] = {}
+    for index in range(80_000):
+        word = str(index)
+        by_low_bits.setdefault(_reference.word_hash(word.encode()) % 2**21, []).append(word)
+    pairs = [words[:2] for words in by_low_bits.values() if len(words) > 1][:PAIRS]
+    assert len(pairs) == PAIRS
+    order = [index.bit_count() % 2 for index in range(256)]
+    texts = [" ".join(pair[at ^ turned] for at in order) for pair in pairs for turned in (0, 1)]
+    for one, other in zip(texts[:100:2], texts[1:100:2], strict=True):
+        assert one != other
+        assert _reference.shingles(one, 256) == _reference.shingles(other, 256)
+    _nothing_is_removed(texts, tmp_path, ngram=256)
+
+
 FORGED_WORDS = {
     "ada": "ev29b3szkxvgvmkcy50gdk0f",
     "lovelace": "d7bxmmo82wge83bra243fdlv",
