@@ -44,7 +44,12 @@ def difference(expected: pa.Table, found: pa.Table) -> str | None:
         return f"schema: {found.schema.to_string()} instead of {expected.schema.to_string()}"
     if found.num_rows != expected.num_rows:
         return f"{found.num_rows} rows instead of {expected.num_rows}"
-    found.validate(full=True)
+    try:
+        found.validate(full=True)
+    except pa.ArrowInvalid as error:
+        # Under a null struct, pyarrow reads keys into a dictionary of no values.
+        if "should be in [0, -1]" not in str(error):
+            return f"invalid: {error}"
     for name, one, two in zip(found.column_names, found.columns, expected.columns, strict=True):
         # What pyarrow does not call equal: NaN, and dictionaries in another order.
         if not one.equals(two) and _written_out(one) != _written_out(two):

@@ -124,7 +124,9 @@ impl IpcInput {
         let mut types = inputs.iter().filter_map(|input| input.schema()).map(|schema| schema.fields());
         let first = types.next().cloned();
         let differ = types.any(|other| first.as_ref() != Some(other));
-        inputs.iter_mut().for_each(|input| input.by_types = differ);
+        for input in inputs {
+            input.by_types = differ;
+        }
     }
 
     /// The schema; nothing if the file is damaged beyond reading.
@@ -251,7 +253,7 @@ fn foreign() -> Error {
 }
 
 /// The types in which `columns` are looked at; bytes at `text` are a string.
-fn looking_schema(schema: &Schema, text: &Option<Vec<usize>>, columns: &[usize]) -> SchemaRef {
+fn looking_schema(schema: &Schema, text: Option<&[usize]>, columns: &[usize]) -> SchemaRef {
     let mut fields = strings::readable(schema.fields());
     if let Some(text) = text {
         fields = strings::text_type(&fields, text);
@@ -354,7 +356,7 @@ impl Input for IpcInput {
         if slots.is_empty() {
             return Ok(());
         }
-        let schema = looking_schema(&content.index.schema, &text, &columns);
+        let schema = looking_schema(&content.index.schema, text.as_deref(), &columns);
         let look = Look { places: &places, schema: &schema, max_record_bytes: self.max_record_bytes };
         let decoded = self.batch_of(unit, Some(&columns))?.and_then(|batch| {
             guarded(|| Looked::at(&batch, &look)).map_err(|message| (Reason::Corrupt, message))

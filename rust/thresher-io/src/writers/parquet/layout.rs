@@ -91,14 +91,13 @@ impl ParquetLayout {
         let footer = input.metadata()?;
         let file = footer.file_metadata();
         let descriptor = file.schema_descr_ptr();
-        let (schema, root) = match input.stored() {
-            Some((schema, original)) => (schema.clone(), Root::Stored(descriptor, original.clone())),
-            None => {
-                let schema = input.schema()?;
-                let fields = alike::plain(schema.fields());
-                let schema = Schema::new_with_metadata(fields, schema.metadata().clone());
-                (Arc::new(schema), Root::Typed(descriptor))
-            }
+        let (schema, root) = if let Some((schema, original)) = input.stored() {
+            (schema.clone(), Root::Stored(descriptor, original.clone()))
+        } else {
+            let schema = input.schema()?;
+            let fields = alike::plain(schema.fields());
+            let schema = Schema::new_with_metadata(fields, schema.metadata().clone());
+            (Arc::new(schema), Root::Typed(descriptor))
         };
         let sample = footer.row_groups().iter().find(|g| g.num_rows() > 0);
         let columns =

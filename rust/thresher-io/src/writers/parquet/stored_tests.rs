@@ -10,6 +10,7 @@ use parquet::{
         ByteArray, ByteArrayType, DataType, FixedLenByteArray, FixedLenByteArrayType, Int96, Int96Type,
     },
     file::{
+        metadata::RowGroupMetaData,
         properties::WriterProperties,
         reader::{FileReader, SerializedFileReader},
         writer::SerializedFileWriter,
@@ -20,7 +21,7 @@ use parquet::{
 
 use super::{EncodeOptions, ParquetLayout, ParquetOutput};
 use crate::{
-    input::Output,
+    input::{Input, Output, Scratch},
     readers::{
         parquet::{ParquetInput, alike::join},
         testing::copy,
@@ -56,8 +57,8 @@ fn reader(bytes: &[u8]) -> SerializedFileReader<fs::File> {
     SerializedFileReader::new(file).unwrap()
 }
 
-fn second_column(bytes: Vec<u8>) -> (String, PhysicalType, Vec<Field>) {
-    let reader = reader(&bytes);
+fn second_column(bytes: &[u8]) -> (String, PhysicalType, Vec<Field>) {
+    let reader = reader(bytes);
     let schema = reader.metadata().file_metadata().schema_descr();
     let kind = schema.column(1).physical_type();
     let mut printed = Vec::new();
@@ -109,9 +110,9 @@ fn a_small_decimal_costs_no_column_its_annotation() {
         "FIXED_LEN_BYTE_ARRAY(3) price (DECIMAL(5, 2)) = 7",
         &[value(1), value(200)],
     );
-    assert_eq!(second_column(copied(&bytes)), second_column(bytes));
+    assert_eq!(second_column(&copied(&bytes)), second_column(&bytes));
     let bytes = file::<FixedLenByteArrayType>("FIXED_LEN_BYTE_ARRAY(3) other = 9", &[value(1), value(200)]);
-    assert_eq!(second_column(copied(&bytes)), second_column(bytes));
+    assert_eq!(second_column(&copied(&bytes)), second_column(&bytes));
 }
 
 #[test]
@@ -157,14 +158,13 @@ fn narrow_keys_keep_their_row_groups_apart() {
     let mut to = output(&inputs[0], &out);
     for input in &inputs {
         for unit in crate::readers::testing::units(input) {
-            let piece =
-                crate::input::Input::copy(input, unit, &[true; 100], &mut Default::default()).unwrap();
+            let piece = input.copy(unit, &[true; 100], &mut Scratch::default()).unwrap();
             to.write(piece, 100).unwrap();
         }
     }
     to.finish().unwrap();
     let reader = SerializedFileReader::new(fs::File::open(&out).unwrap()).unwrap();
-    let rows: Vec<i64> = reader.metadata().row_groups().iter().map(|group| group.num_rows()).collect();
+    let rows: Vec<i64> = reader.metadata().row_groups().iter().map(RowGroupMetaData::num_rows).collect();
     assert_eq!(rows, [100; 6]);
 }
 
@@ -183,11 +183,10 @@ fn files_of_other_types_are_converted_or_refused_by_name() {
     let mut to = output(&millis, &out);
     for input in [&millis, &micros] {
         let unit = crate::readers::testing::units(input).remove(0);
-        to.write(crate::input::Input::copy(input, unit, &[true], &mut Default::default()).unwrap(), 1)
-            .unwrap();
+        to.write(input.copy(unit, &[true], &mut Scratch::default()).unwrap(), 1).unwrap();
     }
     to.finish().unwrap();
-    let (_, _, values) = second_column(fs::read(&out).unwrap());
+    let (_, _, values) = second_column(&fs::read(&out).unwrap());
     assert_eq!(values, [Field::TimestampMillis(1500), Field::TimestampMillis(2)]);
     let mut old = open("c", file::<Int96Type>("INT96 at", &[int96(1, 1)]));
     let said = join(&mut [&mut millis, &mut old]).unwrap_err().to_string();
