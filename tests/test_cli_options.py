@@ -41,6 +41,7 @@ NUMBERS = {
     "max_quarantine": ["2", "-0.1"],
     "num_hashes": ["0", "65537", str(2**70)],
     "ngram": ["0", "257"],
+    "seed": ["-1", str(2**64)],
     "threads": ["0", "-1", str(2**70)],
     "clusters": ["-1", "11"],
     "max_record_bytes": ["0", "-5"],

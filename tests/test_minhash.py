@@ -133,3 +133,27 @@ def test_texts_that_are_a_str_subclass_are_texts() -> None:
         __slots__ = ()
 
     assert th.minhash([Text("a b")]).equals(th.minhash(["a b"]))
+
+
+SEEDED_TEXTS = ["the ferry left the harbour at nine", "Паром вышел в девять, и чайки полетели", "渡船九点离开", "?!"]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 7, 2**64 - 1])
+def test_a_seed_names_the_family_that_the_reference_gives(seed: int) -> None:
+    keys = _reference.family(seed)
+    expected = [
+        _reference.signature(_reference.shingles(text, keys=keys), 64, keys) for text in SEEDED_TEXTS
+    ]
+    assert th.minhash(SEEDED_TEXTS, num_hashes=64, seed=seed).to_pylist() == expected
+
+
+def test_families_have_nothing_in_common() -> None:
+    one, other = (th.minhash(SEEDED_TEXTS[:3], seed=seed).flatten().to_pylist() for seed in (1, 2))
+    assert sum(a == b for a, b in zip(one, other, strict=True)) <= 1
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64, 1.5, None])
+def test_a_seed_is_a_number_of_64_bits(seed: Any) -> None:
+    for call in (th.minhash, th.dedup):
+        with pytest.raises(th.ParameterError, match=f"^seed is `{seed}`, but "):
+            call(SEEDED_TEXTS, seed=seed)

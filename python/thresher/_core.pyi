@@ -87,7 +87,9 @@ def instruction_set() -> str:
 def available_threads() -> int:
     """Threads that this process may use, by affinity and by quota of its control group."""
 
-def minhash(texts: Texts, *, num_hashes: int, ngram: int, unit: str, threads: int | None) -> ArrowArray:
+def minhash(
+    texts: Texts, *, num_hashes: int, ngram: int, unit: str, seed: int, threads: int | None
+) -> ArrowArray:
     """Signatures of texts.
 
     Args:
@@ -95,6 +97,7 @@ def minhash(texts: Texts, *, num_hashes: int, ngram: int, unit: str, threads: in
         num_hashes: Lanes of a signature, 1 to 65,536.
         ngram: Units in a shingle, 1 to 256.
         unit: `word` or `char`.
+        seed: The family of hashes; 0 is the scheme.
         threads: Threads to use; None for as many as the process may use.
 
     Returns:
@@ -113,6 +116,7 @@ def dedup(
     num_hashes: int,
     ngram: int,
     unit: str,
+    seed: int,
     recall: float,
     keep: str,
     ranks: Ranks | None,
@@ -127,6 +131,7 @@ def dedup(
         num_hashes: Lanes of a signature, 1 to 65,536.
         ngram: Units in a shingle, 1 to 256.
         unit: `word` or `char`.
+        seed: The family of hashes that signs; 0 is the scheme.
         recall: Share of the pairs at the threshold that must share a band, between 0 and 1.
         keep: `first`, `longest`, `shortest`, `max` or `min`.
         ranks: One rank a document, for `max` and `min`.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from thresher._files import Paths
     from thresher._types import Progress, Ranks, Unit
 
-MAX_NUM_HASHES, MAX_NGRAM = 65_536, 256
+MAX_NUM_HASHES, MAX_NGRAM, MAX_SEED = 65_536, 256, 2**64 - 1
 """As in the core."""
 
 _POLICIES = (
@@ -46,6 +46,7 @@ def dedup(
     num_hashes: int = 128,
     ngram: int = 5,
     unit: Unit = "word",
+    seed: int = 0,
     recall: float = DEFAULT_RECALL,
     exact_only: bool = False,
     threads: int | None = None,
@@ -82,6 +83,8 @@ def dedup(
             at more cost.
         ngram: Words (or characters) in a shingle, 1 to 256.
         unit: `word`, or `char` for shingles of characters.
+        seed: Names the family of hashes that signatures are made of, 0 to 2^64 - 1. Other seeds propose other
+            pairs of documents; what is removed is checked exactly with any.
         recall: Probability that a pair exactly at the threshold is found, between 0 and 1; the banding is
             chosen for it. If `num_hashes` lanes cannot reach it, the best banding is taken, with a
             `RecallWarning`; `summary.expected_recall` is what holds.
@@ -127,6 +130,7 @@ def dedup(
         num_hashes=_params.whole("num_hashes", num_hashes),
         ngram=_params.whole("ngram", ngram),
         unit=_params.word("unit", unit, "`word` or `char`"),
+        seed=_params.whole("seed", seed, 0, MAX_SEED),
         recall=_params.number("recall", recall),
         keep=policy,
         ranks=None if ranks is None else rank_column(ranks),
@@ -150,6 +154,7 @@ def dedup_files(
     num_hashes: int = 128,
     ngram: int = 5,
     unit: Unit = "word",
+    seed: int = 0,
     recall: float = DEFAULT_RECALL,
     exact_only: bool = False,
     glob: str | Sequence[str] | None = None,
@@ -187,6 +192,8 @@ def dedup_files(
         num_hashes: Lanes of a signature, 1 to 65,536.
         ngram: Words (or characters) in a shingle, 1 to 256.
         unit: `word`, or `char` for shingles of characters.
+        seed: Names the family of hashes that signatures are made of, 0 to 2^64 - 1. Other seeds propose other
+            pairs of documents; what is removed is checked exactly with any.
         recall: Probability that a pair exactly at the threshold is found, between 0 and 1. If `num_hashes`
             lanes cannot reach it, the best banding is taken, with a `RecallWarning`;
             `report["banding"]["recall_at_threshold"]` is what holds.
@@ -236,6 +243,7 @@ def dedup_files(
         num_hashes=_params.whole("num_hashes", num_hashes, 1, MAX_NUM_HASHES),
         ngram=_params.whole("ngram", ngram, 1, MAX_NGRAM),
         unit=_params.word("unit", unit, "`word` or `char`"),
+        seed=_params.whole("seed", seed, 0, MAX_SEED),
         recall=_params.share("recall", recall),
         keep=_params.word("keep", keep, "first, longest, shortest, max:FIELD or min:FIELD"),
         exact_only=_params.flag("exact_only", exact_only),

@@ -26,6 +26,7 @@ def minhash(
     num_hashes: int = 128,
     ngram: int = 5,
     unit: Unit = "word",
+    seed: int = 0,
     threads: int | None = None,
 ) -> pa.FixedSizeListArray:
     """The signature of each text.
@@ -53,6 +54,8 @@ def minhash(
             short messages.
         unit: `word`, or `char` for shingles of characters, with one blank where anything stands between two
             words.
+        seed: Names the family of hashes, 0 to 2^64 - 1; 0 is the hash scheme. Signatures of different seeds
+            have nothing in common: store the seed beside them.
         threads: Threads to use. Default: as many as the process may use.
 
     Returns:
@@ -82,6 +85,7 @@ def minhash(
             num_hashes=_params.whole("num_hashes", num_hashes),
             ngram=_params.whole("ngram", ngram),
             unit=_params.word("unit", unit, "`word` or `char`"),
+            seed=_params.whole("seed", seed, 0, 2**64 - 1),
             threads=_params.optional_whole("threads", threads),
         )
     )

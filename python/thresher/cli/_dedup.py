@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 )
 @click.option("--exact-only", is_flag=True, help="Only equal texts are duplicates.")
 @click.option("--num-hashes", type=int, default=128, show_default=True, help="Lanes of a signature.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Family of the hashes that sign.")
 @click.option(
     "--recall", type=float, default=DEFAULT_RECALL, show_default=True, help="Recall at the threshold."
 )

@@ -24,7 +24,7 @@ fn band_keys(criterion: &mut Criterion) {
     let texts = Language::new(1).texts(100, 1 << 20, 2);
     let texts: Vec<Option<&str>> = texts.iter().map(|text| Some(text.as_str())).collect();
     let k = NumHashes::default();
-    let signatures = sign_all(&texts, ShingleSpec::default(), k, &Unobserved).unwrap();
+    let signatures = sign_all(&texts, ShingleSpec::default(), k, 0, &Unobserved).unwrap();
     let banding = Banding::choose(Threshold::default(), k, Banding::DEFAULT_RECALL).unwrap();
     let keys = |doc: usize| {
         let mut keys = vec![0; banding.bands()];

@@ -15,6 +15,7 @@ use crate::cluster::Clusters;
 use crate::content::TextHasher;
 use crate::error::{Error, Result};
 use crate::exact::{Classes, SeenTexts};
+use crate::hash::Keys;
 use crate::lsh::BandTable;
 use crate::minhash::{Signer, tasks};
 use crate::observe::{Observer, check};
@@ -115,7 +116,12 @@ fn sign(
     let parts: Vec<Signed> = tasks(texts)
         .into_par_iter()
         .map_init(
-            || (Signer::new(config.shingles, config.num_hashes), vec![0; bands]),
+            || {
+                (
+                    Signer::with_keys(config.shingles, config.num_hashes, Keys::from_seed(config.seed)),
+                    vec![0; bands],
+                )
+            },
             |(signer, keys), task| {
                 check(observer)?;
                 let hash_of = |text: Option<&str>| text.map(|text| hasher.hash(text.as_bytes()));

@@ -223,7 +223,7 @@ pub(crate) fn tasks(texts: &[Option<&str>]) -> Vec<std::ops::Range<usize>> {
 
 /// The signatures of many documents, on the threads of the current rayon pool.
 ///
-/// A null text has a null signature; a text without a word has one of `u32::MAX` throughout. The result does
+/// `seed` names the family of hashes, 0 the scheme itself. A null text has a null signature; a text without a word has one of `u32::MAX` throughout. The result does
 /// not depend on the number of threads.
 ///
 /// # Errors
@@ -232,6 +232,7 @@ pub fn sign_all(
     texts: &[Option<&str>],
     spec: ShingleSpec,
     num_hashes: NumHashes,
+    seed: u64,
     observer: &dyn Observer,
 ) -> Result<SignatureMatrix> {
     let k = num_hashes.get();
@@ -244,7 +245,7 @@ pub fn sign_all(
         rows = tail;
     }
     work.into_par_iter().try_for_each_init(
-        || Signer::new(spec, num_hashes),
+        || Signer::with_keys(spec, num_hashes, Keys::from_seed(seed)),
         |signer, (texts, rows)| {
             check(observer)?;
             for (text, row) in texts.iter().zip(rows.chunks_exact_mut(k)) {
@@ -257,7 +258,7 @@ pub fn sign_all(
         },
     )?;
     let valid = texts.iter().map(Option::is_some).collect();
-    Ok(SignatureMatrix::new(num_hashes, lanes, valid))
+    Ok(SignatureMatrix::new(num_hashes, seed, lanes, valid))
 }
 
 #[cfg(test)]

@@ -232,6 +232,8 @@ pub struct DedupConfig {
     pub shingles: ShingleSpec,
     /// Lanes of a signature.
     pub num_hashes: NumHashes,
+    /// The family of hashes that signs; 0 is the scheme itself.
+    pub seed: u64,
     /// How signatures are banded.
     pub banding: Banding,
     /// Which document of a group stays.
@@ -252,7 +254,15 @@ impl DedupConfig {
         recall: f64,
     ) -> Result<Self> {
         let banding = Banding::choose(threshold, num_hashes, recall)?;
-        Ok(Self { threshold, shingles, num_hashes, banding, keep: Keep::default(), exact_only: false })
+        Ok(Self {
+            threshold,
+            shingles,
+            num_hashes,
+            seed: 0,
+            banding,
+            keep: Keep::default(),
+            exact_only: false,
+        })
     }
 }
 

@@ -14,14 +14,15 @@ use crate::params::NumHashes;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignatureMatrix {
     num_hashes: NumHashes,
+    seed: u64,
     lanes: Vec<u32>,
     valid: Vec<bool>,
 }
 
 impl SignatureMatrix {
-    pub(crate) fn new(num_hashes: NumHashes, lanes: Vec<u32>, valid: Vec<bool>) -> Self {
+    pub(crate) fn new(num_hashes: NumHashes, seed: u64, lanes: Vec<u32>, valid: Vec<bool>) -> Self {
         debug_assert_eq!(lanes.len(), valid.len() * num_hashes.get());
-        Self { num_hashes, lanes, valid }
+        Self { num_hashes, seed, lanes, valid }
     }
 
     /// Number of documents.
@@ -40,6 +41,12 @@ impl SignatureMatrix {
     #[must_use]
     pub fn scheme_version(&self) -> u32 {
         SCHEME_VERSION
+    }
+
+    /// The seed of their family, without which they compare with nothing; to be stored beside them too.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
     }
 
     /// The lanes of one document; none for a null text.

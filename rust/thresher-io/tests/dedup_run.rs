@@ -21,6 +21,7 @@ fn config(inputs: &[&Path], output: &Path) -> DedupRun {
         id: None,
         threshold: 0.8,
         num_hashes: 128,
+        seed: 0,
         ngram: 5,
         unit: "word".into(),
         recall: 0.995,

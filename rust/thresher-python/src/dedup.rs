@@ -60,7 +60,7 @@ impl Columns {
 
 /// Removes near-duplicates.
 #[pyfunction]
-#[pyo3(signature = (texts, *, threshold, num_hashes, ngram, unit, recall, keep, ranks, exact_only, threads))]
+#[pyo3(signature = (texts, *, threshold, num_hashes, ngram, unit, seed, recall, keep, ranks, exact_only, threads))]
 #[expect(
     clippy::too_many_arguments,
     reason = "they are the parameters of the search; in Python each has a name"
@@ -71,6 +71,7 @@ pub(crate) fn dedup(
     num_hashes: i64,
     ngram: i64,
     unit: &str,
+    seed: u64,
     recall: f64,
     keep: &str,
     ranks: Option<&Bound<'_, PyAny>>,
@@ -80,7 +81,7 @@ pub(crate) fn dedup(
     let py = texts.py();
     let (spec, lanes) = (shingle_spec(ngram, unit)?, checked_num_hashes(num_hashes)?);
     let config = core(DedupConfig::with_recall(core(Threshold::try_new(threshold))?, spec, lanes, recall))?;
-    let config = DedupConfig { keep: checked_keep(keep)?, exact_only, ..config };
+    let config = DedupConfig { seed, keep: checked_keep(keep)?, exact_only, ..config };
     let ranks = ranks.map(ranks::read).transpose()?.unwrap_or_default();
     let columns = with_texts(texts, threads, little_bytes(lanes), |texts, stop| {
         let secret = thresher_io::secret::draw()?;

@@ -30,17 +30,18 @@ pub(crate) fn instruction_set() -> &'static str {
 
 /// Signatures of texts.
 #[pyfunction]
-#[pyo3(signature = (texts, *, num_hashes, ngram, unit, threads))]
+#[pyo3(signature = (texts, *, num_hashes, ngram, unit, seed, threads))]
 pub(crate) fn minhash(
     texts: &Bound<'_, PyAny>,
     num_hashes: i64,
     ngram: i64,
     unit: &str,
+    seed: u64,
     threads: Option<i64>,
 ) -> PyResult<ArrowArray> {
     let (spec, lanes) = (shingle_spec(ngram, unit)?, checked_num_hashes(num_hashes)?);
     with_texts(texts, threads, little_bytes(lanes), |texts, stop| {
-        Ok(ArrowArray(Arc::new(sign_all(texts, spec, lanes, stop)?.into_arrow())))
+        Ok(ArrowArray(Arc::new(sign_all(texts, spec, lanes, seed, stop)?.into_arrow())))
     })
 }
 

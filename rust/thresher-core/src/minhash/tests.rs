@@ -163,7 +163,7 @@ fn many_documents_are_signed_as_one_by_one_on_any_number_of_threads() {
     let (spec, k) = (ShingleSpec::default(), NumHashes::default());
     let mut signer = Signer::new(spec, k);
     for threads in [1, 2, 4] {
-        let matrix = on_threads(threads, || sign_all(&texts, spec, k, &Unobserved)).unwrap();
+        let matrix = on_threads(threads, || sign_all(&texts, spec, k, 0, &Unobserved)).unwrap();
         assert_eq!(matrix.len(), texts.len());
         for (doc, text) in texts.iter().enumerate() {
             let wordless = vec![EMPTY; k.get()];
@@ -176,7 +176,7 @@ fn many_documents_are_signed_as_one_by_one_on_any_number_of_threads() {
 
 #[test]
 fn no_documents_have_no_signatures() {
-    let matrix = sign_all(&[], ShingleSpec::default(), NumHashes::default(), &Unobserved).unwrap();
+    let matrix = sign_all(&[], ShingleSpec::default(), NumHashes::default(), 0, &Unobserved).unwrap();
     assert!(matrix.is_empty());
     assert_eq!(matrix.row(0), None);
 }
@@ -221,7 +221,7 @@ impl Observer for Stopper {
 fn an_observer_sees_every_document_and_may_stop_at_any_time() {
     let corpus = corpus();
     let texts: Vec<Option<&str>> = corpus.iter().map(Option::as_deref).collect();
-    let sign = |observer: &Stopper| sign_all(&texts, ShingleSpec::default(), hashes(16), observer);
+    let sign = |observer: &Stopper| sign_all(&texts, ShingleSpec::default(), hashes(16), 0, observer);
     let patient = Stopper::after(u64::MAX);
     assert!(sign(&patient).is_ok());
     assert_eq!(patient.docs.into_inner(), texts.len() as u64);

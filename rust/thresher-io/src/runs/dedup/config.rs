@@ -24,6 +24,8 @@ pub struct DedupRun {
     pub threshold: f64,
     /// Lanes of a signature.
     pub num_hashes: usize,
+    /// The family of hashes that signs; 0 is the scheme itself.
+    pub seed: u64,
     /// Units in a shingle.
     pub ngram: usize,
     /// `word` or `char`.
@@ -80,6 +82,7 @@ impl DedupRun {
             threshold,
             shingles: ShingleSpec::try_new(unit, self.ngram)?,
             num_hashes,
+            seed: self.seed,
             banding: Banding::choose(threshold, num_hashes, self.recall)?,
             keep,
             exact_only: self.exact_only,

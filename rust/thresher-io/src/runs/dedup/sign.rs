@@ -8,6 +8,7 @@ use std::iter::Peekable;
 
 use thresher_core::content::TextHasher;
 use thresher_core::exact::SeenTexts;
+use thresher_core::hash::Keys;
 use thresher_core::lsh::BandTable;
 use thresher_core::{DedupConfig, Keep, Observer, Rank, Signer};
 
@@ -172,7 +173,13 @@ pub(crate) fn sign(run: &Run<'_>, quarantine: &mut Quarantine) -> Result<Corpus>
         &run.plan.sources,
         run.config.threads,
         run.progress,
-        || (Signer::new(search.shingles, search.num_hashes), vec![0; bands], Scratch::default()),
+        || {
+            (
+                Signer::with_keys(search.shingles, search.num_hashes, Keys::from_seed(search.seed)),
+                vec![0; bands],
+                Scratch::default(),
+            )
+        },
         |(signer, keys, scratch), input, unit| {
             let unit_out = SignedUnit {
                 corpus: Corpus::default(),
