@@ -4,6 +4,9 @@
 //! A word has letters drawn from its language's alphabet, frequent ones first; lengths follow those of running text
 //! (letters a word: Russian 5.3, Polish 6, Turkish 6.1, Czech 5.5, Vietnamese 3.3 a syllable, Korean 3.1, Hindi 4.2, Arabic
 //! 4.6, Tamil 7.5). One word of thirty is a number or a word of ASCII. Chinese, Japanese and Thai have no blanks between words.
+//! Against the first article of the Universal Declaration of Human Rights, bytes a character, and share of characters beyond
+//! ASCII: Vietnamese 1.32 for 1.38 and 21 for 25 %, Polish 1.05 and 1.05, 4.6 and 4.7 %, Turkish 1.08 and 1.07, Czech 1.11 and 1.09,
+//! Russian 1.80 and 1.83, Hindi 2.57 and 2.66, Korean 2.45 and 2.52.
 
 use crate::corpus::Random;
 

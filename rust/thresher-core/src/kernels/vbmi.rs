@@ -81,7 +81,8 @@ impl Vector for Vbmi {
             let len = whole(from, leads);
             let leads = leads.all & low(len);
             let of_three = _mm512_mask_cmpge_epu8_mask(leads, bytes, all(0xE0));
-            let (mut word, mut solo, mut odd) = (0u64, 0u64, 0u64);
+            let (mut word, mut solo, mut special) = (0u64, 0u64, 0u64);
+            let mut may_be_odd = false;
             let mut rest = leads;
 
             let eastern = _mm512_mask_cmpge_epu8_mask(of_three, bytes, all(0xE4));
@@ -114,12 +115,14 @@ impl Vector for Vbmi {
                 let those =
                     |set: u64| members & _mm512_bitshuffle_epi64_mask(_mm512_set1_epi64(set as i64), places);
                 word |= those(page.word);
-                solo |= those(page.solo);
-                odd |= those(page.odd);
+                special |= those(page.solo | page.odd);
+                may_be_odd |= page.odd != 0;
                 if page.cased != 0 {
                     lower(pages, page, those(page.cased), places, to.add(last));
                 }
             }
+            let odd = if may_be_odd { odd_ones(pages, from, special) } else { 0 };
+            solo |= special & !odd;
             let len = len.min(odd.trailing_zeros() as usize);
             word |= word << 1 | (word & of_three) << 2;
             word |= classes.word & !classes.non_ascii;
@@ -157,6 +160,28 @@ impl Vector for Vbmi {
         // SAFETY: as the caller says.
         unsafe { Avx512::accumulate(state, text, stripes, secret) }
     }
+}
+
+/// Which of the characters that are words of their own or odd are odd. There are few odd ones, so they have no set of their
+/// own in the loop over pages.
+#[inline(always)]
+unsafe fn odd_ones(pages: &Pages, from: *const u8, special: u64) -> u64 {
+    let (mut odd, mut rest) = (0, special);
+    while rest != 0 {
+        let at = rest.trailing_zeros() as usize;
+        rest &= rest - 1;
+        // SAFETY: the caller vouches for characters that end in the block.
+        unsafe {
+            let (lead, second) = (*from.add(at), *from.add(at + 1));
+            let (page, last) = if lead < 0xE0 {
+                (pages.of_two(lead), second)
+            } else {
+                (pages.of_three(lead, second), *from.add(at + 2))
+            };
+            odd |= (page.odd >> (last & 0x3F) & 1) << at;
+        }
+    }
+    odd
 }
 
 /// Writes the lower-case forms of the characters that begin at `capitals`; `to` is where the last byte of a character that
