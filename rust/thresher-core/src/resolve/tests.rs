@@ -58,8 +58,15 @@ fn resolve_all(texts: &[String], ngram: usize, buckets: &[Vec<u32>], threshold: 
     let banding = Banding::try_new(buckets.len().max(1), 1, NumHashes::try_new(1000).unwrap()).unwrap();
     let threshold = Threshold::try_new(threshold).unwrap();
     let num_hashes = NumHashes::default();
-    let config =
-        DedupConfig { threshold, shingles: spec, num_hashes, banding, keep: Keep::First, exact_only: false };
+    let config = DedupConfig {
+        threshold,
+        shingles: spec,
+        num_hashes,
+        seed: 0,
+        banding,
+        keep: Keep::First,
+        exact_only: false,
+    };
     let mut resolver = Resolver::new(&config, Keys::PUBLIC);
     // A resolver that has worked on another cluster before.
     let mut resolve = || {
