@@ -15,7 +15,7 @@ PACKAGE = ROOT / "python" / "thresher"
 
 # Each module may import those of lower layers; of its own layer none.
 LAYERS = [
-    {"_core", "_types", "_reference_candidates", "_format"},
+    {"_core", "_types", "_reference_resolution", "_format"},
     {"_reference"},
     {"errors"},
     {"_arrow", "_params"},

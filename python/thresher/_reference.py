@@ -48,16 +48,14 @@ Jaccard similarity with a document that is *kept* reaches the threshold.
 from __future__ import annotations
 
 import functools
-import math
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
-from thresher._reference_candidates import candidates, clusters
+from thresher._reference_resolution import Rank, candidates, clusters, jaccard, keep_order
 
 Unit: TypeAlias = Literal["word", "char"]
-Rank: TypeAlias = float | str | None
 
 SCHEME_VERSION = 2
 
@@ -324,53 +322,6 @@ def choose_banding(threshold: float, num_hashes: int = 128, recall: float = 0.99
         if recall_at(threshold, num_hashes // rows, rows) >= recall:
             return num_hashes // rows, rows
     return num_hashes, 1
-
-
-def jaccard(a: set[int], b: set[int]) -> float:
-    """The share of the shingles of both sets that is in each; 0 for two empty sets.
-
-    >>> jaccard({1, 2, 3, 4}, {2, 3, 4, 5})
-    0.6
-    """
-    union = len(a | b)
-    return len(a & b) / union if union else 0.0
-
-
-def keep_order(
-    texts: Sequence[str | None], keep: str = "first", ranks: Sequence[Rank] | None = None
-) -> list[int]:
-    """The documents in the order in which they are considered: the earlier one of two duplicates stays.
-
-    `longest` and `shortest` go by bytes of UTF-8; `max` and `min` (also `max:FIELD`, `min:FIELD`) by `ranks`,
-    where numbers go by value, texts by their bytes, and every number comes below every text. Ties go by input
-    order; None and NaN are no rank, and come last under both.
-
-    >>> keep_order(["bb", "a", "cc"], "longest")
-    [0, 2, 1]
-    >>> keep_order(["a", "b", "c", "d"], "max:score", [1, None, 2.5, 1])
-    [2, 0, 3, 1]
-    """
-    docs = list(range(len(texts)))
-    policy = keep.partition(":")[0]
-    if policy == "first":
-        return docs
-    if policy in ("longest", "shortest"):
-        sizes = [len((text or "").encode()) for text in texts]
-        return sorted(docs, key=sizes.__getitem__, reverse=policy == "longest")
-    if policy not in ("max", "min"):
-        message = f"keep is `{keep}`, but it is first, longest, shortest, max:FIELD or min:FIELD"
-        raise ValueError(message)
-    if ranks is None or len(ranks) != len(texts):
-        message = f"keep is `{keep}`, which needs one rank for each of the {len(texts)} texts"
-        raise ValueError(message)
-    ranked = {doc: (isinstance(rank, str), rank) for doc, rank in enumerate(ranks) if not _is_missing(rank)}
-    # `sorted` keeps ties in input order, in reverse as well.
-    missing = [doc for doc in docs if doc not in ranked]
-    return sorted(ranked, key=ranked.__getitem__, reverse=policy == "max") + missing
-
-
-def _is_missing(rank: Rank) -> bool:
-    return rank is None or (isinstance(rank, float) and math.isnan(rank))
 
 
 def dedup(

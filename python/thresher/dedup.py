@@ -65,9 +65,9 @@ def dedup(
 
     The result is the same on every machine and with any number of threads. Hashes that decide are keyed by
     a secret of the call, so no text can be made to pass for another one; that two calls decide differently
-    has a probability of about 2^-60 for each pair compared. Time is about linear in the bytes
-    of text; memory beside the texts is about 32 bytes a document and 8 bytes a band (21 by default). The GIL
-    is released, and Ctrl-C stops it.
+    has a probability of about 2^-60 for each pair compared. Time is about linear in the bytes of text; memory
+    beside the texts is about 480 bytes a document (as `make bench-memory` prints for 21 bands), most of it 16
+    a band. The GIL is released, and Ctrl-C stops it.
 
     Args:
         texts: A list of str (None: missing), or an Arrow column of strings of any library, read in place.
@@ -168,10 +168,10 @@ def dedup_files(
 ) -> FileReport:
     r"""Removes duplicates from files; see `dedup` for what a duplicate is.
 
-    The corpus is streamed three times and never held: memory is about 50 bytes a document and 8 bytes a band
-    (21 by default), and what collided is read again. Kept records pass through unchanged, JSONL lines byte
-    for byte. A record that cannot be read goes to quarantine with its place and the reason. Files appear
-    under their final names when they are complete, and not before.
+    The corpus is streamed three times and never held: memory is about 310 bytes a document (as `make
+    bench-memory` prints for 21 bands), and what collided is read again. Kept records pass through unchanged,
+    JSONL lines byte for byte. A record that cannot be read goes to quarantine with its place and the reason.
+    Files appear under their final names when they are complete, and not before.
 
     The output is the same with any number of threads. The GIL is released, and Ctrl-C stops the run.
 

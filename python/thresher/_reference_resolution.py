@@ -1,4 +1,4 @@
-"""The part of the plain twin that says whom a document is compared with: see `thresher._reference`.
+"""The part of the plain twin that says which documents are compared, and in which order: see `_reference`.
 
 Documents of one template share giant buckets, and all their pairs are out of reach. They are told apart by
 the shingles that few of them have.
@@ -6,13 +6,64 @@ the shingles that few of them have.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+Rank: TypeAlias = float | str | None
 
 MAX_CHECKS = 256
 """Kept documents that one document is compared with at most."""
 
 RARE = 32
 """Kept documents of a cluster that have a shingle, up to which it is rare."""
+
+
+def jaccard(a: set[int], b: set[int]) -> float:
+    """The share of the shingles of both sets that is in each; 0 for two empty sets.
+
+    >>> jaccard({1, 2, 3, 4}, {2, 3, 4, 5})
+    0.6
+    """
+    union = len(a | b)
+    return len(a & b) / union if union else 0.0
+
+
+def keep_order(
+    texts: Sequence[str | None], keep: str = "first", ranks: Sequence[Rank] | None = None
+) -> list[int]:
+    """The documents in the order in which they are considered: the earlier one of two duplicates stays.
+
+    `longest` and `shortest` go by bytes of UTF-8; `max` and `min` (also `max:FIELD`, `min:FIELD`) by `ranks`,
+    where numbers go by value, texts by their bytes, and every number comes below every text. Ties go by input
+    order; None and NaN are no rank, and come last under both.
+
+    >>> keep_order(["bb", "a", "cc"], "longest")
+    [0, 2, 1]
+    >>> keep_order(["a", "b", "c", "d"], "max:score", [1, None, 2.5, 1])
+    [2, 0, 3, 1]
+    """
+    docs = list(range(len(texts)))
+    policy = keep.partition(":")[0]
+    if policy == "first":
+        return docs
+    if policy in ("longest", "shortest"):
+        sizes = [len((text or "").encode()) for text in texts]
+        return sorted(docs, key=sizes.__getitem__, reverse=policy == "longest")
+    if policy not in ("max", "min"):
+        message = f"keep is `{keep}`, but it is first, longest, shortest, max:FIELD or min:FIELD"
+        raise ValueError(message)
+    if ranks is None or len(ranks) != len(texts):
+        message = f"keep is `{keep}`, which needs one rank for each of the {len(texts)} texts"
+        raise ValueError(message)
+    ranked = {doc: (isinstance(rank, str), rank) for doc, rank in enumerate(ranks) if not _is_missing(rank)}
+    # `sorted` keeps ties in input order, in reverse as well.
+    missing = [doc for doc in docs if doc not in ranked]
+    return sorted(ranked, key=ranked.__getitem__, reverse=policy == "max") + missing
+
+
+def _is_missing(rank: Rank) -> bool:
+    return rank is None or (isinstance(rank, float) and math.isnan(rank))
 
 
 def clusters(keys: Mapping[int, Sequence[int]]) -> list[list[int]]:
