@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import itertools
 import re
-import shutil
 import sysconfig
 import time
 from pathlib import Path
@@ -36,10 +35,8 @@ def main() -> None:
     print("Deduplicating the Python files below")
     for folder in folders:
         print(f"  {folder}")
-    if OUTPUT.exists():
-        shutil.rmtree(OUTPUT)
     began_s = time.monotonic()
-    report = th.dedup_files(folders, OUTPUT, glob="*.py", progress=_Progress())
+    report = th.dedup_files(folders, OUTPUT, glob="*.py", overwrite=True, progress=_Progress())
     seconds = time.monotonic() - began_s
     _print_table(report, seconds)
     _print_pairs(report)

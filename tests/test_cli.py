@@ -150,7 +150,7 @@ def test_progress_is_shown_on_a_terminal_and_nowhere_else(
         return run(*arguments, **parameters)
 
     monkeypatch.setattr(th, "dedup_files", slow)
-    arguments = ["dedup", str(source), "-o", str(source.with_name("out"))]
+    arguments = ["dedup", str(source), "-o", str(source.with_name("out")), "--overwrite"]
     for is_terminal in (True, False):
         monkeypatch.setattr(sys.stderr, "isatty", lambda answer=is_terminal: answer)
         with pytest.raises(SystemExit, match="0"):

@@ -38,6 +38,7 @@ def run_config(
     inputs: Paths,
     output: str | os.PathLike[str] | None,
     *,
+    overwrite: bool,
     threads: int | None,
     tmp: str | os.PathLike[str] | None,
     strict: bool,
@@ -52,6 +53,7 @@ def run_config(
         {
             "inputs": [_params.path("inputs", path) for path in several],
             "output": None if output is None else _params.path("output", output),
+            "overwrite": _params.flag("overwrite", overwrite),
             "threads": _core.available_threads()
             if threads is None
             else _params.whole("threads", threads, 1, MAX_THREADS),
@@ -111,7 +113,7 @@ class RunReport:
 
     @property
     def notes(self) -> list[str]:
-        """What was left out of the inputs, and why."""
+        """What was left out of the inputs, and why; files that were named twice."""
         return [str(note) for note in self.report["notes"]]
 
     @property

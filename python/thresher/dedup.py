@@ -158,6 +158,7 @@ def dedup_files(
     recall: float = DEFAULT_RECALL,
     exact_only: bool = False,
     glob: str | Sequence[str] | None = None,
+    overwrite: bool = False,
     threads: int | None = None,
     tmp: str | os.PathLike[str] | None = None,
     strict: bool = False,
@@ -199,6 +200,8 @@ def dedup_files(
             `report["banding"]["recall_at_threshold"]` is what holds.
         exact_only: Only equal texts are duplicates.
         glob: Patterns of the files of an input folder that are documents. Default: all files.
+        overwrite: Whether a finished result of an earlier run, or a data file of that name, may be replaced.
+            It stays whole until the new one is complete. Other files are never touched.
         threads: Threads to use. Default: as many as the process may use.
         tmp: Folder for the copy of standard input. Default: that of the system.
         strict: Whether the first bad record stops the run, with `DataError`.
@@ -231,6 +234,7 @@ def dedup_files(
     config = run_config(
         inputs,
         output,
+        overwrite=overwrite,
         threads=threads,
         tmp=tmp,
         strict=strict,

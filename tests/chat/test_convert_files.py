@@ -81,7 +81,7 @@ def test_an_array_in_a_json_file_is_its_rows(tmp_path: Path) -> None:
     assert (report.kept, report.quarantined) == (50, 0)
     assert report.report["inputs"][0]["format"] == "json"
     path.write_text(json.dumps(ROWS, indent=2)[:-30], "utf-8")
-    report = th.chat.convert_files(path, tmp_path / "out.jsonl", to="openai")
+    report = th.chat.convert_files(path, tmp_path / "cut.jsonl", to="openai")
     assert (report.kept, report.quarantined) == (49, 1)
 
 

@@ -207,6 +207,7 @@ def convert_files(
     *,
     to: str,
     from_format: str | Mapping[str, Any] | None = None,
+    overwrite: bool = False,
     threads: int | None = None,
     tmp: str | os.PathLike[str] | None = None,
     strict: bool = False,
@@ -228,6 +229,8 @@ def convert_files(
             name says the format, with the evidence beside it; or `-` for JSONL on standard output.
         to: The format to write, one of `formats()`.
         from_format: The format to read, or a mapping of fields. Default: found out from the first rows.
+        overwrite: Whether a finished result of an earlier run, or a data file of that name, may be replaced.
+            It stays whole until the new one is complete. Other files are never touched.
         threads: Threads to use. Default: as many as the process may use.
         tmp: Folder for the copy of standard input. Default: that of the system.
         strict: Whether the first bad row, or the first loss, ends the run.
@@ -258,6 +261,7 @@ def convert_files(
     config = run_config(
         inputs,
         output,
+        overwrite=overwrite,
         threads=threads,
         tmp=tmp,
         strict=strict,

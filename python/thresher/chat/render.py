@@ -176,6 +176,7 @@ def render_files(
     ending: Literal["chosen", "rejected", "prompt"] = "chosen",
     name: str | None = None,
     strict: bool = False,
+    overwrite: bool = False,
     threads: int | None = None,
     tmp: str | os.PathLike[str] | None = None,
     max_quarantine: float = MAX_QUARANTINE,
@@ -204,6 +205,8 @@ def render_files(
         ending: Of a preference, which one; or `prompt` for none.
         name: Which template, if a configuration has several.
         strict: Whether the first row that cannot be rendered ends the run.
+        overwrite: Whether a finished result of an earlier run, or a data file of that name, may be replaced.
+            It stays whole until the new one is complete. Other files are never touched.
         threads: Threads to use. Default: as many as the process may use. The output does not depend on it.
         tmp: Folder for the copy of standard input. Default: that of the system.
         max_quarantine: Share of the rows, from 0 to 1, of which more may not be set aside; a run that sets
@@ -245,6 +248,7 @@ def render_files(
     config = run_config(
         inputs,
         output,
+        overwrite=overwrite,
         threads=threads,
         tmp=tmp,
         strict=strict,

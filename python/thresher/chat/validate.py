@@ -234,6 +234,7 @@ def validate_files(
     ignore: Iterable[str] = (),
     strict: bool = False,
     max_problems: int = 1000,
+    overwrite: bool = False,
     threads: int | None = None,
     tmp: str | os.PathLike[str] | None = None,
     max_quarantine: float = MAX_QUARANTINE,
@@ -257,6 +258,8 @@ def validate_files(
         ignore: Codes of `checks()` that are not looked for.
         strict: Whether a warning is an error.
         max_problems: Problems to list for each input; all are counted.
+        overwrite: Whether a finished result of an earlier run, or a data file of that name, may be replaced.
+            It stays whole until the new one is complete. Other files are never touched.
         threads: Threads to use. Default: as many as the process may use. The report does not depend on it.
         tmp: Folder for the copy of standard input. Default: that of the system.
         max_quarantine: With an output: share of the rows, from 0 to 1, of which more may not be unreadable; a
@@ -287,6 +290,7 @@ def validate_files(
     config = run_config(
         inputs,
         output,
+        overwrite=overwrite,
         threads=threads,
         tmp=tmp,
         strict=strict,

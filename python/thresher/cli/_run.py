@@ -26,6 +26,7 @@ Command = TypeVar("Command", bound="Callable[..., Any]")
 def run_options(command: Command) -> Command:
     """The options that every run over files has."""
     options = (
+        click.option("--overwrite", is_flag=True, help="Replace the finished result of an earlier run."),
         click.option("--threads", type=int, help="Threads to use; default: as many as the process may use."),
         click.option("--tmp", metavar="DIR", help="Folder for a copy of standard input."),
         click.option("--strict", is_flag=True, help="Stop at the first bad record, or loss."),

@@ -8,7 +8,9 @@ use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
+use crate::error::Result;
 use crate::lsh::{BandTable, Buckets, group};
+use crate::observe::{Observer, check};
 
 /// Disjoint sets of documents; the root of each is its smallest member.
 #[derive(Debug)]
@@ -144,16 +146,22 @@ impl Links {
 impl Clusters {
     /// The clusters of the documents below `n_docs` by the bands of a table: partitions are grouped on the threads of the
     /// current rayon pool, and linked as they come.
-    #[must_use]
-    pub fn of(table: &BandTable, n_docs: usize) -> Self {
+    ///
+    /// # Errors
+    /// `Error::Cancelled` if `observer` wants to stop; it is asked before each partition.
+    pub fn of(table: &BandTable, n_docs: usize, observer: &dyn Observer) -> Result<Self> {
         let links = Mutex::new(Links::new(n_docs));
         let grouped = |keys: &Vec<u64>| {
+            if observer.cancelled() {
+                return Buckets::default();
+            }
             let buckets = group(keys, table.docs());
             links.lock().unwrap_or_else(PoisonError::into_inner).add(&buckets);
             buckets
         };
         let buckets: Vec<Buckets> = table.partitions().par_iter().map(grouped).collect();
-        Self::new(links.into_inner().unwrap_or_else(PoisonError::into_inner), &buckets)
+        check(observer)?;
+        Ok(Self::new(links.into_inner().unwrap_or_else(PoisonError::into_inner), &buckets))
     }
 
     /// The clusters that the buckets of all `partitions` connect, with the links that were made of the same buckets. The
@@ -276,6 +284,20 @@ mod tests {
         assert_eq!(clusters.get(0).docs, [2, 4]);
         assert_eq!(clusters.get(1).docs, [3, 5]);
         assert_eq!(clusters.get(1).buckets().collect::<Vec<_>>(), [[0, 1]]);
+    }
+
+    #[test]
+    fn grouping_stops_when_it_is_asked_to() {
+        struct Stop;
+        impl Observer for Stop {
+            fn cancelled(&self) -> bool {
+                true
+            }
+        }
+        let mut table = BandTable::new(2);
+        (0..10).for_each(|doc| table.push(doc, &[7, 7]));
+        assert!(matches!(Clusters::of(&table, 10, &Stop), Err(crate::Error::Cancelled)));
+        assert_eq!(Clusters::of(&table, 10, &crate::observe::Unobserved).unwrap().len(), 1);
     }
 
     proptest! {

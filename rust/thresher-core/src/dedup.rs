@@ -75,9 +75,8 @@ pub fn dedup(
         let clock = Instant::now();
         let standing = classes.standing(texts.len());
         table.relabel(|doc| standing[doc as usize]);
-        let clusters = Clusters::of(&table, texts.len());
+        let clusters = Clusters::of(&table, texts.len(), observer)?;
         drop(table);
-        check(observer)?;
         candidates = clusters.docs().len() as u64;
         timings.group_s = clock.elapsed().as_secs_f64();
 

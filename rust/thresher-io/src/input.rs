@@ -97,6 +97,13 @@ pub struct Break {
 pub enum Piece {
     /// Kept lines, byte for byte.
     Bytes(Vec<u8>),
+    /// Kept elements of an array, as they stand there: the end of each in `bytes`.
+    Elements {
+        /// One element behind the other.
+        bytes: Vec<u8>,
+        /// Where each ends.
+        ends: Vec<usize>,
+    },
     /// Kept rows.
     Batches(Vec<RecordBatch>),
     /// Kept rows of the row group of that number of the input of that name, which are not to be mixed with others.
@@ -174,7 +181,7 @@ pub struct Written {
     pub rows: u64,
     /// Bytes on disk.
     pub bytes: u64,
-    /// XXH3-128 of the file's bytes, 32 hex digits; empty for a folder.
+    /// XXH3-128 of the file's bytes, 32 hex digits; of a folder, of the names and sizes of its files.
     pub xxh3_128: String,
 }
 

@@ -1,7 +1,7 @@
 //! Files for thresher: readers, writers, codecs, commit, and the runs that drive `thresher-core` over them.
 //!
 //! ```text
-//! codec, commit -> readers, writers, quarantine, removed -> runs
+//! codec, commit, sink -> readers, writers, quarantine, removed -> runs
 //! ```
 //!
 //! A format is a reader that implements [`input::Input`] and a writer that implements [`input::Output`]; a run
@@ -18,6 +18,7 @@ pub mod record;
 pub mod removed;
 pub mod runs;
 pub mod secret;
+mod sink;
 mod suggest;
 pub mod writers;
 

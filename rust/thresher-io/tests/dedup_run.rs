@@ -17,6 +17,7 @@ fn config(inputs: &[&Path], output: &Path) -> DedupRun {
     DedupRun {
         inputs: inputs.iter().map(|path| path.display().to_string()).collect(),
         output: output.display().to_string(),
+        overwrite: true,
         text: "text".into(),
         id: None,
         threshold: 0.8,
@@ -239,7 +240,7 @@ fn cancelling_leaves_no_data_file() {
     progress.cancel();
     let output = folder.path().join("out");
     assert!(matches!(run(&config(&[&input], &output), &progress).unwrap_err(), Error::Cancelled));
-    assert!(!output.join("data").exists() && !output.join("run.json").exists());
+    assert!(!output.exists());
 }
 
 #[test]
@@ -247,17 +248,15 @@ fn what_a_killed_run_left_goes_with_the_next_one() {
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("in.jsonl");
     fs::write(&input, lines(10).join("\n")).unwrap();
-    let output = folder.path().join("out");
-    dedup(&[&input], &output);
-    for (output, beside) in
-        [(output.clone(), output), (folder.path().join("one.jsonl"), folder.path().into())]
-    {
-        let left = [".thresher-1-0.tmp", ".thresher-99999-7.tmp"].map(|name| beside.join(name));
+    for (output, state) in [("out", "out/.thresher"), ("one.jsonl", ".one.jsonl.thresher")] {
+        let (output, state) = (folder.path().join(output), folder.path().join(state));
+        let left = ["lock", "new/data/.thresher-1-0.tmp", "new/removed.parquet"].map(|name| state.join(name));
         for path in &left {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "half a file").unwrap();
         }
         dedup(&[&input], &output);
-        assert!(left.iter().all(|path| !path.exists()), "{}", output.display());
+        assert!(output.exists() && !state.exists(), "{}", output.display());
     }
 }
 

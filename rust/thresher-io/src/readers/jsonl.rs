@@ -9,7 +9,7 @@
 //!
 //! What is a record: every line that is not blank, with `\n` or `\r\n` at its end, or with neither at the end of the
 //! file. A UTF-8 byte order mark at the start of the file is skipped. A `.json` file that begins with a bracket is one
-//! array, whose elements are the records; a kept one is written as a line.
+//! array, whose elements are the records.
 
 mod array;
 mod blocks;
@@ -30,10 +30,12 @@ use memchr::{memchr, memrchr};
 use thresher_core::json::Fields;
 
 use crate::codec;
-use crate::codec::{Codec, Stream};
+use crate::codec::{Codec, Stream, names_array};
 use crate::error::{Error, Result};
 use crate::input::{Input, Payload, Piece, Scratch, SlotMask, Unit};
 use crate::record::Visitor;
+
+pub(crate) use array::compact;
 
 use array::ArrayLines;
 use blocks::Blocks;
@@ -88,7 +90,10 @@ impl Stamp {
 /// A JSON lines file. It is opened anew for each unit, so that a run over many files holds few of them open.
 #[derive(Debug)]
 pub struct JsonlInput {
+    /// Where it came from, for people.
     path: PathBuf,
+    /// Where its bytes are: elsewhere for what came through a pipe.
+    location: PathBuf,
     name: String,
     codec: Codec,
     /// The rows are the elements of one array, which is read as a stream.
@@ -111,18 +116,25 @@ impl JsonlInput {
         let unit_bytes = limits.unit_bytes.clamp(1, MAX_UNIT_BYTES);
         let limits = Limits { unit_bytes, ..limits };
         let (stamp, damage) = (Stamp::of(&metadata), Surveyed::new());
-        let mut input = Self { path, name, codec, is_array: false, limits, stamp, damage };
+        let location = path.clone();
+        let mut input = Self { path, location, name, codec, is_array: false, limits, stamp, damage };
         let file = input.file()?;
-        if may_be_array(&input.path) {
+        if names_array(&input.name) {
             // What cannot be decoded is told when it is read.
             input.is_array = codec::decoder(codec, file).is_ok_and(array::is_array);
         }
         Ok(input)
     }
 
+    /// The same, a copy of what came through the pipe at `origin`.
+    #[must_use]
+    pub(crate) fn of_pipe(self, origin: PathBuf) -> Self {
+        Self { path: origin, ..self }
+    }
+
     /// The opened file, provided nothing was written to it since `open`.
     fn file(&self) -> Result<File> {
-        let file = File::open(&self.path).map_err(Error::io("open", &self.path))?;
+        let file = File::open(&self.location).map_err(Error::io("open", &self.path))?;
         let metadata = file.metadata().map_err(Error::io("read", &self.path))?;
         if Stamp::of(&metadata) == self.stamp { Ok(file) } else { Err(self.changed()) }
     }
@@ -219,16 +231,28 @@ impl JsonlInput {
         Ok(too_long.then(|| memrchr(b'\n', &bytes[..unit - 1]).map_or(0, |newline| newline + 1)))
     }
 
+    /// The kept elements of an array as they stand in the file; of a compressed one, with blanks for line ends. In `data`
+    /// the elements are lines, each in its place.
+    fn elements(&self, data: &[u8], offset: u64, keep: &SlotMask) -> Result<Piece> {
+        let mut original = Vec::new();
+        if self.codec == Codec::Plain {
+            original.resize(data.len(), 0);
+            self.read_at(&self.file()?, offset, &mut original)?;
+        }
+        let source = if original.is_empty() { data } else { &original };
+        let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+        let is_complete = lines::each_kept(data, offset, self.limits.max_record_bytes, keep, |line| {
+            let text = &data[line.clone()];
+            let start = line.start + text.len() - text.trim_ascii_start().len();
+            bytes.extend_from_slice(&source[start..start + text.trim_ascii().len()]);
+            ends.push(bytes.len());
+        });
+        if is_complete { Ok(Piece::Elements { bytes, ends }) } else { Err(self.changed()) }
+    }
+
     fn foreign(&self) -> Error {
         Error::Internal(format!("a unit of another format came to `{}`", self.path.display()))
     }
-}
-
-/// Whether the name is one that arrays have: `.json`, where `.jsonl` says that there are lines.
-fn may_be_array(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let stem = [".gz", ".gzip", ".zst", ".zstd"].iter().find_map(|end| name.strip_suffix(end));
-    stem.unwrap_or(&name).rsplit_once('.').is_some_and(|(_, last)| last == "json")
 }
 
 impl Input for JsonlInput {
@@ -305,10 +329,10 @@ impl Input for JsonlInput {
             Payload::Oversized { offset, .. } => (Vec::new(), offset),
             _ => return Err(self.foreign()),
         };
+        if self.is_array {
+            return self.elements(&data, offset, keep);
+        }
         if lines::retain(&mut data, offset, self.limits.max_record_bytes, keep) {
-            if self.is_array {
-                array::compact(&mut data);
-            }
             Ok(Piece::Bytes(data))
         } else {
             Err(self.changed())

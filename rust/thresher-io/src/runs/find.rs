@@ -21,7 +21,7 @@ use walkdir::WalkDir;
 use crate::codec::{Codec, DataFormat, names_array, split_suffix};
 use crate::error::{Error, Result};
 use crate::readers::folder::is_new;
-use crate::runs::ours::is_our_output;
+use crate::runs::output::is_our_output;
 use crate::runs::sniff::{has_rows, sniff};
 
 /// Names that a note lists.

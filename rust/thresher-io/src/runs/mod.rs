@@ -1,18 +1,16 @@
 //! Runs: what drives the core over files.
 //!
 //! `dedup` reads its inputs three times; `rows` once, row by row. Both stand on the same parts: `plan` (names to inputs),
-//! `pipeline` (units on all threads, in order), `destination` (where results go), `aside` and `books` (nothing is lost).
+//! `pipeline` (units on all threads, in order), `output` (where results go), `aside` and `books` (nothing is lost).
 
 mod aside;
 mod books;
 mod clock;
 pub mod dedup;
-mod destination;
 mod fields;
 mod find;
 mod names;
-mod ours;
-mod outputs;
+pub(crate) mod output;
 mod pipeline;
 pub mod plan;
 pub mod progress;
@@ -23,4 +21,5 @@ mod stdin;
 mod survey;
 
 pub use books::{Accounting, Count, InputReport};
+pub use output::{Files, Marker};
 pub use progress::Progress;

@@ -1,16 +1,17 @@
 //! What a run reads: arguments of the user become opened inputs, in order, each with a name of its own.
 //!
 //! ```text
-//! arguments ─ find, stdin ─> files and folders ─ names ─> opened inputs
+//! arguments ─ find, stdin ─> files, folders, copies of pipes ─ once ─> each but once ─ names ─> opened inputs
 //! ```
 
+use std::collections::HashSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use thresher_core::json::Fields;
 
-use crate::codec::{DataFormat, split_suffix};
+use crate::codec::{Codec, DataFormat, split_suffix};
 use crate::error::{Error, Result};
 use crate::readers::folder::FolderInput;
 use crate::readers::ipc::IpcInput;
@@ -18,10 +19,11 @@ use crate::readers::jsonl::{JsonlInput, Limits};
 use crate::readers::parquet::ParquetInput;
 use crate::readers::parquet::alike::join;
 use crate::runs::find::{Found, find};
-use crate::runs::names::names;
-use crate::runs::ours::is_our_output;
+use crate::runs::names::{Label, names};
+use crate::runs::output::is_our_output;
+use crate::runs::progress::Progress;
 use crate::runs::source::Source;
-use crate::runs::stdin::spool_stdin;
+use crate::runs::stdin::{Pipe, Spool, pipe_of, spool};
 
 /// A unit of a columnar file aims at so many times the bytes of a batch: to open a row group costs more than to seek.
 const COLUMNAR_BATCHES: u64 = 4;
@@ -48,43 +50,69 @@ pub(crate) struct Plan {
     fingerprints: Vec<Option<(u64, SystemTime)>>,
     /// What the user should know about the inputs.
     pub(crate) notes: Vec<String>,
-    /// Holds standard input while the run goes over it.
-    _spool: Option<tempfile::NamedTempFile>,
+    /// Hold what came through pipes while the run goes over it.
+    _spools: Vec<Spool>,
+}
+
+/// An input before it is opened.
+enum Argument {
+    File(Found),
+    /// The copy of a pipe, by its place in the list of them.
+    Copy(usize),
 }
 
 impl Plan {
-    /// Finds and opens every input.
-    pub(crate) fn new(reading: Reading<'_>, fields: &Fields) -> Result<Self> {
-        let mut sources = Vec::new();
-        let (mut spool, mut notes) = (None, Vec::new());
+    /// Finds and opens every input; what comes through a pipe is copied first.
+    pub(crate) fn new(reading: Reading<'_>, fields: &Fields, progress: &Progress) -> Result<Self> {
         if reading.inputs.is_empty() {
             return Err(Error::Parameter("no input is given; name at least one file or folder".into()));
         }
         if reading.batch_bytes == 0 {
             return Err(Error::Parameter("batch_bytes is `0`, but a batch has at least 1 byte".into()));
         }
+        let (mut arguments, mut pipes, mut notes) = (Vec::new(), Vec::new(), Vec::new());
         for name in reading.inputs {
-            if name == "-" {
-                if spool.is_none() {
-                    let file = spool_stdin(reading.tmp)?;
-                    let path = file.path().to_path_buf();
-                    let form = split_suffix(&path.to_string_lossy());
-                    sources.push(Found { path, form });
-                    spool = Some(file);
+            match pipe_of(name)? {
+                // A pipe gives its content once.
+                Some(pipe) if pipes.contains(&pipe) => {}
+                Some(pipe) => {
+                    arguments.push(Argument::Copy(pipes.len()));
+                    pipes.push(pipe);
                 }
-            } else {
-                find(Path::new(name), reading.glob.is_some(), &mut sources, &mut notes)?;
+                None => {
+                    let mut found = Vec::new();
+                    find(Path::new(name), reading.glob.is_some(), &mut found, &mut notes)?;
+                    arguments.extend(found.into_iter().map(Argument::File));
+                }
             }
         }
-        let names = names(&sources);
-        let mut plan = Self { sources: Vec::new(), fingerprints: Vec::new(), notes, _spool: spool };
-        for (found, name) in sources.into_iter().zip(names) {
-            plan.fingerprints.push(fingerprint(&found.path));
-            let source = open(&found, name, reading)?;
+        notes.extend(once(&mut arguments));
+        let copy = |pipe: Pipe<'_>| spool(pipe, reading.tmp, progress);
+        let spools: Vec<Spool> = pipes.into_iter().map(copy).collect::<Result<_>>()?;
+        let labels: Vec<Label<'_>> = arguments
+            .iter()
+            .map(|argument| match argument {
+                Argument::File(found) => Label::Path(&found.path),
+                Argument::Copy(place) => Label::Fixed(&spools[*place].name),
+            })
+            .collect();
+        let names = names(&labels);
+        let (mut sources, mut fingerprints) = (Vec::new(), Vec::new());
+        for (argument, name) in arguments.iter().zip(names) {
+            let source = match argument {
+                Argument::File(found) => {
+                    fingerprints.push(fingerprint(&found.path));
+                    open(found, name, reading)?
+                }
+                Argument::Copy(place) => {
+                    fingerprints.push(None);
+                    open_copy(&spools[*place], name, reading)?
+                }
+            };
             source.check(fields)?;
-            plan.sources.push(source);
+            sources.push(source);
         }
-        Ok(plan)
+        Ok(Self { sources, fingerprints, notes, _spools: spools })
     }
 
     /// The one format of all inputs, which a single output needs.
@@ -152,11 +180,7 @@ fn open(found: &Found, name: String, reading: Reading<'_>) -> Result<Source> {
             Source::Folder(FolderInput::open(path, &name, globs, reading.max_record_bytes, &is_our_output)?)
         }
         Some((DataFormat::Jsonl, codec)) => {
-            let limits = Limits {
-                max_record_bytes: reading.max_record_bytes as usize,
-                unit_bytes: reading.batch_bytes as usize,
-            };
-            Source::Lines(JsonlInput::open(path.clone(), name, codec, limits)?, codec)
+            Source::Lines(JsonlInput::open(path.clone(), name, codec, limits(reading))?, codec)
         }
         Some((DataFormat::Parquet, _)) => {
             let input = ParquetInput::open(path, &name, columnar)?;
@@ -167,4 +191,108 @@ fn open(found: &Found, name: String, reading: Reading<'_>) -> Result<Source> {
             Source::Ipc(input.with_max_record_bytes(reading.max_record_bytes))
         }
     })
+}
+
+fn open_copy(spool: &Spool, name: String, reading: Reading<'_>) -> Result<Source> {
+    let codec = split_suffix(&name).map_or(Codec::Plain, |(_, codec)| codec);
+    let input = JsonlInput::open(spool.path.clone(), name, codec, limits(reading))?;
+    Ok(Source::Lines(input.of_pipe(spool.origin.clone()), codec))
+}
+
+fn limits(reading: Reading<'_>) -> Limits {
+    Limits { max_record_bytes: reading.max_record_bytes as usize, unit_bytes: reading.batch_bytes as usize }
+}
+
+/// Leaves each file once, however often it was named, and no folder of documents inside another; says which went.
+fn once(arguments: &mut Vec<Argument>) -> Vec<String> {
+    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let is_documents =
+        |argument: &Argument| matches!(argument, Argument::File(found) if found.form.is_none());
+    let folders: HashSet<PathBuf> = arguments
+        .iter()
+        .filter(|argument| is_documents(argument))
+        .filter_map(|argument| match argument {
+            Argument::File(found) => Some(real(&found.path)),
+            Argument::Copy(_) => None,
+        })
+        .collect();
+    let (mut seen, mut notes) = (HashSet::new(), Vec::new());
+    arguments.retain(|argument| {
+        let Argument::File(found) = argument else { return true };
+        let path = real(&found.path);
+        let outer = if found.form.is_none() { outer(&path, &folders) } else { None };
+        if let Some(outer) = outer {
+            let (inner, outer) = (found.path.display(), outer.display());
+            notes.push(format!("input `{inner}` lies in `{outer}`, which is read as well; it is read once"));
+            return false;
+        }
+        let is_new = seen.insert(path);
+        if !is_new {
+            notes.push(format!(
+                "input `{}` is named twice, or is a link to another; it is read once",
+                found.path.display()
+            ));
+        }
+        is_new
+    });
+    notes
+}
+
+/// The folder in the list that reads all of `path`: hidden folders are not read from outside.
+fn outer<'f>(path: &Path, folders: &'f HashSet<PathBuf>) -> Option<&'f Path> {
+    let mut inner = path;
+    while let Some(folder) = inner.parent() {
+        if inner.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
+            return None;
+        }
+        if let Some(found) = folders.get(folder) {
+            return Some(found);
+        }
+        inner = folder;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(paths: &[(&Path, bool)]) -> Vec<Argument> {
+        let form = |is_documents: bool| (!is_documents).then_some((DataFormat::Jsonl, Codec::Plain));
+        let argument = |&(path, is_documents): &(&Path, bool)| {
+            Argument::File(Found { path: path.to_path_buf(), form: form(is_documents) })
+        };
+        paths.iter().map(argument).collect()
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_is_read_once_however_it_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        fs::create_dir_all(path("d")).unwrap();
+        fs::write(path("a.jsonl"), "").unwrap();
+        fs::write(path("b.jsonl"), "").unwrap();
+        std::os::unix::fs::symlink(path("a.jsonl"), path("link.jsonl")).unwrap();
+        let named =
+            [path("a.jsonl"), path("b.jsonl"), path("d/../a.jsonl"), path("link.jsonl"), path("a.jsonl")];
+        let mut found = arguments(&named.iter().map(|path| (path.as_path(), false)).collect::<Vec<_>>());
+        let notes = once(&mut found);
+        assert_eq!((found.len(), notes.len()), (2, 3));
+        assert!(notes[1].contains("link.jsonl"), "{notes:?}");
+    }
+
+    #[test]
+    fn a_folder_inside_another_one_is_read_with_it_unless_it_is_hidden() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        fs::create_dir_all(path("d/inner/deep")).unwrap();
+        fs::create_dir_all(path("d/.git/hooks")).unwrap();
+        fs::create_dir_all(path("dd")).unwrap();
+        let named = ["d/inner/deep", "d", "d/.git/hooks", "dd"].map(path);
+        let mut found = arguments(&named.each_ref().map(|path| (path.as_path(), true)));
+        let notes = once(&mut found);
+        assert_eq!((found.len(), notes.len()), (3, 1));
+        assert!(notes[0].contains("deep"), "{notes:?}");
+    }
 }

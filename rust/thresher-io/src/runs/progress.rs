@@ -7,7 +7,9 @@ use thresher_core::Observer;
 use crate::error::{Error, Result};
 
 /// The steps of runs, each in order.
-pub const STEPS: [&str; 6] = ["plan", "sign", "verify", "write", "shape", "rows"];
+pub const STEPS: [&str; 7] = ["plan", "sign", "verify", "write", "shape", "rows", "read stdin"];
+/// The step that copies standard input, or another pipe.
+pub(crate) const STDIN_STEP: usize = 6;
 
 /// Counters that a run raises and a watcher reads. All are for the current step but `quarantined`.
 #[derive(Debug, Default)]

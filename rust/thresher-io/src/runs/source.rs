@@ -13,11 +13,28 @@ use crate::readers::jsonl::JsonlInput;
 use crate::readers::parquet::ParquetInput;
 use crate::writers::folder::FolderOutput;
 use crate::writers::ipc::{IpcLayout, IpcOutput};
-use crate::writers::lines::LinesOutput;
+use crate::writers::lines::{LinesLayout, LinesOutput};
 use crate::writers::parquet::{EncodeOptions, ParquetLayout, ParquetOutput};
 
 /// Memory for row groups on their way into a Parquet file.
 pub(crate) const ENCODER_MEMORY: u64 = 512 << 20;
+
+/// How data is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Form {
+    pub(crate) format: DataFormat,
+    /// The compression of lines; columns are compressed inside.
+    pub(crate) codec: Codec,
+    /// Rows of JSON are the elements of one array.
+    pub(crate) is_array: bool,
+}
+
+impl Form {
+    /// The layout of rows of JSON.
+    pub(crate) fn lines(self) -> LinesLayout {
+        LinesLayout { codec: self.codec, is_array: self.is_array }
+    }
+}
 
 /// One input, opened.
 pub(crate) enum Source {
@@ -48,11 +65,12 @@ impl Source {
         }
     }
 
-    /// The data format with its compression; lines for a folder of documents.
-    pub(crate) fn data_form(&self) -> (DataFormat, Codec) {
+    /// The form of the data; lines for a folder of documents.
+    pub(crate) fn form(&self) -> Form {
+        let format = self.format().unwrap_or(DataFormat::Jsonl);
         match self {
-            Self::Lines(_, codec) => (DataFormat::Jsonl, *codec),
-            _ => (self.format().unwrap_or(DataFormat::Jsonl), Codec::Plain),
+            Self::Lines(input, codec) => Form { format, codec: *codec, is_array: input.is_array() },
+            _ => Form { format, codec: Codec::Plain, is_array: false },
         }
     }
 
@@ -86,18 +104,13 @@ impl Source {
         }
     }
 
-    /// A writer of the same format and layout at `path`. Lines take the compression that the name asks for.
-    pub(crate) fn create_output(
-        &self,
-        path: &Path,
-        codec: Option<Codec>,
-        threads: usize,
-    ) -> Result<Box<dyn Output>> {
+    /// A writer of the same format and layout at `path`. Rows of JSON take the layout of `form`.
+    pub(crate) fn create_output(&self, path: &Path, form: Form, threads: usize) -> Result<Box<dyn Output>> {
         // Of a file that cannot be read nothing can be kept, and an empty file of no schema is no Parquet file.
         let unreadable =
             || Error::data(self.input().path(), "the file has no readable schema, so no output can be made");
         Ok(match self {
-            Self::Lines(_, own) => Box::new(LinesOutput::create(path, codec.unwrap_or(*own), threads)?),
+            Self::Lines(..) => Box::new(LinesOutput::create(path, form.lines(), threads)?),
             Self::Parquet(input) => {
                 let layout = ParquetLayout::like(input).ok_or_else(unreadable)?;
                 Box::new(ParquetOutput::create(

@@ -2,7 +2,7 @@
 //!
 //! Files are copied into a hidden folder beside the output first. `finish` makes all of it durable at once and only
 //! then moves it: a new output folder by one rename, so that it is there as a whole or not at all; into a folder
-//! that exists, file by file. A file under its final name is complete and on disk, whatever crashes.
+//! that exists, file by file, none over another. A file under its final name is complete and on disk, whatever crashes.
 //!
 //! Syncing each file costs a round trip to the disk, minutes for a corpus of 10^5 small files. Linux has one call
 //! for a whole file system (`syncfs`); elsewhere each file is synced. The price is that `syncfs` also waits for
@@ -16,6 +16,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use walkdir::WalkDir;
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::commit::{explain, make_folders, parent_of, reserve_temp, sync_folder};
 use crate::error::{Error, Result};
@@ -123,6 +124,10 @@ impl FolderOutput {
                     make_real_folder(&target)?;
                 }
                 touched.push(target);
+            } else if fs::symlink_metadata(&target).is_ok() {
+                let message =
+                    "two inputs give this file, one of them a folder of documents that holds the other";
+                return Err(Error::data(&target, message));
             } else {
                 fs::rename(entry.path(), &target).map_err(Error::io("rename a finished file to", &target))?;
             }
@@ -144,6 +149,7 @@ impl Output for FolderOutput {
     fn finish(self: Box<Self>) -> Result<Written> {
         sync_stage(&self.stage).map_err(|e| Error::io("sync", &self.final_path)(explain(e, 0)))?;
         let is_beside = parent_of(&self.stage.path) != self.root;
+        let xxh3_128 = Listing::of(&self.stage.path, |_| true)?.digest();
         // The rename succeeds onto nothing and, on Unix, onto an empty folder.
         let is_moved = is_beside && fs::rename(&self.stage.path, &self.root).is_ok();
         if !is_moved {
@@ -152,8 +158,50 @@ impl Output for FolderOutput {
         }
         sync_folder(parent_of(&self.root))?;
         self.dirty_folders.iter().try_for_each(|folder| sync_folder(folder))?;
-        let (path, xxh3_128) = (self.final_path.clone(), String::new());
-        Ok(Written { path, rows: self.rows, bytes: self.bytes, xxh3_128 })
+        Ok(Written { path: self.final_path.clone(), rows: self.rows, bytes: self.bytes, xxh3_128 })
+    }
+}
+
+/// The files of a folder with their sizes.
+pub(crate) struct Listing {
+    root: PathBuf,
+    files: Vec<(PathBuf, u64)>,
+}
+
+impl Listing {
+    /// Lists the files below `root` that `counts` takes, in the order of their names.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(crate) fn of(root: &Path, counts: impl Fn(&Path) -> bool) -> Result<Self> {
+        let mut files = Vec::new();
+        for entry in WalkDir::new(root) {
+            let entry = entry.map_err(|error| Error::io("list", root)(error.into()))?;
+            if !entry.file_type().is_dir() && counts(entry.path()) {
+                let found = entry.metadata().map_err(|error| Error::io("list", root)(error.into()))?;
+                files.push((entry.into_path(), found.len()));
+            }
+        }
+        files.sort_unstable();
+        Ok(Self { root: root.to_path_buf(), files })
+    }
+
+    /// XXH3-128 of the relative names and the sizes.
+    pub(crate) fn digest(&self) -> String {
+        let mut hash = Xxh3::new();
+        for (path, bytes) in &self.files {
+            for part in path.strip_prefix(&self.root).unwrap_or(path) {
+                hash.update(part.as_encoded_bytes());
+                hash.update(b"/");
+            }
+            hash.update(&bytes.to_le_bytes());
+        }
+        format!("{:032x}", hash.digest128())
+    }
+
+    /// The files.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.files.iter().map(|(path, _)| path)
     }
 }
 

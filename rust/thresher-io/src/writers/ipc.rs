@@ -25,10 +25,10 @@ use super::{
     views,
 };
 use crate::{
-    commit::PendingFile,
     error::{Error, Result},
     input::{Output, Piece, Written},
     readers::ipc::{IpcForm, IpcInput, IpcKind},
+    sink::Sink,
 };
 
 /// Content of a record batch.
@@ -74,8 +74,8 @@ pub struct IpcOutput {
 }
 
 enum Writer {
-    File(FileWriter<PendingFile>),
-    Stream(StreamWriter<PendingFile>),
+    File(FileWriter<Sink>),
+    Stream(StreamWriter<Sink>),
 }
 
 impl std::fmt::Debug for Writer {
@@ -88,7 +88,7 @@ impl std::fmt::Debug for Writer {
 }
 
 impl IpcOutput {
-    /// Begins a file that will appear at `path`.
+    /// Begins a file that will appear at `path`, or a stream to standard output if that is `-`.
     ///
     /// # Errors
     /// The file cannot be created; the schema has a type that Arrow IPC has not.
@@ -99,7 +99,7 @@ impl IpcOutput {
             .try_with_compression(layout.compression)
             .map_err(unsupported)?
             .with_dictionary_handling(DictionaryHandling::Delta);
-        let pending = PendingFile::create(path)?;
+        let pending = Sink::create(path)?;
         let file = match layout.kind {
             IpcKind::File => {
                 let mut file = FileWriter::try_new_with_options(pending, &layout.schema, options)

@@ -1,4 +1,4 @@
-//! Writes kept lines, byte for byte, to a plain or compressed file or to standard output.
+//! Writes kept lines, byte for byte, to a plain or compressed file or to standard output; or the same rows as one array.
 //!
 //! Compressed output is a row of independent gzip members or zstd frames, one for each 4 MiB of content, wherever
 //! the pieces were cut. So the file depends on its content alone, and blocks are compressed on all threads: one
@@ -14,24 +14,43 @@
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::mem;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::codec::{BlockEncoder, Codec};
-use crate::commit::{Committed, HashingWriter, PendingFile};
+use crate::commit::Committed;
 use crate::error::{Error, Result};
 use crate::input::{Output, Piece, Written};
+use crate::readers::jsonl::compact;
+use crate::sink::Sink;
+use crate::writers::array::ArrayText;
 
 /// Content of one member or frame. Part of the output's definition: another value gives other bytes.
 const BLOCK_BYTES: usize = 4 << 20;
 /// Blocks under way for each worker: one that it works on and one that waits.
 const BLOCKS_PER_WORKER: usize = 2;
 
+/// How rows of JSON are laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinesLayout {
+    /// The compression.
+    pub codec: Codec,
+    /// The rows are the elements of one array instead of lines.
+    pub is_array: bool,
+}
+
+impl From<Codec> for LinesLayout {
+    fn from(codec: Codec) -> Self {
+        Self { codec, is_array: false }
+    }
+}
+
 /// A JSONL file, or any other of lines, under construction.
 pub struct LinesOutput {
     sink: Sink,
+    array: Option<ArrayText>,
     /// `None` for plain output.
     packer: Option<Packer>,
     rows: u64,
@@ -43,79 +62,69 @@ impl LinesOutput {
     /// With one thread the compression happens inside `write`; with more, threads start when blocks come.
     ///
     /// # Errors
-    /// As [`PendingFile::create`].
-    pub fn create(path: &Path, codec: Codec, threads: usize) -> Result<Self> {
-        let sink = if path.as_os_str() == "-" {
-            Sink::Stream(path.to_path_buf(), HashingWriter::new(Box::new(io::stdout())))
-        } else {
-            Sink::File(PendingFile::create(path)?)
-        };
-        Self::new(sink, codec, threads, BLOCK_BYTES)
+    /// As [`crate::commit::PendingFile::create`].
+    pub fn create(path: &Path, layout: impl Into<LinesLayout>, threads: usize) -> Result<Self> {
+        Self::new(Sink::create(path)?, layout.into(), threads, BLOCK_BYTES)
     }
 
-    fn new(sink: Sink, codec: Codec, threads: usize, block_bytes: usize) -> Result<Self> {
-        let packer = match codec {
+    fn new(sink: Sink, layout: LinesLayout, threads: usize, block_bytes: usize) -> Result<Self> {
+        let packer = match layout.codec {
             Codec::Plain => None,
             codec => {
                 Some(Packer::new(codec, threads, block_bytes).map_err(Error::io("compress", sink.path()))?)
             }
         };
-        Ok(Self { sink, packer, rows: 0 })
+        let array = layout.is_array.then(ArrayText::default);
+        Ok(Self { sink, array, packer, rows: 0 })
     }
+
+    fn append(&mut self, content: &[u8]) -> Result<()> {
+        match &mut self.packer {
+            None => write_to(&mut self.sink, content),
+            Some(packer) => packer.push(content, &mut self.sink),
+        }
+    }
+}
+
+fn write_to(sink: &mut Sink, content: &[u8]) -> Result<()> {
+    sink.write_all(content).map_err(|error| Error::io("write", sink.path())(error))
+}
+
+/// The elements of a piece of an array.
+fn elements<'p>(bytes: &'p [u8], ends: &'p [usize]) -> impl Iterator<Item = &'p [u8]> {
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    starts.zip(ends).filter_map(|(start, &end)| bytes.get(start..end))
 }
 
 impl Output for LinesOutput {
     fn write(&mut self, piece: Piece, rows: u64) -> Result<()> {
-        let Piece::Bytes(content) = piece else {
-            return Err(Error::Internal("an output of lines was given rows or files".to_owned()));
+        let content = match (piece, &mut self.array) {
+            (Piece::Bytes(lines), None) => lines,
+            (Piece::Bytes(lines), Some(array)) => array.add(lines.split(|&byte| byte == b'\n')),
+            (Piece::Elements { bytes, ends }, Some(array)) => array.add(elements(&bytes, &ends)),
+            (Piece::Elements { bytes, ends }, None) => {
+                let mut lines = Vec::with_capacity(bytes.len() + ends.len());
+                for element in elements(&bytes, &ends) {
+                    compact(element, &mut lines);
+                    lines.push(b'\n');
+                }
+                lines
+            }
+            _ => return Err(Error::Internal("an output of lines was given rows or files".to_owned())),
         };
         self.rows += rows;
-        match &mut self.packer {
-            None => self.sink.write(&content),
-            Some(packer) => packer.push(&content, &mut self.sink),
-        }
+        self.append(&content)
     }
 
     fn finish(mut self: Box<Self>) -> Result<Written> {
+        if let Some(array) = self.array.take() {
+            self.append(array.end())?;
+        }
         if let Some(packer) = &mut self.packer {
             packer.finish(&mut self.sink)?;
         }
-        let Committed { path, bytes, xxh3_128 } = self.sink.finish()?;
+        let Committed { path, bytes, xxh3_128 } = self.sink.commit()?;
         Ok(Written { path, rows: self.rows, bytes, xxh3_128 })
-    }
-}
-
-/// Where the bytes of the output go.
-enum Sink {
-    File(PendingFile),
-    Stream(PathBuf, HashingWriter<Box<dyn Write + Send>>),
-}
-
-impl Sink {
-    fn path(&self) -> &Path {
-        match self {
-            Self::File(file) => file.path(),
-            Self::Stream(name, _) => name,
-        }
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        match self {
-            Self::File(file) => file.write_all(bytes),
-            Self::Stream(_, stream) => stream.write_all(bytes),
-        }
-        .map_err(Error::io("write", self.path()))
-    }
-
-    fn finish(self) -> Result<Committed> {
-        match self {
-            Self::File(file) => file.commit(),
-            Self::Stream(path, mut stream) => {
-                stream.flush().map_err(Error::io("write", &path))?;
-                let (bytes, xxh3_128) = stream.digest();
-                Ok(Committed { path, bytes, xxh3_128 })
-            }
-        }
     }
 }
 
@@ -217,7 +226,7 @@ impl Packer {
         let Some(first) = self.pending.pop_front() else { return Ok(()) };
         let Packed { mut raw, bytes: packed, result } = first.recv().map_err(|_| lost_worker())?;
         result.map_err(Error::io("compress", sink.path()))?;
-        sink.write(&packed)?;
+        write_to(sink, &packed)?;
         raw.clear();
         self.spare.push((raw, packed));
         Ok(())
@@ -226,7 +235,7 @@ impl Packer {
     fn pack_inline(&mut self, sink: &mut Sink) -> Result<()> {
         let (spare, mut packed) = self.spare.pop().unwrap_or_default();
         self.inline.encode_into(&self.block, &mut packed).map_err(Error::io("compress", sink.path()))?;
-        sink.write(&packed)?;
+        write_to(sink, &packed)?;
         self.block.clear();
         self.spare.push((spare, packed));
         Ok(())

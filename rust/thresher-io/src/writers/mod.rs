@@ -1,5 +1,6 @@
 //! One writer a format; each implements [`Output`](crate::input::Output) and appears by one commit.
 
+mod array;
 pub(crate) mod conform;
 pub(crate) mod dictionaries;
 pub mod folder;

@@ -37,9 +37,9 @@ use super::{
     regroup::{Group, Limits, Regroup},
 };
 use crate::{
-    commit::PendingFile,
     error::{Error, Result},
     input::{Output, Piece, Written},
+    sink::Sink,
 };
 
 /// Row groups of this content: large enough for the readers of other tools, small enough to work on several.
@@ -85,7 +85,7 @@ struct Encoding {
 type Encoded = (usize, std::result::Result<Vec<ArrowColumnChunk>, ParquetError>);
 
 impl ParquetOutput {
-    /// Begins a file that will appear at `path`.
+    /// Begins a file that will appear at `path`, or a stream to standard output if that is `-`.
     ///
     /// # Errors
     /// The file cannot be created; the schema has a type that Parquet has not.
@@ -93,7 +93,7 @@ impl ParquetOutput {
         let unsupported =
             |e: ParquetError| Error::Parameter(format!("output `{}` cannot be Parquet: {e}", path.display()));
         let (root, properties) = layout.build().map_err(unsupported)?;
-        let pending = FooterFile::new(PendingFile::create(path)?);
+        let pending = FooterFile::new(Sink::create(path)?);
         let file =
             SerializedFileWriter::new(pending, root, Arc::new(properties)).map_err(|e| failed(e, path))?;
         let factory = ArrowRowGroupWriterFactory::new(&file, layout.schema.clone());

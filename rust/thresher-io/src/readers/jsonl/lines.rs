@@ -78,6 +78,27 @@ pub(super) fn retain(data: &mut Vec<u8>, offset: u64, max_record_bytes: usize, k
     !keep.iter().skip(slot).any(|&keep| keep)
 }
 
+/// Hands the place of each line whose slot is set in `keep` to `take`. False if a slot to keep is not there.
+pub(super) fn each_kept(
+    data: &[u8],
+    offset: u64,
+    max_record_bytes: usize,
+    keep: &SlotMask,
+    mut take: impl FnMut(std::ops::Range<usize>),
+) -> bool {
+    let (mut at, mut slot) = (0, 0);
+    while let Some(line) = next_line(data, at, offset, max_record_bytes) {
+        if !line.blank {
+            if keep.get(slot).is_some_and(|&keep| keep) {
+                take(at..line.end);
+            }
+            slot += 1;
+        }
+        at = line.end;
+    }
+    !keep.iter().skip(slot).any(|&keep| keep)
+}
+
 /// Makes records of lines, counting slots.
 pub(super) struct Parser<'p> {
     fields: &'p Fields,

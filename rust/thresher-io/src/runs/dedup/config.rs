@@ -16,6 +16,8 @@ pub struct DedupRun {
     pub inputs: Vec<String>,
     /// A folder, a data file, or `-`.
     pub output: String,
+    /// Whether a finished result may be replaced.
+    pub overwrite: bool,
     /// Dotted path of the text field.
     pub text: String,
     /// Dotted path of the id field.

@@ -30,10 +30,9 @@ pub use config::DedupRun;
 pub use report::Report;
 
 use crate::error::{Error, Result};
-use crate::quarantine::Quarantine;
 use crate::runs::aside::check_bulk;
 use crate::runs::clock::Clock;
-use crate::runs::destination::Destination;
+use crate::runs::output::RunOutput;
 use crate::runs::plan::Plan;
 use crate::runs::progress::Progress;
 use crate::runs::source::Source;
@@ -98,30 +97,35 @@ pub fn run(config: &DedupRun, progress: &Progress) -> Result<Report> {
     let started = Instant::now();
     let checked = config.check()?;
     progress.begin(0, 0);
-    let mut plan = Plan::new(config.reading(), &checked.fields)?;
-    let destination = Destination::open(&config.output, &plan, true)?;
-    if destination.is_single() {
+    let mut plan = Plan::new(config.reading(), &checked.fields, progress)?;
+    let output = RunOutput::open(&config.output, config.overwrite, &plan, true)?;
+    if output.is_single() {
         plan.join()?;
     }
-    let mut run = Run { config, checked, secret: secret::draw()?, plan, progress, thorough: false };
-    match attempt(&run, &destination, started) {
+    // What went to standard output cannot be taken back.
+    let thorough = output.is_stream();
+    let mut run = Run { config, checked, secret: secret::draw()?, plan, progress, thorough };
+    let report = match attempt(&run, &output, started) {
         // A column that nobody had looked at. Its rows have to be set aside before one of them stands for duplicates.
         Err(Error::Uncopyable { .. }) => {
             run.thorough = true;
             progress.forget_quarantined();
-            attempt(&run, &destination, started)
+            output.start_over()?;
+            attempt(&run, &output, started)?
         }
-        done => done,
-    }
+        done => done?,
+    };
+    output.publish(&report)?;
+    Ok(report)
 }
 
-fn attempt(run: &Run<'_>, destination: &Destination, started: Instant) -> Result<Report> {
+fn attempt(run: &Run<'_>, output: &RunOutput, started: Instant) -> Result<Report> {
     let (config, progress) = (run.config, run.progress);
     let mut clock = Clock::default();
 
     let (mut corpus, quarantine) = clock.time("sign", || {
         surveyed(&run.plan.sources, config.threads, progress, || {
-            let mut quarantine = Quarantine::create(&destination.quarantine_dir());
+            let mut quarantine = output.quarantine();
             Ok((sign::sign(run, &mut quarantine)?, quarantine))
         })
     })?;
@@ -137,31 +141,31 @@ fn attempt(run: &Run<'_>, destination: &Destination, started: Instant) -> Result
     let precedence = Precedence::new(run.checked.search.keep, &lengths, &ranks);
     let (classes, clusters) = clock.time("group", || {
         let classes = Classes::new(hashes.iter().copied().map(Some), precedence);
+        progress.check()?;
         let standing = classes.standing(hashes.len());
         corpus.table.relabel(|doc| standing[doc as usize]);
-        let clusters = pool.install(|| Clusters::of(&corpus.table, hashes.len()));
-        (classes, clusters)
-    });
+        let clusters = pool.install(|| Clusters::of(&corpus.table, hashes.len(), progress))?;
+        Ok::<_, Error>((classes, clusters))
+    })?;
     corpus.table = thresher_core::lsh::BandTable::default();
     corpus.hashes = hashes;
     progress.check()?;
     let resolutions = clock.time("verify", || verify::verify(run, &corpus, &clusters, precedence))?;
     let outcome = Outcome::new(corpus.hashes.len(), &classes, &resolutions);
     let ids = clock.time("ids", || write::read_ids(run, &corpus, &outcome))?;
-    let written = clock.time("write", || write::write(run, &corpus, &outcome, &ids, destination))?;
+    let (written, removed) = clock.time("write", || write::write(run, &corpus, &outcome, &ids, output))?;
     let (quarantined, set_aside) = (quarantine.tallies().clone(), quarantine.report());
-    quarantine.finish()?;
+    let (outputs, files) = output.settle(written, removed.into_iter().chain(quarantine.finish()?));
     clock.total(started);
     let found = report::Found {
         outcome: &outcome,
         ids: &ids,
         candidates: clusters.docs().len() as u64,
         resolutions: &resolutions,
-        outputs: written,
+        outputs,
+        files,
         quarantined: &quarantined,
         quarantine: set_aside,
     };
-    let report = Report::new(run, &corpus, found, clock.seconds)?;
-    destination.finish(&report)?;
-    Ok(report)
+    Report::new(run, &corpus, found, clock.seconds)
 }

@@ -16,6 +16,7 @@ use crate::input::Written;
 use crate::quarantine::QuarantineReport;
 use crate::record::Reason;
 use crate::runs::books::{Accounting, Count, InputReport, by_name, peak_rss_bytes};
+use crate::runs::output::{Files, Marker};
 
 /// Clusters that a report names.
 const LARGEST: usize = 10;
@@ -25,8 +26,9 @@ const EXAMPLES: usize = 5;
 /// The contents of `run.json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Version of thresher.
-    pub version: &'static str,
+    /// That the file is ours.
+    #[serde(flatten)]
+    pub marker: Marker,
     /// Version of the hash scheme.
     pub hash_scheme: u32,
     /// Kernels that ran.
@@ -37,6 +39,8 @@ pub struct Report {
     pub inputs: Vec<InputReport>,
     /// What was written.
     pub outputs: Vec<Written>,
+    /// Every file of the result.
+    pub files: Files,
     /// What the user should know about the inputs.
     pub notes: Vec<String>,
     /// How signatures were banded.
@@ -94,6 +98,7 @@ pub(crate) struct Found<'a> {
     pub(crate) candidates: u64,
     pub(crate) resolutions: &'a [Resolution],
     pub(crate) outputs: Vec<Written>,
+    pub(crate) files: Files,
     pub(crate) quarantined: &'a BTreeMap<Reason, Tally>,
     pub(crate) quarantine: QuarantineReport,
 }
@@ -105,7 +110,7 @@ impl Report {
         found: Found<'_>,
         timings: Vec<(&'static str, f64)>,
     ) -> Result<Self> {
-        let Found { outcome, ids, outputs, .. } = found;
+        let Found { outcome, ids, outputs, files, .. } = found;
         let accounting = account(corpus, outcome, found.quarantined)?;
         let written: u64 = outputs.iter().map(|output| output.rows).sum();
         if written != accounting.kept.docs {
@@ -117,12 +122,13 @@ impl Report {
         let search = &run.checked.search;
         let (clusters, largest_clusters) = largest(run, corpus, outcome, ids);
         Ok(Self {
-            version: env!("CARGO_PKG_VERSION"),
+            marker: Marker::default(),
             hash_scheme: SCHEME_VERSION,
             instruction_set: thresher_core::instruction_set(),
             config: run.config.clone(),
             inputs: inputs(run, corpus),
             outputs,
+            files,
             notes: run.plan.notes.clone(),
             banding: BandingReport {
                 bands: search.banding.bands(),

@@ -8,31 +8,31 @@ use thresher_core::{Observer, Outcome, RemovalReason};
 use super::Run;
 use super::sign::{Corpus, UnitPlace};
 use super::verify::changed;
+use crate::commit::Committed;
 use crate::error::Result;
 use crate::input::{Scratch, Written};
 use crate::record::{BadRecord, Record, Visitor};
 use crate::removed::{Removal, RemovedWriter};
-use crate::runs::destination::Destination;
-use crate::runs::outputs::Outputs;
+use crate::runs::output::{DataFiles, RunOutput};
 use crate::runs::pipeline::for_each_unit;
 
 /// The ids of the documents that evidence names.
 pub(crate) type Ids = HashMap<u32, String>;
 
-/// Writes everything; gives the finished data files.
+/// Writes everything; gives the finished data files and evidence.
 pub(crate) fn write(
     run: &Run<'_>,
     corpus: &Corpus,
     outcome: &Outcome,
     ids: &Ids,
-    to: &Destination,
-) -> Result<Vec<Written>> {
+    to: &RunOutput,
+) -> Result<(Vec<Written>, Option<Committed>)> {
     run.plan.check_unchanged()?;
     let first_units = run.first_units(corpus);
     let sources = &run.plan.sources;
     let threads = run.config.threads;
     let mut outputs =
-        Outputs::new(sources.len(), to.is_single(), |input| to.create_like(&sources[input], threads));
+        DataFiles::new(sources.len(), to.is_single(), |input| to.create_like(&sources[input], threads));
     run.begin(3);
     for_each_unit(
         sources,
@@ -53,10 +53,11 @@ pub(crate) fn write(
     )?;
     let finished = outputs.finish()?;
     run.plan.check_unchanged()?;
-    if let Some(path) = to.removed_path() {
-        write_removed(run, corpus, outcome, ids, RemovedWriter::create(&path)?)?;
-    }
-    Ok(finished)
+    let removed = to
+        .removed_path()
+        .map(|path| write_removed(run, corpus, outcome, ids, RemovedWriter::create(&path)?))
+        .transpose()?;
+    Ok((finished, removed))
 }
 
 /// The ids of removed documents and of those that they duplicate, where the inputs have an id field.
@@ -133,10 +134,11 @@ fn write_removed(
     outcome: &Outcome,
     ids: &Ids,
     mut to: RemovedWriter,
-) -> Result<()> {
+) -> Result<Committed> {
     // Names of documents that are duplicated more than once are asked for in bursts.
     let mut last: Option<(u32, String)> = None;
     for unit in &corpus.units {
+        run.progress.check()?;
         for (row, doc) in unit.docs() {
             let Some(evidence) = &outcome.evidence[doc as usize] else { continue };
             let kept = match &last {
@@ -162,5 +164,5 @@ fn write_removed(
             })?;
         }
     }
-    to.finish().map(drop)
+    to.finish()
 }

@@ -12,6 +12,7 @@ use super::{Refusal, RowWork, RowsReport, RowsRun, Setup};
 use crate::error::{Error, Result};
 use crate::runs::books::peak_rss_bytes;
 use crate::runs::clock::Clock;
+use crate::runs::output::Marker;
 use crate::runs::progress::Progress;
 
 /// The parameters of a conversion. Written to `run.json` as they are.
@@ -22,6 +23,8 @@ pub struct ConvertRun {
     pub inputs: Vec<String>,
     /// A folder, a data file, or `-`.
     pub output: String,
+    /// Whether a finished result may be replaced.
+    pub overwrite: bool,
     /// The format of the inputs: a name or a mapping of fields; found out from the rows if not given.
     pub from: Option<serde_json::Value>,
     /// The format of the output.
@@ -43,8 +46,9 @@ pub struct ConvertRun {
 /// The contents of `run.json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct ConvertReport {
-    /// Version of thresher.
-    pub version: &'static str,
+    /// That the file is ours.
+    #[serde(flatten)]
+    pub marker: Marker,
     /// The parameters.
     pub config: ConvertRun,
     /// The format that was read.
@@ -85,6 +89,7 @@ pub fn run(config: &ConvertRun, progress: &Progress) -> Result<ConvertReport> {
     let setup = Setup {
         inputs: &config.inputs,
         output: Some(&config.output),
+        overwrite: config.overwrite,
         keeps_format: false,
         format: config.from.as_ref(),
         threads: config.threads,
@@ -116,7 +121,7 @@ pub fn run(config: &ConvertRun, progress: &Progress) -> Result<ConvertReport> {
     clock.total(started);
     let losses = names.into_iter().zip(losses).filter(|(_, losses)| !losses.is_empty());
     let report = ConvertReport {
-        version: env!("CARGO_PKG_VERSION"),
+        marker: Marker::default(),
         config: config.clone(),
         from: work.0.from.name().to_owned(),
         to: work.0.to.name().to_owned(),

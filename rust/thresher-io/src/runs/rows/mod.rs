@@ -29,9 +29,8 @@ use crate::quarantine::{BadRecords, Quarantine, QuarantineReport};
 use crate::record::{BadRecord, Reason, Record, Visitor};
 use crate::runs::aside::{check_bulk, check_share, set_aside};
 use crate::runs::books::{Accounting, Count, InputReport, by_name};
-use crate::runs::destination::Destination;
 use crate::runs::fields::FormatWatch;
-use crate::runs::outputs::Outputs;
+use crate::runs::output::{DataFiles, Files, RunOutput};
 use crate::runs::pipeline::for_each_unit;
 use crate::runs::plan::{Plan, Reading};
 use crate::runs::progress::Progress;
@@ -91,8 +90,8 @@ impl From<RowError> for Refusal {
 pub(crate) struct RowsRun<'r> {
     plan: Plan,
     /// Where the rows go; without it they are only looked at.
-    destination: Option<Destination>,
-    /// The destination is standard output.
+    output: Option<RunOutput>,
+    /// The output is standard output.
     is_streaming: bool,
     threads: usize,
     strict: bool,
@@ -107,6 +106,7 @@ pub(crate) struct RowsRun<'r> {
 pub(crate) struct Setup<'s> {
     pub(crate) inputs: &'s [String],
     pub(crate) output: Option<&'s str>,
+    pub(crate) overwrite: bool,
     /// Rows are written in the format of their input.
     pub(crate) keeps_format: bool,
     /// The chat format of the rows; found out from them if not given.
@@ -126,6 +126,8 @@ pub struct RowsReport {
     pub inputs: Vec<InputReport>,
     /// What was written.
     pub outputs: Vec<Written>,
+    /// Every file of the result.
+    pub files: Files,
     /// What the user should know about the inputs.
     pub notes: Vec<String>,
     /// Where every row and byte went; bytes are those of the inputs.
@@ -169,7 +171,7 @@ impl<'r> RowsRun<'r> {
     /// # Errors
     /// `Error::Parameter` for what can be known to be wrong beforehand, and those of opening files.
     pub(crate) fn open(setup: Setup<'_>, progress: &'r Progress) -> Result<(Self, Format)> {
-        let Setup { inputs, output, keeps_format, format, threads, tmp, strict, .. } = setup;
+        let Setup { inputs, output, overwrite, keeps_format, format, threads, tmp, strict, .. } = setup;
         if threads == 0 {
             return Err(Error::Parameter("threads is `0`, but a run needs at least 1".into()));
         }
@@ -177,29 +179,30 @@ impl<'r> RowsRun<'r> {
         progress.begin(0, 0);
         let (max_record_bytes, batch_bytes) = (setup.max_record_bytes, setup.batch_bytes);
         let reading = Reading { inputs, glob: None, tmp, max_record_bytes, batch_bytes };
-        let mut plan = Plan::new(reading, &Fields::default())?;
+        let mut plan = Plan::new(reading, &Fields::default(), progress)?;
         plan.check_rows()?;
         let format = match format {
             Some(format) => format_of(format)?,
             None => detected(&surveyed(&plan.sources, threads, progress, || sample(&plan.sources))?)?,
         };
-        let destination = output.map(|output| Destination::open(output, &plan, keeps_format)).transpose()?;
-        if destination.as_ref().is_some_and(Destination::is_single) {
+        let is_streaming = output == Some("-");
+        let output =
+            output.map(|output| RunOutput::open(output, overwrite, &plan, keeps_format)).transpose()?;
+        if output.as_ref().is_some_and(RunOutput::is_single) {
             plan.join()?;
         }
-        let is_streaming = output == Some("-");
         let (max_quarantine, name) = (setup.max_quarantine, format.name().to_owned());
         let run =
-            Self { plan, destination, is_streaming, threads, strict, max_quarantine, progress, format: name };
+            Self { plan, output, is_streaming, threads, strict, max_quarantine, progress, format: name };
         Ok((run, format))
     }
 
-    /// Writes the report, the last file of a run.
+    /// Publishes the result with its report.
     ///
     /// # Errors
-    /// I/O failures.
-    pub(crate) fn finish(&self, report: &impl Serialize) -> Result<()> {
-        self.destination.as_ref().map_or(Ok(()), |destination| destination.finish(report))
+    /// As [`RunOutput::publish`].
+    pub(crate) fn finish(self, report: &impl Serialize) -> Result<()> {
+        self.output.map_or(Ok(()), |output| output.publish(report))
     }
 
     /// The names of the inputs.
@@ -235,22 +238,19 @@ impl<'r> RowsRun<'r> {
         mut merge: impl FnMut(usize, u64, W::Found) -> Result<()>,
     ) -> Result<RowsReport> {
         let sources = &self.plan.sources;
-        let forms = match &self.destination {
-            Some(destination) if !W::SELECTS => Some(self.forms(work, destination)?),
+        let forms = match &self.output {
+            Some(output) if !W::SELECTS => Some(self.forms(work, output)?),
             _ => None,
         };
         self.begin(ROWS);
-        let mut outputs = self.destination.as_ref().map(|to| {
+        let mut outputs = self.output.as_ref().map(|to| {
             let forms = forms.as_ref();
-            Outputs::new(sources.len(), to.is_single(), move |input| match forms {
+            DataFiles::new(sources.len(), to.is_single(), move |input| match forms {
                 Some(forms) => forms.create(to, sources, input, self.threads).map(Some),
                 None => to.create_like(&sources[input], self.threads),
             })
         });
-        let mut quarantine = match &self.destination {
-            Some(to) => Quarantine::create(&to.quarantine_dir()),
-            None => Quarantine::counting(),
-        };
+        let mut quarantine = self.output.as_ref().map_or_else(Quarantine::counting, RunOutput::quarantine);
         let mut rows = vec![0; sources.len()];
         let (mut read, mut kept, mut blank_bytes) = (Count::default(), Count::default(), 0);
         let mut watch = FormatWatch::new(sources);
@@ -262,7 +262,7 @@ impl<'r> RowsRun<'r> {
             |(state, scratch), input, unit| {
                 let columnar = forms.as_ref().is_some_and(|forms| forms.is_columnar(input));
                 let mut done = self.work(work, state, scratch, columnar, input, &unit)?;
-                let piece = match (&forms, &self.destination) {
+                let piece = match (&forms, &self.output) {
                     (Some(forms), _) => Some(forms.piece(input, std::mem::take(&mut done.lines))?),
                     (None, Some(_)) => Some(sources[input].input().copy(unit, &done.keep, scratch)?),
                     (None, None) => None,
@@ -286,19 +286,21 @@ impl<'r> RowsRun<'r> {
         )?;
         self.plan.check_unchanged()?;
         watch.end(&self.format)?;
-        if self.destination.is_some() {
+        if self.output.is_some() {
             // A run that only looks has nothing to withhold.
             check_bulk(&quarantine, read.docs, self.max_quarantine, sources.first().map(Source::input))?;
         }
-        let written = outputs.map_or(Ok(Vec::new()), Outputs::finish)?;
+        let written = outputs.map_or(Ok(Vec::new()), DataFiles::finish)?;
         let quarantined = by_name(quarantine.tallies());
         let accounting = Accounting { read, kept, removed: BTreeMap::new(), quarantined, blank_bytes };
         accounting.check()?;
         let set_aside = quarantine.report();
-        quarantine.finish()?;
+        let evidence = quarantine.finish()?;
+        let (outputs, files) =
+            self.output.as_ref().map_or_else(Default::default, |output| output.settle(written, evidence));
         let inputs = sources.iter().zip(rows).map(|(source, rows)| InputReport::new(source, rows)).collect();
         let notes = self.plan.notes.clone();
-        Ok(RowsReport { inputs, outputs: written, notes, accounting, quarantine: set_aside })
+        Ok(RowsReport { inputs, outputs, files, notes, accounting, quarantine: set_aside })
     }
 
     fn begin(&self, step: usize) {
@@ -326,8 +328,8 @@ impl<'r> RowsRun<'r> {
     }
 
     /// The formats of the outputs; for columns, all rows are worked on once.
-    fn forms<W: RowWork>(&self, work: &W, destination: &Destination) -> Result<Forms> {
-        let mut forms = Forms::new(destination, &self.plan.sources);
+    fn forms<W: RowWork>(&self, work: &W, output: &RunOutput) -> Result<Forms> {
+        let mut forms = Forms::new(output, &self.plan.sources);
         if !forms.have_columns() {
             return Ok(forms);
         }

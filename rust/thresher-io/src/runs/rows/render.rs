@@ -14,6 +14,7 @@ use super::{Refusal, RowWork, RowsReport, RowsRun, Setup};
 use crate::error::{Error, Result};
 use crate::runs::books::peak_rss_bytes;
 use crate::runs::clock::Clock;
+use crate::runs::output::Marker;
 use crate::runs::progress::Progress;
 
 /// Where a template comes from.
@@ -121,6 +122,8 @@ pub struct RenderRun {
     pub inputs: Vec<String>,
     /// A folder, a data file, or `-`.
     pub output: String,
+    /// Whether a finished result may be replaced.
+    pub overwrite: bool,
     /// How rows are rendered.
     pub settings: Settings,
     /// Threads to use.
@@ -140,8 +143,9 @@ pub struct RenderRun {
 /// The contents of `run.json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct RenderReport {
-    /// Version of thresher.
-    pub version: &'static str,
+    /// That the file is ours.
+    #[serde(flatten)]
+    pub marker: Marker,
     /// The parameters.
     pub config: RenderRun,
     /// The format that was read.
@@ -169,6 +173,7 @@ pub fn run(config: &RenderRun, progress: &Progress) -> Result<RenderReport> {
     let setup = Setup {
         inputs: &config.inputs,
         output: Some(&config.output),
+        overwrite: config.overwrite,
         keeps_format: false,
         format: config.settings.from.as_ref(),
         threads: config.threads,
@@ -183,7 +188,7 @@ pub fn run(config: &RenderRun, progress: &Progress) -> Result<RenderReport> {
     let (rows, ()) = clock.time("rows", || rows_run.run(&work, || (), |(), _, _, ()| Ok(())))?;
     clock.total(started);
     let report = RenderReport {
-        version: env!("CARGO_PKG_VERSION"),
+        marker: Marker::default(),
         config: config.clone(),
         from: work.format.name().to_owned(),
         rows,

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::record::Reason;
 use crate::runs::books::peak_rss_bytes;
 use crate::runs::clock::Clock;
+use crate::runs::output::Marker;
 use crate::runs::progress::Progress;
 
 /// The parameters of a validation. Written to `run.json` as they are.
@@ -23,6 +24,8 @@ pub struct ValidateRun {
     pub inputs: Vec<String>,
     /// Where the rows without an error go: a folder, a data file, or `-`; nowhere if not given.
     pub output: Option<String>,
+    /// Whether a finished result may be replaced.
+    pub overwrite: bool,
     /// The format of the inputs: a name or a mapping of fields; found out from the rows if not given.
     pub format: Option<serde_json::Value>,
     /// What is looked for.
@@ -46,8 +49,9 @@ pub struct ValidateRun {
 /// The contents of `run.json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct ValidateReport {
-    /// Version of thresher.
-    pub version: &'static str,
+    /// That the file is ours.
+    #[serde(flatten)]
+    pub marker: Marker,
     /// The parameters.
     pub config: ValidateRun,
     /// The format that was read.
@@ -88,6 +92,7 @@ pub fn run(config: &ValidateRun, progress: &Progress) -> Result<ValidateReport> 
     let setup = Setup {
         inputs: &config.inputs,
         output: config.output.as_deref(),
+        overwrite: config.overwrite,
         keeps_format: true,
         format: config.format.as_ref(),
         threads: config.threads,
@@ -110,7 +115,7 @@ pub fn run(config: &ValidateRun, progress: &Progress) -> Result<ValidateReport> 
     clock.total(started);
     let found = names.into_iter().zip(found).map(|(input, report)| InputFindings { input, report });
     let report = ValidateReport {
-        version: env!("CARGO_PKG_VERSION"),
+        marker: Marker::default(),
         config: config.clone(),
         format: work.format.name().to_owned(),
         rows,

@@ -6,12 +6,12 @@ use arrow_json::ReaderBuilder;
 use arrow_schema::{Schema, SchemaRef};
 
 use super::shape::Shape;
-use crate::codec::{Codec, DataFormat};
+use crate::codec::DataFormat;
 use crate::error::{Error, Result};
 use crate::input::{Output, Piece};
 use crate::readers::ipc::IpcKind;
-use crate::runs::destination::Destination;
-use crate::runs::source::{ENCODER_MEMORY, Source};
+use crate::runs::output::RunOutput;
+use crate::runs::source::{ENCODER_MEMORY, Form, Source};
 use crate::writers::ipc::{IpcLayout, IpcOutput};
 use crate::writers::lines::LinesOutput;
 use crate::writers::parquet::{EncodeOptions, ParquetLayout, ParquetOutput};
@@ -22,29 +22,28 @@ const BATCH_ROWS: usize = 8192;
 /// The format of each input's output, and the columns of those that have any.
 pub(crate) struct Forms {
     is_single: bool,
-    of_inputs: Vec<(DataFormat, Codec)>,
+    of_inputs: Vec<Form>,
     shapes: Vec<Shape>,
     schemas: Vec<SchemaRef>,
 }
 
 impl Forms {
-    /// What the destination asks for: the format of the inputs in a folder, that of its name in a single file.
-    pub(crate) fn new(destination: &Destination, sources: &[Source]) -> Self {
-        let form = |source| destination.place(source).1.unwrap_or_else(|| source.data_form());
-        let of_inputs: Vec<_> = sources.iter().map(form).collect();
-        let is_single = destination.is_single();
+    /// What the output asks for: the format of the inputs in a folder, that of its name in a single file.
+    pub(crate) fn new(output: &RunOutput, sources: &[Source]) -> Self {
+        let of_inputs: Vec<_> = sources.iter().map(|source| output.form(source)).collect();
+        let is_single = output.is_single();
         let shapes = if is_single { 1 } else { of_inputs.len() };
         Self { is_single, of_inputs, shapes: vec![Shape::default(); shapes], schemas: Vec::new() }
     }
 
     /// Whether any output has columns.
     pub(crate) fn have_columns(&self) -> bool {
-        self.of_inputs.iter().any(|(format, _)| *format != DataFormat::Jsonl)
+        self.of_inputs.iter().any(|form| form.format != DataFormat::Jsonl)
     }
 
     /// Whether the output of this input has columns.
     pub(crate) fn is_columnar(&self, input: usize) -> bool {
-        self.of_inputs[input].0 != DataFormat::Jsonl
+        self.of_inputs[input].format != DataFormat::Jsonl
     }
 
     fn place(&self, input: usize) -> usize {
@@ -87,21 +86,22 @@ impl Forms {
     /// Begins the output of an input.
     pub(crate) fn create(
         &self,
-        destination: &Destination,
+        output: &RunOutput,
         sources: &[Source],
         input: usize,
         threads: usize,
     ) -> Result<Box<dyn Output>> {
-        let (path, _) = destination.place(&sources[input]);
+        let path = output.data_path(&sources[input])?;
         let schema = || self.schemas[self.place(input)].clone();
-        Ok(match self.of_inputs[input] {
-            (DataFormat::Jsonl, codec) => Box::new(LinesOutput::create(&path, codec, threads)?),
-            (DataFormat::Parquet, _) => {
+        let form = self.of_inputs[input];
+        Ok(match form.format {
+            DataFormat::Jsonl => Box::new(LinesOutput::create(&path, form.lines(), threads)?),
+            DataFormat::Parquet => {
                 let options = EncodeOptions { threads, memory: ENCODER_MEMORY };
                 Box::new(ParquetOutput::create(&path, ParquetLayout::of(schema()), options)?)
             }
-            (DataFormat::Ipc, _) => {
-                let kind = IpcKind::of_name(&path);
+            DataFormat::Ipc => {
+                let kind = IpcKind::of_name(&output.final_path(&sources[input]));
                 Box::new(IpcOutput::create(&path, IpcLayout::of(schema(), kind))?)
             }
         })

@@ -53,20 +53,22 @@ fn files_come_out_under_their_names_when_finished_and_not_before() {
 }
 
 #[test]
-fn files_join_a_folder_that_exists_and_replace_their_names_only() {
+fn files_join_a_folder_that_exists_and_replace_none() {
     let (dir, files) = given(&["b/new", "same"]);
     let root = dir.path().join("out");
     fs::create_dir_all(root.join("b")).unwrap();
     for name in ["b/old", "same", "other"] {
         fs::write(root.join(name), "old").unwrap();
     }
-    write(&root, &files).unwrap();
+    let error = write(&root, &files[1..]).unwrap_err();
+    assert!(matches!(&error, Error::Data { path, .. } if path.ends_with("out/same")), "{error}");
+    write(&root, &files[..1]).unwrap();
     let want = [
         ("b", None),
         ("b/new", Some("text of b/new")),
         ("b/old", Some("old")),
         ("other", Some("old")),
-        ("same", Some("text of same")),
+        ("same", Some("old")),
     ];
     assert_eq!(tree(&root), want.map(|(k, v)| (k.to_owned(), v.map(str::to_owned))).into());
 }
@@ -112,8 +114,8 @@ fn links_in_the_output_folder_are_never_written_through() {
     fs::create_dir(&outside).unwrap();
     fs::write(outside.join("b"), "keep").unwrap();
     symlink(outside.join("b"), root.join("b")).unwrap();
-    write(&root, &files[1..]).unwrap();
-    assert!(!root.join("b").is_symlink());
+    assert!(write(&root, &files[1..]).is_err());
+    assert!(root.join("b").is_symlink());
     symlink(&outside, root.join("a")).unwrap();
     let error = write(&root, &files[..1]).unwrap_err().to_string();
     assert!(error.contains("link stands where"), "{error}");

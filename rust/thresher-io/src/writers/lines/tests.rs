@@ -5,6 +5,7 @@ use tempfile::tempdir;
 
 use super::*;
 use crate::codec::decoder;
+use crate::commit::{HashingWriter, PendingFile};
 
 /// Compressing full-size blocks without optimisation takes minutes.
 const SMALL: usize = 64 << 10;
@@ -25,7 +26,7 @@ fn content(bytes: usize) -> Vec<u8> {
 /// Writes `content` in pieces of the given size and returns what `finish` said and the file.
 fn write(path: &Path, codec: Codec, threads: usize, content: &[u8], piece: usize) -> (Written, Vec<u8>) {
     let sink = Sink::File(PendingFile::create(path).unwrap());
-    let mut output = Box::new(LinesOutput::new(sink, codec, threads, SMALL).unwrap());
+    let mut output = Box::new(LinesOutput::new(sink, codec.into(), threads, SMALL).unwrap());
     for part in content.chunks(piece) {
         output.write(Piece::Bytes(part.to_vec()), 2).unwrap();
     }
@@ -101,8 +102,8 @@ fn a_sink_that_fails_is_reported_by_the_end_at_the_latest() {
     let content = content(40 * SMALL);
     for codec in CODECS {
         for threads in [1, 3] {
-            let sink = Sink::Stream("-".into(), HashingWriter::new(Box::new(Failing(100_000))));
-            let mut output = Box::new(LinesOutput::new(sink, codec, threads, SMALL).unwrap());
+            let sink = Sink::Stream(HashingWriter::new(Box::new(Failing(100_000))));
+            let mut output = Box::new(LinesOutput::new(sink, codec.into(), threads, SMALL).unwrap());
             let result = output.write(Piece::Bytes(content.clone()), 1).and_then(|()| output.finish());
             let error = result.unwrap_err().to_string();
             assert!(error.starts_with("cannot write `-`"), "{error}");
@@ -114,7 +115,7 @@ fn a_sink_that_fails_is_reported_by_the_end_at_the_latest() {
 fn an_output_given_up_in_the_middle_leaves_nothing() {
     let dir = tempdir().unwrap();
     let sink = Sink::File(PendingFile::create(&dir.path().join("a.gz")).unwrap());
-    let mut output = LinesOutput::new(sink, Codec::Gzip, 2, SMALL).unwrap();
+    let mut output = LinesOutput::new(sink, Codec::Gzip.into(), 2, SMALL).unwrap();
     output.write(Piece::Bytes(content(20 * SMALL)), 1).unwrap();
     drop(output);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -149,8 +150,8 @@ fn a_stream_gets_the_bytes_of_a_file() {
     for codec in CODECS {
         let (file, raw) = write(&dir.path().join("file"), codec, 2, &content, 1000);
         let shared = Shared::default();
-        let sink = Sink::Stream("-".into(), HashingWriter::new(Box::new(shared.clone())));
-        let mut output = Box::new(LinesOutput::new(sink, codec, 2, SMALL).unwrap());
+        let sink = Sink::Stream(HashingWriter::new(Box::new(shared.clone())));
+        let mut output = Box::new(LinesOutput::new(sink, codec.into(), 2, SMALL).unwrap());
         output.write(Piece::Bytes(content.clone()), 1).unwrap();
         let stream = output.finish().unwrap();
         assert_eq!((stream.bytes, stream.xxh3_128), (file.bytes, file.xxh3_128));

@@ -9,9 +9,10 @@ use std::{
 };
 
 use crate::{
-    commit::{Committed, PendingFile},
+    commit::Committed,
     error::{Error, Result},
     readers::parquet::rewrite::{OriginalSchema, restore},
+    sink::Sink,
 };
 
 /// Length of the footer and magic bytes.
@@ -19,12 +20,12 @@ const TRAILER: usize = 8;
 
 /// A file under construction, and its last bytes.
 pub(super) struct FooterFile {
-    file: PendingFile,
+    file: Sink,
     held: Option<Vec<u8>>,
 }
 
 impl FooterFile {
-    pub(super) fn new(file: PendingFile) -> Self {
+    pub(super) fn new(file: Sink) -> Self {
         Self { file, held: None }
     }
 

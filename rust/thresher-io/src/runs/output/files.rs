@@ -7,7 +7,7 @@ use crate::input::{Output, Piece, Written};
 type Create<'a> = Box<dyn FnMut(usize) -> Result<Option<Box<dyn Output>>> + 'a>;
 
 /// Outputs in the order of their inputs; one for each, or a single one for all.
-pub(crate) struct Outputs<'a> {
+pub(crate) struct DataFiles<'a> {
     inputs: usize,
     is_single: bool,
     create: Create<'a>,
@@ -15,7 +15,7 @@ pub(crate) struct Outputs<'a> {
     finished: Vec<Written>,
 }
 
-impl<'a> Outputs<'a> {
+impl<'a> DataFiles<'a> {
     /// Outputs of as many inputs; `create` makes one when its turn has come.
     pub(crate) fn new(
         inputs: usize,

@@ -1,0 +1,243 @@
+//! Staging: a run's outputs under construction, from taking the output to publishing it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::marker::Files;
+use super::place::{DATA, PARTS, Place, QUARANTINE, REMOVED, RUN};
+use super::state::State;
+use super::{publish, standing};
+use crate::codec::{Codec, DataFormat, names_array, split_suffix};
+use crate::commit::{Committed, commit_bytes};
+use crate::error::{Error, Result};
+use crate::input::{Output, Written};
+use crate::quarantine::Quarantine;
+use crate::runs::plan::Plan;
+use crate::runs::source::{Form, Source};
+
+/// The outputs of a run, and nobody else's until it ends.
+pub(crate) struct RunOutput {
+    place: Place,
+    /// None on standard output.
+    state: Option<State>,
+    /// The form that the name of a single output asks for.
+    asked: Option<Form>,
+    /// A finished result may be replaced.
+    overwrite: bool,
+}
+
+impl RunOutput {
+    /// Checks the output, takes it, and completes what an earlier run had begun to publish there.
+    ///
+    /// With `keeps_format`, a single file takes inputs of its own format only. A finished result is replaced with
+    /// `overwrite` alone.
+    ///
+    /// # Errors
+    /// `Error::Parameter` for an output that cannot be, `Error::Busy` if another run has it, I/O failures.
+    pub(crate) fn open(output: &str, overwrite: bool, plan: &Plan, keeps_format: bool) -> Result<Self> {
+        let (place, asked) = place_of(output, plan, keeps_format)?;
+        refuse_inputs(&place, plan)?;
+        // Before anything is made where it would not belong. What another run publishes right now is told by its lock.
+        if let Err(refused) = standing::check(&place, overwrite)
+            && !place.state().is_some_and(|state| state.exists())
+        {
+            return Err(refused);
+        }
+        let state = State::take(&place)?;
+        if let Some(state) = &state {
+            publish::recover(&place, state, &mut || Ok(()))?;
+            standing::check(&place, overwrite)?;
+            state.clear()?;
+        }
+        Ok(Self { place, state, asked, overwrite })
+    }
+
+    /// Whether all inputs go into one file.
+    pub(crate) fn is_single(&self) -> bool {
+        !matches!(self.place, Place::Folder(_))
+    }
+
+    /// In which form the rows of an input are written: that of the input in a folder, that of its name in a single file.
+    /// Standard output takes plain lines, or the columns of the inputs.
+    pub(crate) fn form(&self, source: &Source) -> Form {
+        self.asked.unwrap_or_else(|| source.form())
+    }
+
+    /// Whether data goes out as it comes, and cannot be taken back.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.state.is_none()
+    }
+
+    /// Forgets what was made so far.
+    ///
+    /// # Errors
+    /// I/O failures; data that is on its way to standard output already.
+    pub(crate) fn start_over(&self) -> Result<()> {
+        let gone = || Error::Internal("a run cannot start over on standard output".into());
+        self.state.as_ref().ok_or_else(gone)?.clear()
+    }
+
+    /// Where the data of an input will be found.
+    pub(crate) fn final_path(&self, source: &Source) -> PathBuf {
+        match self.place.part(DATA) {
+            Some(folder) if !self.is_single() => folder.join(source.input().name()),
+            Some(path) => path,
+            None => self.place.path().to_path_buf(),
+        }
+    }
+
+    /// Where the data of an input is made; with a single output, that of the first one.
+    ///
+    /// # Errors
+    /// `Error::Parameter` if another input has this name on a file system that ignores case or normalises names.
+    pub(crate) fn data_path(&self, source: &Source) -> Result<PathBuf> {
+        let Some(state) = &self.state else { return Ok(PathBuf::from("-")) };
+        let data = state.new_part(DATA);
+        if self.is_single() {
+            return Ok(data);
+        }
+        let path = data.join(source.input().name());
+        if source.format().is_some() && fs::symlink_metadata(&path).is_ok() {
+            return Err(Error::Parameter(format!(
+                "input `{}` would be written as `{}`, a name that another input has already where upper and lower case, or \
+                 two spellings of a letter, are the same; rename one of them",
+                source.input().path().display(),
+                source.input().name()
+            )));
+        }
+        Ok(path)
+    }
+
+    /// The output of an input, in its own format. A columnar file that cannot be read has no schema to write; its one
+    /// bad record is in quarantine.
+    pub(crate) fn create_like(&self, source: &Source, threads: usize) -> Result<Option<Box<dyn Output>>> {
+        if !source.is_readable() {
+            return Ok(None);
+        }
+        source.create_output(&self.data_path(source)?, self.form(source), threads).map(Some)
+    }
+
+    /// Where the evidence of each removal is made; none with standard output.
+    pub(crate) fn removed_path(&self) -> Option<PathBuf> {
+        self.state.as_ref().map(|state| state.new_part(REMOVED))
+    }
+
+    /// The quarantine of the run; with standard output, bad records are only counted.
+    pub(crate) fn quarantine(&self) -> Quarantine {
+        self.state
+            .as_ref()
+            .map_or_else(Quarantine::counting, |state| Quarantine::create(&state.new_part(QUARANTINE)))
+    }
+
+    /// Finished data and evidence under the names that they will have, and the list of them for `run.json`.
+    pub(crate) fn settle(
+        &self,
+        mut written: Vec<Written>,
+        evidence: impl IntoIterator<Item = Committed>,
+    ) -> (Vec<Written>, Files) {
+        let mut files = Files::new();
+        for output in &mut written {
+            if let Some((name, path)) = self.published(&output.path) {
+                let slash = if output.path.is_dir() { "/" } else { "" };
+                files.insert(format!("{name}{slash}"), output.xxh3_128.clone());
+                output.path = path;
+            }
+        }
+        for file in evidence {
+            if let Some((name, _)) = self.published(&file.path) {
+                files.insert(name, file.xxh3_128);
+            }
+        }
+        (written, files)
+    }
+
+    /// The name below the folder, and the final path, of something staged.
+    fn published(&self, staged: &Path) -> Option<(String, PathBuf)> {
+        let state = self.state.as_ref()?;
+        PARTS.iter().find_map(|part| {
+            let below = staged.strip_prefix(state.new_part(part)).ok()?;
+            let path = self.place.part(part)?;
+            if below.as_os_str().is_empty() {
+                return Some(((*part).to_owned(), path));
+            }
+            let names: Vec<_> = below.iter().map(|name| name.to_string_lossy()).collect();
+            Some((format!("{part}/{}", names.join("/")), path.join(below)))
+        })
+    }
+
+    /// Completes the result with its report, puts it in its place, and lets go of the output.
+    ///
+    /// # Errors
+    /// I/O failures, and files of somebody else that came into the way during the run.
+    pub(crate) fn publish(self, report: &impl Serialize) -> Result<()> {
+        let Some(state) = &self.state else { return Ok(()) };
+        let mut json =
+            serde_json::to_vec_pretty(report).map_err(|error| Error::Internal(error.to_string()))?;
+        json.push(b'\n');
+        commit_bytes(&state.new_part(RUN), &json)?;
+        standing::check(&self.place, self.overwrite)?;
+        publish::publish(&self.place, state, &mut || Ok(()))
+    }
+}
+
+/// The kind of an output, and the form that the name of a single one asks for.
+fn place_of(output: &str, plan: &Plan, keeps_format: bool) -> Result<(Place, Option<Form>)> {
+    let plain = |format| Form { format, codec: Codec::Plain, is_array: false };
+    if output == "-" {
+        let format = if keeps_format { plan.single_format("standard output")? } else { DataFormat::Jsonl };
+        return Ok((Place::Stdout, Some(plain(format))));
+    }
+    if output.is_empty() {
+        return Err(Error::Parameter(
+            "output is ``, but it is a folder, a data file, or `-` for standard output".into(),
+        ));
+    }
+    let mut path = PathBuf::from(output);
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let Some((format, codec)) = split_suffix(&name).filter(|_| !path.is_dir()) else {
+        return Ok((Place::Folder(path), None));
+    };
+    let inputs = if keeps_format { plan.single_format(&format!("`{name}`"))? } else { format };
+    if inputs != format {
+        return Err(Error::Parameter(format!(
+            "output `{name}` is {format:?}, but the inputs are {inputs:?}; a run keeps the format, so choose a folder or a \
+             name of the inputs' format"
+        )));
+    }
+    match fs::symlink_metadata(&path) {
+        // The file that a link leads to is replaced, beside which there is room on its file system.
+        Ok(found) if found.is_symlink() => {
+            path = fs::canonicalize(&path).map_err(Error::io("follow the link", &path))?;
+        }
+        Ok(found) if !found.is_file() => {
+            return Err(Error::Parameter(format!(
+                "output `{output}` is a device, pipe or socket; give the name of a file, or `-` for standard output"
+            )));
+        }
+        _ => {}
+    }
+    Ok((Place::Single(path), Some(Form { format, codec, is_array: names_array(&name) })))
+}
+
+/// Makes sure that no input lies where the result goes.
+fn refuse_inputs(place: &Place, plan: &Plan) -> Result<()> {
+    let taken: Vec<PathBuf> = match place {
+        Place::Folder(folder) => vec![folder.clone()],
+        _ => PARTS.iter().filter_map(|part| place.part(part)).collect(),
+    };
+    let taken: Vec<PathBuf> = taken.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
+    for source in &plan.sources {
+        let path = source.input().path();
+        let Ok(real) = fs::canonicalize(path) else { continue };
+        if taken.iter().any(|taken| real.starts_with(taken)) {
+            return Err(Error::Parameter(format!(
+                "output `{}` would overwrite or hold the input `{}`; choose another output",
+                place.path().display(),
+                path.display()
+            )));
+        }
+    }
+    Ok(())
+}
