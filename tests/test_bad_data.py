@@ -64,7 +64,7 @@ def test_a_format_whose_fields_no_row_has_is_wrong_usage(tmp_path: Path) -> None
 
 
 def test_too_much_that_is_set_aside_is_bad_data_for_every_verb(tmp_path: Path) -> None:
-    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source = tmp_path / "in.jsonl"
     source.write_text(ALPACA + "x\n" * 3, "utf-8")
     template = tmp_path / "template.jinja"
     template.write_text("{{ messages }}", "utf-8")
@@ -74,6 +74,7 @@ def test_too_much_that_is_set_aside_is_bad_data_for_every_verb(tmp_path: Path) -
         ["render", "--template", template, "--no-mask"],
         ["validate"],
     ):
+        out = tmp_path / f"{command[0]}.jsonl"
         done = _run(*command, source, "-o", out)
         assert done.returncode == 65, done.stderr
         assert "3 of 4 records were set aside (invalid_json 3)" in done.stderr
@@ -81,13 +82,10 @@ def test_too_much_that_is_set_aside_is_bad_data_for_every_verb(tmp_path: Path) -
         done = _run(*command, source, "-o", out, "--max-quarantine", "0.75")
         assert "were set aside" not in done.stderr
         assert out.exists()
-        for path in tmp_path.glob("out.jsonl*"):
-            if path.is_file():
-                path.unlink()
     done = _run("dedup", source, "-o", "-", "--text", "output")
     assert done.returncode == 65
     with pytest.raises(th.ParameterError, match="max_quarantine is `2`"):
-        th.dedup_files(source, out, text="output", max_quarantine=2)
+        th.dedup_files(source, tmp_path / "out", text="output", max_quarantine=2)
 
 
 def test_a_quarantine_of_many_small_records_is_bounded(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_recall_out_of_reach_is_a_note(source: Path) -> None:
         "note: recall is `0.995`, but with num_hashes `16` a pair at threshold `0.2`"
     )
     assert json.loads((source.with_name("out") / "run.json").read_text("utf-8"))["unchecked"] == {}
-    assert _run(*arguments, "--quiet").stderr == ""
+    assert _run(*arguments, "--quiet", "--overwrite").stderr == ""
 
 
 def test_the_largest_clusters_are_shown_on_request(source: Path) -> None:

@@ -135,15 +135,18 @@ def test_texts_that_are_a_str_subclass_are_texts() -> None:
     assert th.minhash([Text("a b")]).equals(th.minhash(["a b"]))
 
 
-SEEDED_TEXTS = ["the ferry left the harbour at nine", "Паром вышел в девять, и чайки полетели", "渡船九点离开", "?!"]
+SEEDED_TEXTS = [
+    "the ferry left the harbour at nine",
+    "Паром вышел в девять, и чайки полетели",
+    "渡船九点离开",
+    "?!",
+]
 
 
 @pytest.mark.parametrize("seed", [0, 1, 7, 2**64 - 1])
 def test_a_seed_names_the_family_that_the_reference_gives(seed: int) -> None:
     keys = _reference.family(seed)
-    expected = [
-        _reference.signature(_reference.shingles(text, keys=keys), 64, keys) for text in SEEDED_TEXTS
-    ]
+    expected = [_reference.signature(_reference.shingles(text, keys=keys), 64, keys) for text in SEEDED_TEXTS]
     assert th.minhash(SEEDED_TEXTS, num_hashes=64, seed=seed).to_pylist() == expected
 
 

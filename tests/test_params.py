@@ -18,9 +18,12 @@ WRONG = [object(), 2**70, -(2**70), 1.5, float("nan"), "bogus", b"x", [object()]
 FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "minhash": (th.minhash, {"texts": ["a"]}),
     "dedup": (th.dedup, {"texts": ["a"]}),
-    "dedup_files": (th.dedup_files, {"inputs": "in.jsonl", "output": "out.jsonl"}),
+    "dedup_files": (th.dedup_files, {"inputs": "in.jsonl", "output": "out.jsonl", "overwrite": True}),
     "convert": (th.chat.convert, {"rows": [ROW], "to": "sharegpt"}),
-    "convert_files": (th.chat.convert_files, {"inputs": "in.jsonl", "output": "out.jsonl", "to": "sharegpt"}),
+    "convert_files": (
+        th.chat.convert_files,
+        {"inputs": "in.jsonl", "output": "out.jsonl", "overwrite": True, "to": "sharegpt"},
+    ),
     "convert_stream": (th.chat.convert_stream, {"rows": [ROW], "to": "sharegpt"}),
     "read": (th.chat.read, {"rows": [ROW]}),
     "validate": (th.chat.validate, {"rows": [ROW]}),
@@ -28,7 +31,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "render": (th.chat.render, {"rows": [ROW], "template": TEMPLATE}),
     "render_files": (
         th.chat.render_files,
-        {"inputs": "in.jsonl", "output": "out.jsonl", "template": TEMPLATE},
+        {"inputs": "in.jsonl", "output": "out.jsonl", "overwrite": True, "template": TEMPLATE},
     ),
     "probe": (th.chat.probe, {"template": TEMPLATE}),
     "check_mismatch": (
