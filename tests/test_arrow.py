@@ -53,6 +53,16 @@ class LazyTable:
         return Expression()
 
 
+class Frame(LazyTable):
+    """Like a Daft frame: it exports a stream, and its columns are expressions."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self._table.__arrow_c_stream__(requested_schema)
+
+
 class Collectable(LazyTable):
     """A lazy frame that can be computed."""
 
@@ -68,6 +78,7 @@ TABLES: dict[str, Any] = {
     "pandas": pd.DataFrame(ROWS, dtype=object).astype({"text": "str"}),
     "datasets": datasets.Dataset.from_list(ROWS),
     "relation": Relation(pa.Table.from_pylist(ROWS)),
+    "frame": Frame(pa.Table.from_pylist(ROWS)),
 }
 
 

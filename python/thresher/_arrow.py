@@ -59,8 +59,9 @@ def column(data: Any, name: str | int | None) -> Texts:  # noqa: ANN401 - any li
         # A Hugging Face data set: its own indexing would make a Python object of each text.
         data = data.select_columns([name]).with_format("arrow")[:]
     picked = data[name]
-    # A column of a DuckDB relation is a relation of one column.
-    return _column_of_stream(data, name) if _column_names(picked) is not None else column(picked, None)
+    # A column of a DuckDB relation is a relation of one column, and of a Daft frame an expression.
+    is_column = _column_names(picked) is None and (_exports(picked) or hasattr(type(picked), "__iter__"))
+    return column(picked, None) if is_column or not _exports(data) else _column_of_stream(data, name)
 
 
 def rank_column(ranks: Any) -> Ranks:  # noqa: ANN401 - any library's column
@@ -75,8 +76,7 @@ def rank_column(ranks: Any) -> Ranks:  # noqa: ANN401 - any library's column
         return ranks
     import pyarrow as pa
 
-    is_column = hasattr(ranks, "__arrow_c_stream__") or hasattr(ranks, "__arrow_c_array__")
-    if isinstance(ranks, str | bytes | dict) or not (is_column or hasattr(type(ranks), "__iter__")):
+    if isinstance(ranks, str | bytes | dict) or not (_exports(ranks) or hasattr(type(ranks), "__iter__")):
         message = f"ranks is of type `{type(ranks).__name__}`, but it has one number or string for each text"
         raise ColumnError(message)
     try:
@@ -106,11 +106,16 @@ _COMPUTE = {
 """What computes the data of lazy objects: polars, pyarrow data sets, Daft and Ibis, Dask, Spark."""
 
 
+def _exports(data: Any) -> bool:  # noqa: ANN401
+    """Whether `data` exports itself through the Arrow PyCapsule interface."""
+    return hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__")
+
+
 def _is_lazy(data: Any) -> bool:  # noqa: ANN401
     """Whether `data` says what to compute or to load, and holds nothing that can be read now."""
-    if hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__") or hasattr(data, "__len__"):
+    if _exports(data):
         return False
-    is_streaming = hasattr(data, "with_format") and hasattr(data, "take")
+    is_streaming = hasattr(data, "with_format") and not hasattr(data, "__len__")
     return is_streaming or any(callable(getattr(data, method, None)) for method in _COMPUTE)
 
 
@@ -151,7 +156,7 @@ def _column_of_rows(rows: list[Any] | tuple[Any, ...], name: str | int) -> list[
 
 
 def _column_of_stream(data: Any, name: str | int) -> Texts:  # noqa: ANN401
-    if not hasattr(data, "__arrow_c_stream__") and not hasattr(data, "__arrow_c_array__"):
+    if not _exports(data):
         kind = type(data).__name__
         message = f"text is `{name}`, but texts is of type `{kind}`, which has no columns; leave `text=` out"
         raise ColumnError(message)
