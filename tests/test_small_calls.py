@@ -32,12 +32,12 @@ def test_little_text_gives_what_it_gives_among_much(texts: list[str | None]) -> 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts the switches of one thread")
 def test_a_small_call_waits_for_no_other_thread() -> None:
-    texts = pa.array(LITTLE)
+    texts, ranks = pa.array(LITTLE), pa.array(range(len(LITTLE)))
     th.dedup(texts)
     before = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
     for _ in range(200):
         th.dedup(LITTLE)
-        th.dedup(texts)
+        th.dedup(texts, keep="max", ranks=ranks)
         th.minhash(LITTLE)
     # With threads of its own each of the 600 calls waits at least once.
     assert resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - before < 100

@@ -13,26 +13,23 @@ use thresher_core::Rank;
 use thresher_core::column::{append_texts, is_text};
 use thresher_io::{Error, Result};
 
-use crate::boundary::{Stop, watch};
+use crate::boundary::{Stop, compute, here};
 use crate::errors::{ColumnError, column};
 use crate::import::Imported;
+use crate::texts::FEW_ROWS;
 
 /// One rank a document.
 pub(crate) fn read(object: &Bound<'_, PyAny>) -> PyResult<Vec<Rank>> {
     if let Some(imported) = Imported::take(object)? {
-        let stop = Stop::default();
-        return watch(
-            object.py(),
-            &|| stop.set(),
-            |_| Ok(()),
-            || {
-                let mut ranks = Vec::new();
-                for chunk in imported.chunks(is_rank, &stop)? {
-                    append(chunk.as_ref(), &mut ranks)?;
-                }
-                Ok(ranks)
-            },
-        );
+        let few = imported.known_rows().is_some_and(|rows| rows <= FEW_ROWS);
+        let read = |stop: &Stop| {
+            let mut ranks = Vec::new();
+            for chunk in imported.chunks(is_rank, stop)? {
+                append(chunk.as_ref(), &mut ranks)?;
+            }
+            Ok(ranks)
+        };
+        return if few { here(object.py(), read) } else { compute(object.py(), read) };
     }
     let mut ranks = Vec::with_capacity(object.len().unwrap_or(0));
     for item in object.try_iter()? {

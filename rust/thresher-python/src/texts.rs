@@ -21,7 +21,7 @@ const LITTLE_BYTES: usize = 64 << 10;
 /// What a document costs beside its text, in bytes of text.
 const DOCUMENT_BYTES: usize = 64;
 /// Rows of an array that is taken over before it is known how long its texts are.
-const FEW_ROWS: usize = 1024;
+pub(crate) const FEW_ROWS: usize = 1024;
 /// Items of an iterator after which signals are looked at.
 const SIGNALS_EVERY: usize = 1 << 14;
 
