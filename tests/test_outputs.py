@@ -355,6 +355,26 @@ def test_a_data_file_that_thresher_did_not_write_is_refused(source: Path) -> Non
     assert precious.read_bytes() == _lines("a rose", "a tulip")
 
 
+def test_a_link_stays_and_the_file_that_it_leads_to_is_replaced(source: Path) -> None:
+    source.write_bytes(source.read_bytes() + b"broken\n")
+    elsewhere = source.with_name("elsewhere")
+    elsewhere.mkdir()
+    (elsewhere / "real.jsonl").write_text("old", "utf-8")
+    link = source.with_name("link.jsonl")
+    link.symlink_to(elsewhere / "real.jsonl")
+    report = th.dedup_files(source, link, overwrite=True)
+    assert link.is_symlink()
+    assert link.read_bytes() == _lines("a rose", "a tulip")
+    assert report.quarantine is not None
+    assert Path(report.quarantine).is_file()
+    assert _names(elsewhere) == [
+        "real.jsonl",
+        "real.jsonl.quarantine/records.jsonl",
+        "real.jsonl.removed.parquet",
+        "real.jsonl.run.json",
+    ]
+
+
 def test_a_file_put_into_a_folder_of_documents_is_seen(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     for name in "abc":

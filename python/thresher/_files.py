@@ -108,7 +108,9 @@ class RunReport:
         output = self.report["config"]["output"]
         if not self.report["quarantine"]["written"] or output in (None, "-"):
             return None
-        folder = Path(output, "quarantine") if Path(output).is_dir() else Path(f"{output}.quarantine")
+        # The file that a link leads to is the output, and its evidence lies beside it.
+        place = Path(output).resolve() if Path(output).is_symlink() else Path(output)
+        folder = place / "quarantine" if place.is_dir() else Path(f"{place}.quarantine")
         return str(folder / "records.jsonl")
 
     @property

@@ -182,7 +182,7 @@ def dedup_files(
             stands for its data files if these are half of its visible files or more, or of their bytes;
             else it holds documents, one a file. The report notes what is left out. Links are followed.
         output: A folder for the data and the evidence; a data file, with the evidence beside it; or `-` for
-            standard output.
+            standard output, which gets the data alone: bad records are counted, not kept.
         text: Dotted path of the text field (`text`, `meta.body`).
         id: Dotted path of the id field, a number or a string; an id is what stands there (`1.10` stays
             `1.10`). Default: a document is named `file:row`.
