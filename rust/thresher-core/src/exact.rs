@@ -1,6 +1,6 @@
 //! Exact duplicates: documents of equal text, by a 128-bit hash of it that the secret of the run keys.
 //!
-//! No input can be made whose texts share a hash (`content/keyed.rs` has the proof), so over files the hash stands for the
+//! No input can be made whose texts share a hash (`content.rs` has the proof), so over files the hash stands for the
 //! text, and the tables here may take its bits as they come. Texts in memory are compared byte by byte all the same.
 
 use std::collections::HashSet;

@@ -4,7 +4,7 @@
 //! to itself decides the same for the same inputs, and no input can be prepared against it. The core has no
 //! source of randomness: who calls it draws the bytes (`getrandom`), once a run, and keeps them where nobody else reads.
 
-use crate::content::keyed;
+use crate::content;
 use crate::hash::Keys;
 
 /// Random bytes of full length: each key is random by itself, none is stretched from a shorter one, so what is proven
@@ -12,12 +12,12 @@ use crate::hash::Keys;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<[u8; Secret::LEN]>);
 
-/// Where the numbers of [`keyed::TextHasher`] begin; those of words and shingles stand before.
+/// Where the numbers of [`content::TextHasher`] begin; those of words and shingles stand before.
 pub(crate) const TEXT_KEYS: usize = Keys::NUMBERS;
 
 impl Secret {
     /// Bytes of a secret.
-    pub const LEN: usize = 8 * (TEXT_KEYS + keyed::NUMBERS);
+    pub const LEN: usize = 8 * (TEXT_KEYS + content::NUMBERS);
 
     /// A secret from random bytes.
     ///

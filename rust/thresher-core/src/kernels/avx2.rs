@@ -2,14 +2,13 @@
 
 use std::arch::x86_64::{
     __m256i, _mm_add_epi16, _mm_cvtepu8_epi16, _mm_cvtsi64_si128, _mm_set1_epi16, _mm_storeu_si128,
-    _mm256_add_epi8, _mm256_add_epi32, _mm256_add_epi64, _mm256_and_si256, _mm256_cmpgt_epi8,
-    _mm256_loadu_si256, _mm256_min_epu32, _mm256_movemask_epi8, _mm256_mul_epu32, _mm256_mullo_epi32,
-    _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi32, _mm256_shuffle_epi32, _mm256_srli_epi64,
-    _mm256_storeu_si256, _mm256_xor_si256,
+    _mm256_add_epi8, _mm256_add_epi32, _mm256_and_si256, _mm256_cmpgt_epi8, _mm256_loadu_si256,
+    _mm256_min_epu32, _mm256_movemask_epi8, _mm256_mullo_epi32, _mm256_or_si256, _mm256_set1_epi8,
+    _mm256_set1_epi32, _mm256_storeu_si256,
 };
 
 use super::characters::{Characters, Leads, one_by_one};
-use super::{Classes, PermutedLane, Scalar, Vector, accumulate_in_registers, lower_in_registers};
+use super::{Classes, PermutedLane, Scalar, Vector, lower_in_registers};
 use crate::text::pages::Pages;
 
 /// AVX2 with the bit instructions that came with it.
@@ -130,16 +129,5 @@ impl Vector for Avx2 {
         _mm256_mullo_epi32,
         _mm256_add_epi32,
         _mm256_min_epu32
-    );
-
-    accumulate_in_registers!(
-        __m256i,
-        2,
-        _mm256_loadu_si256,
-        _mm256_xor_si256,
-        _mm256_add_epi64,
-        _mm256_mul_epu32,
-        _mm256_srli_epi64,
-        _mm256_shuffle_epi32
     );
 }

@@ -1,15 +1,14 @@
 //! AVX-512: 64 bytes or sixteen numbers at a time, masks straight from the comparisons.
 
 use std::arch::x86_64::{
-    __m512i, _mm512_add_epi32, _mm512_add_epi64, _mm512_cmpge_epu8_mask, _mm512_cmplt_epu8_mask,
-    _mm512_loadu_si512, _mm512_maskz_set1_epi8, _mm512_min_epu32, _mm512_movepi8_mask, _mm512_mul_epu32,
-    _mm512_mullo_epi32, _mm512_or_si512, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_shuffle_epi32,
-    _mm512_srli_epi64, _mm512_storeu_si512, _mm512_sub_epi8, _mm512_xor_si512,
+    __m512i, _mm512_add_epi32, _mm512_cmpge_epu8_mask, _mm512_cmplt_epu8_mask, _mm512_loadu_si512,
+    _mm512_maskz_set1_epi8, _mm512_min_epu32, _mm512_movepi8_mask, _mm512_mullo_epi32, _mm512_or_si512,
+    _mm512_set1_epi8, _mm512_set1_epi32, _mm512_storeu_si512, _mm512_sub_epi8,
 };
 
 use super::avx2::expand_by_table;
 use super::characters::{Characters, Leads, one_by_one};
-use super::{Classes, PermutedLane, Scalar, Vector, accumulate_in_registers, lower_in_registers};
+use super::{Classes, PermutedLane, Scalar, Vector, lower_in_registers};
 use crate::text::pages::Pages;
 
 /// AVX-512 F, BW and VL.
@@ -62,16 +61,5 @@ impl Vector for Avx512 {
         _mm512_mullo_epi32,
         _mm512_add_epi32,
         _mm512_min_epu32
-    );
-
-    accumulate_in_registers!(
-        __m512i,
-        1,
-        _mm512_loadu_si512,
-        _mm512_xor_si512,
-        _mm512_add_epi64,
-        _mm512_mul_epu32,
-        _mm512_srli_epi64,
-        _mm512_shuffle_epi32
     );
 }

@@ -100,14 +100,6 @@ pub(crate) trait Vector {
     /// # Safety
     /// The processor has the instruction set.
     unsafe fn lower(lanes: &mut [PermutedLane], shingles: &[u64]);
-
-    /// The stripes of XXH3: of each 64 bytes at `text`, keyed by 64 bytes at `secret` that begin 8 further on for each
-    /// stripe, every number of `state` adds the product of its halves, and its neighbour as it was.
-    ///
-    /// # Safety
-    /// `text` is readable for 64 bytes a stripe, `secret` for 56 bytes and 8 a stripe; the processor has the instruction
-    /// set.
-    unsafe fn accumulate(state: &mut [u64; 8], text: *const u8, stripes: usize, secret: *const u8);
 }
 
 /// An instruction set that this processor has.
@@ -289,36 +281,6 @@ macro_rules! lower_in_registers {
 }
 #[cfg(target_arch = "x86_64")]
 use lower_in_registers;
-
-/// Defines [`Vector::accumulate`] for `$count` vectors that together hold the eight numbers of the state.
-#[cfg(target_arch = "x86_64")]
-macro_rules! accumulate_in_registers {
-    ($vector:ty, $count:literal, $load:ident, $xor:ident, $add:ident, $multiply:ident, $high:ident, $swap:ident) => {
-        #[inline(always)]
-        unsafe fn accumulate(state: &mut [u64; 8], text: *const u8, stripes: usize, secret: *const u8) {
-            // SAFETY: the caller vouches for the bytes and the instruction set; `$count` vectors are eight numbers.
-            unsafe {
-                let mut lanes: [$vector; $count] = std::mem::transmute_copy(state);
-                for stripe in 0..stripes {
-                    let (text, secret) = (text.add(64 * stripe), secret.add(8 * stripe));
-                    let mut part = 0;
-                    while part < $count {
-                        let offset = part * size_of::<$vector>();
-                        let input = $load(text.add(offset).cast());
-                        let keyed = $xor(input, $load(secret.add(offset).cast()));
-                        let product = $multiply(keyed, $high::<32>(keyed));
-                        // Neighbours change places: the two 64-bit halves of each 128 bits.
-                        lanes[part] = $add($add(lanes[part], product), $swap::<0b01_00_11_10>(input));
-                        part += 1;
-                    }
-                }
-                *state = std::mem::transmute_copy(&lanes);
-            }
-        }
-    };
-}
-#[cfg(target_arch = "x86_64")]
-use accumulate_in_registers;
 
 #[cfg(test)]
 mod tests;

@@ -90,10 +90,4 @@ impl Vector for Neon {
         // SAFETY: plain Rust.
         unsafe { Scalar::lower(lanes, rest) };
     }
-
-    #[inline(always)]
-    unsafe fn accumulate(state: &mut [u64; 8], text: *const u8, stripes: usize, secret: *const u8) {
-        // SAFETY: the caller vouches for the bytes. The compiler finds the vectors by itself here.
-        unsafe { Scalar::accumulate(state, text, stripes, secret) }
-    }
 }

@@ -69,23 +69,4 @@ impl Vector for Scalar {
             lane.least = permuted.fold(lane.least, u32::min);
         }
     }
-
-    #[inline(always)]
-    unsafe fn accumulate(state: &mut [u64; 8], text: *const u8, stripes: usize, secret: *const u8) {
-        for stripe in 0..stripes {
-            for lane in 0..8 {
-                // SAFETY: the caller vouches for the bytes.
-                let (input, key) = unsafe {
-                    let at = text.add(64 * stripe + 8 * lane).cast::<u64>().read_unaligned();
-                    (
-                        u64::from_le(at),
-                        u64::from_le(secret.add(8 * (stripe + lane)).cast::<u64>().read_unaligned()),
-                    )
-                };
-                let keyed = input ^ key;
-                state[lane ^ 1] = state[lane ^ 1].wrapping_add(input);
-                state[lane] = state[lane].wrapping_add((keyed & 0xFFFF_FFFF).wrapping_mul(keyed >> 32));
-            }
-        }
-    }
 }

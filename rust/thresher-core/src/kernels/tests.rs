@@ -38,16 +38,6 @@ fn characters_with<V: Vector>(from: &[u8; BLOCK], to: &mut [u8; BLOCK]) -> Chara
     }
 }
 
-#[inline(always)]
-fn accumulate_with<V: Vector>(state: &mut [u64; 8], text: &[u8], stripes: usize, secret: &[u8]) {
-    assert!(text.len() >= 64 * stripes && secret.len() >= 56 + 8 * stripes);
-    // SAFETY: as just checked; `multiversion!` enables the instruction set.
-    unsafe { V::accumulate(state, text.as_ptr(), stripes, secret.as_ptr()) }
-}
-
-multiversion! {
-    fn accumulate(state: &mut [u64; 8], text: &[u8], stripes: usize, secret: &[u8]) = self::accumulate_with;
-}
 multiversion! {
     fn expand(mask: u64, base: u16, to: &mut [u16; 192]) = self::expand_with;
 }
@@ -156,18 +146,6 @@ proptest! {
         };
         for set in InstructionSet::available() {
             prop_assert_eq!(lowered(set), lowered(InstructionSet::Scalar));
-        }
-    }
-
-    #[test]
-    fn twins_accumulate_alike(state: [u64; 8], text in prop::collection::vec(any::<u8>(), 64 * 16), key in prop::collection::vec(any::<u8>(), 56 + 8 * 16), stripes in 0..=16usize) {
-        let accumulated = |set| {
-            let mut state = state;
-            accumulate(set, &mut state, &text, stripes, &key);
-            state
-        };
-        for set in InstructionSet::available() {
-            prop_assert_eq!(accumulated(set), accumulated(InstructionSet::Scalar));
         }
     }
 }

@@ -154,12 +154,6 @@ impl Vector for Vbmi {
         // SAFETY: as the caller says.
         unsafe { Avx512::lower(lanes, shingles) }
     }
-
-    #[inline(always)]
-    unsafe fn accumulate(state: &mut [u64; 8], text: *const u8, stripes: usize, secret: *const u8) {
-        // SAFETY: as the caller says.
-        unsafe { Avx512::accumulate(state, text, stripes, secret) }
-    }
 }
 
 /// Which of the characters that are words of their own or odd are odd. There are few odd ones, so they have no set of their
