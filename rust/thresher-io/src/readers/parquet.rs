@@ -10,6 +10,7 @@
 
 pub(crate) mod alike;
 mod canonical;
+mod flags;
 mod footer;
 mod pages;
 mod projection;
@@ -38,6 +39,7 @@ use parquet::{
 
 pub(crate) use self::projection::leaf_count;
 use self::{
+    flags::PageFile,
     footer::Damage,
     pages::PageMap,
     projection::{leaf_index, looking_types, projected, pruned},
@@ -263,6 +265,7 @@ impl BatchSource for Source<'_> {
         }
         let selection = self.span.select(|s| wanted[s]);
         Ok(guarded(|| {
+            let file = PageFile::new(file, self.view.metadata());
             ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.view.clone())
                 .with_row_groups(vec![self.span.group])
                 .with_projection(self.mask.clone())
@@ -380,6 +383,7 @@ impl Input for ParquetInput {
         content.pages.plan(metadata, span.group, self.unit_bytes, &file);
         let selection = span.select(|s| keep[s]);
         let batches: std::result::Result<Vec<RecordBatch>, String> = guarded(|| {
+            let file = PageFile::new(file, metadata);
             ParquetRecordBatchReaderBuilder::new_with_metadata(file, view.clone())
                 .with_row_groups(vec![span.group])
                 .with_batch_size(copy_batch_rows(metadata, span.group))

@@ -103,6 +103,14 @@ fn decode(footer: Vec<u8>) -> std::result::Result<Footer, Damage> {
             (canonical, metadata)
         }
     };
+    // The groups know better; the decoder believes the file.
+    let rows = metadata.row_groups().iter().map(RowGroupMetaData::num_rows).fold(0, i64::saturating_add);
+    if rows == metadata.file_metadata().num_rows() {
+        return Ok((footer, metadata));
+    }
+    let footer = rewrite::with_rows(&footer, rows.unsigned_abs());
+    let footer = footer.ok_or_else(|| corrupt("it has no number of rows".to_owned()))?;
+    let metadata = decode_and_check(&footer).map_err(corrupt)?;
     Ok((footer, metadata))
 }
 

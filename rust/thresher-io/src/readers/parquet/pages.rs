@@ -229,7 +229,14 @@ mod tests {
 
     fn page(values: usize, plain_bytes: usize) -> PageHeader {
         let values = Some(values);
-        PageHeader { header_bytes: 20, compressed_bytes: 10, plain_bytes, values, is_version_2: false }
+        PageHeader {
+            header_bytes: 20,
+            compressed_bytes: 10,
+            plain_bytes,
+            values,
+            is_version_2: false,
+            compression_flag: None,
+        }
     }
 
     #[test]

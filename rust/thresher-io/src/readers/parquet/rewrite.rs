@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use super::thrift::{BINARY, Cursor, I32, LIST, STRUCT};
+use super::thrift::{BINARY, Cursor, I32, I64, LIST, STRUCT};
 
 /// `Type.INT96`, `Type.BYTE_ARRAY` and `Type.FIXED_LEN_BYTE_ARRAY`.
 const INT96: usize = 3;
@@ -50,6 +50,8 @@ struct Parts {
     /// Place of the version.
     version: Option<usize>,
     schema: Range<usize>,
+    /// The number of rows.
+    rows: Range<usize>,
     /// Leaf column and place of the physical type of each column chunk.
     chunks: Vec<(usize, usize)>,
     /// The first leaf column of which a chunk is encrypted.
@@ -79,6 +81,16 @@ pub(crate) fn restore(mut footer: Vec<u8>, original: &OriginalSchema) -> Option<
     }
     footer.splice(parts.schema, original.elements.iter().copied());
     Some(footer)
+}
+
+/// Sets the number of rows of the file.
+pub(super) fn with_rows(footer: &[u8], rows: u64) -> Option<Vec<u8>> {
+    let place = Parts::of(footer)?.rows;
+    let mut value = Vec::new();
+    Struct { out: &mut value, last: 0 }.varint(rows << 1);
+    let mut bytes = footer.to_vec();
+    bytes.splice(place, value);
+    Some(bytes)
 }
 
 /// Drops the annotations of byte strings from the schema of `footer`, so that they are read without being checked.
@@ -136,6 +148,11 @@ impl Parts {
                     let start = at.pos;
                     at.skip(LIST, 0)?;
                     parts.schema = start..at.pos;
+                }
+                (3, I64) => {
+                    let start = at.pos;
+                    at.skip(kind, 0)?;
+                    parts.rows = start..at.pos;
                 }
                 (4, LIST) => {
                     let (_, groups) = at.list()?;

@@ -254,6 +254,57 @@ fn what_is_no_parquet_file_is_one_bad_record() {
 }
 
 #[test]
+fn groups_are_believed_before_the_file_about_rows() {
+    let mut bytes = encode(&[one_text(&["a", "b", "c"])], properties());
+    // `num_rows: 3` behind the schema, whose last element has no children and ends.
+    let end = bytes.len() - 8;
+    let start = end - u32::from_le_bytes(bytes[end..end + 4].try_into().unwrap()) as usize;
+    let at = start + bytes[start..end].windows(4).position(|w| w == [0, 0x16, 6, 0x19]).unwrap();
+    bytes[at + 2] = 0;
+    let (_dir, input) = open(&bytes, 1 << 20);
+    assert_eq!(input.metadata().unwrap().file_metadata().num_rows(), 3);
+    assert_eq!(texts(&input, "text").len(), 3);
+    assert!(input.copy(units(&input).remove(0), &[true; 3], &mut Scratch::default()).is_ok());
+}
+
+#[test]
+fn early_pages_of_version_2_are_compressed_whatever_they_say() {
+    let docs: Vec<String> = (0..200).map(|i| format!("{i} {}", "word ".repeat(20))).collect();
+    let settings = properties()
+        .set_created_by("parquet-cpp version 1.5.1-SNAPSHOT".to_owned())
+        .set_writer_version(WriterVersion::PARQUET_2_0)
+        .set_dictionary_enabled(false)
+        .set_data_page_size_limit(2000)
+        .set_write_batch_size(8);
+    let mut bytes = encode(&[one_text(&docs)], settings);
+    let (_dir, input) = open(&bytes, 1);
+    units(&input);
+    let pages = input.metadata().unwrap().page_index().unwrap().page_locations(0, 0).unwrap().clone();
+    assert!(pages.len() > 5);
+    for page in &pages {
+        let page = &mut bytes[page.offset as usize..];
+        let flag = (0..60).find(|&at| {
+            let was = page[at];
+            page[at] = was & 0xf0 | 2;
+            let found = thrift::page_header(page).is_some_and(|header| header.compression_flag == Some(at));
+            page[at] = if found { page[at] } else { was };
+            found
+        });
+        assert!(flag.is_some());
+    }
+    let expected: Vec<_> = docs.iter().cloned().map(Some).collect();
+    // With the places of pages, and without.
+    for unit_bytes in [1, 1 << 30] {
+        let (_dir, input) = open(&bytes, unit_bytes);
+        assert_eq!(texts(&input, "text"), expected);
+        for unit in units(&input) {
+            let rows = Span::of(&unit).unwrap().rows;
+            assert!(input.copy(unit, &vec![true; rows], &mut Scratch::default()).is_ok());
+        }
+    }
+}
+
+#[test]
 fn file_that_changed_is_refused() {
     let (dir, input) = open(&encode(&[one_text(&["a"])], properties()), 1 << 20);
     fs::write(dir.path().join("in.parquet"), b"shorter").unwrap();

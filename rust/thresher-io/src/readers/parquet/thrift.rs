@@ -40,12 +40,15 @@ pub(super) struct PageHeader {
     pub(super) values: Option<usize>,
     /// Whether it is a data page of version 2.
     pub(super) is_version_2: bool,
+    /// Where a data page of version 2 says that it is not compressed.
+    pub(super) compression_flag: Option<usize>,
 }
 
 /// Reads the page header at the start of `bytes`.
 pub(super) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
     let mut at = Cursor::new(bytes);
-    let (mut compressed, mut plain, mut values, mut is_version_2) = (None, None, None, false);
+    let (mut compressed, mut plain, mut values) = (None, None, None);
+    let (mut is_version_2, mut compression_flag) = (false, None);
     let mut last = 0;
     while let Some((kind, id)) = at.field(&mut last)? {
         match (id, kind) {
@@ -58,6 +61,8 @@ pub(super) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
                 while let Some((kind, id)) = at.field(&mut inner)? {
                     match (id, kind) {
                         (1, I32) => values = Some(at.size()?),
+                        // The header of the field, which is one byte behind a field before it, is its value.
+                        (7, FALSE) if is_version_2 => compression_flag = Some(at.pos - 1),
                         _ => at.skip(kind, 0)?,
                     }
                 }
@@ -66,7 +71,14 @@ pub(super) fn page_header(bytes: &[u8]) -> Option<PageHeader> {
         }
     }
     let (compressed_bytes, plain_bytes) = (compressed?, plain?);
-    Some(PageHeader { header_bytes: at.pos, compressed_bytes, plain_bytes, values, is_version_2 })
+    Some(PageHeader {
+        header_bytes: at.pos,
+        compressed_bytes,
+        plain_bytes,
+        values,
+        is_version_2,
+        compression_flag,
+    })
 }
 
 /// Whether `bytes` is a Thrift struct whose lists fit in it and whose schema (field 2) a reader can recurse over.
@@ -248,6 +260,7 @@ mod tests {
             plain_bytes: 300,
             values: Some(7),
             is_version_2: false,
+            compression_flag: None,
         };
         assert_eq!(page_header(&bytes), Some(expected));
     }
