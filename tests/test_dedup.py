@@ -161,6 +161,8 @@ def test_a_recall_out_of_reach_is_a_warning_with_what_holds_and_what_it_takes(
         result = th.dedup(["x y"], num_hashes=num_hashes, **parameters)
     assert result.summary.expected_recall == pytest.approx(holds)
     assert th.dedup(["x y"], num_hashes=needed, **parameters).summary.expected_recall >= 0.995
+    with pytest.warns(th.RecallWarning, match="; raise the threshold, or ask for less"):
+        th.dedup(["x y"], threshold=1e-5, recall=0.995)
     assert th.dedup(["x y"], num_hashes=num_hashes, exact_only=True, **parameters).summary.kept == 1
 
 

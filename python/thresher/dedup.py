@@ -265,8 +265,9 @@ def _warn_of_recall(asked: float, holds: float, threshold: float, num_hashes: in
         return
     # With one lane a band, the best there is, a pair is missed if it differs in every lane.
     needed = math.ceil(math.log1p(-asked) / math.log1p(-threshold))
+    more = f"num_hashes to {needed:,} or " if needed <= MAX_NUM_HASHES else ""
     message = (
         f"recall is `{asked}`, but with num_hashes `{num_hashes}` a pair at threshold `{threshold}` is found "
-        f"with probability {holds:.4g}; raise num_hashes to {needed:,} or the threshold, or ask for less"
+        f"with probability {holds:.4g}; raise {more}the threshold, or ask for less"
     )
     warnings.warn(message, RecallWarning, stacklevel=3)

@@ -37,9 +37,9 @@ class Summary:
         null: Missing texts; they take no part and are kept.
         candidates: Documents that shared a bucket with another one, exact copies apart.
         checks: Exact comparisons made.
-        capped: Documents of which some comparisons were left out: more than 256 kept ones might have been
-            similar enough, by their sizes and by the shingles that few have.
-        unchecked: The pairs that were left out, by their likely similarity, rounded down to a tenth:
+        capped: Documents that stay although some comparisons were left out: more than 256 kept ones might
+            have been similar enough, by their sizes and by the shingles that few have.
+        unchecked: The pairs of these that were left out, by their likely similarity, rounded down to a tenth:
             `{"0.7": 1200, "0.8": 34}`. What is likely is told by the bands that both share. Empty but for
             corpora of thousands of pages that are alike in all parts that repeat.
         clusters: Kept documents that others duplicate.

@@ -79,9 +79,9 @@ pub struct Summary {
     pub candidates: u64,
     /// Exact comparisons made.
     pub checks: u64,
-    /// Documents of which some comparisons were left out.
+    /// Documents that stay although some comparisons were left out.
     pub capped: u64,
-    /// The comparisons that were left out although the documents may be similar enough.
+    /// The comparisons of these that were left out although the documents may be similar enough.
     pub unchecked: Unchecked,
     /// Kept documents that others duplicate.
     pub clusters: u64,

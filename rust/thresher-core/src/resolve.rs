@@ -56,9 +56,9 @@ pub struct Resolution {
     pub removals: Vec<Removal>,
     /// Exact comparisons made.
     pub checks: u64,
-    /// Documents of which some comparisons were left out.
+    /// Documents that stay although some comparisons were left out.
     pub capped: u64,
-    /// The comparisons that were left out although the documents may be similar enough.
+    /// The comparisons of these that were left out although the documents may be similar enough.
     pub unchecked: Unchecked,
 }
 
@@ -119,10 +119,10 @@ impl Resolver {
             }
             let doc = cluster.docs[member as usize];
             reader.read(texts, doc, member, set)?;
-            let left_out = resolution.unchecked.pairs();
+            let mut left_out = Unchecked::default();
             let at_hand = AtHand { member, set, kept: kept_sets, reader };
             let mut best: Option<(f64, u32)> = None;
-            for candidate in candidates.find(at_hand, &mut resolution.unchecked)? {
+            for candidate in candidates.find(at_hand, &mut left_out)? {
                 let (place, size) = (candidate.place, kept_sets.size(candidate.place));
                 // Places are in keep order.
                 let better = |similarity: f64, (most, first): (f64, u32)| {
@@ -141,11 +141,12 @@ impl Resolver {
                     best = Some((similarity, place));
                 }
             }
-            resolution.capped += u64::from(resolution.unchecked.pairs() > left_out);
             if let Some((similarity, place)) = best {
                 let duplicate_of = cluster.docs[kept_sets.member(place) as usize];
                 resolution.removals.push(Removal { doc, duplicate_of, similarity });
             } else {
+                resolution.capped += u64::from(left_out.pairs() > 0);
+                resolution.unchecked.merge(&left_out);
                 kept_sets.push(member, set);
                 candidates.keep(member);
                 reader.keep(doc);

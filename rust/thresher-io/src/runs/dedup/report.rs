@@ -53,7 +53,7 @@ pub struct Report {
     pub candidates: u64,
     /// Exact comparisons made.
     pub checks: u64,
-    /// Documents of which some comparisons were left out.
+    /// Documents that stay although some comparisons were left out.
     pub capped: u64,
     /// The pairs left out although they may be similar enough, by their likely similarity, rounded down to a tenth.
     pub unchecked: BTreeMap<String, u64>,
