@@ -402,8 +402,10 @@ fn a_large_cluster_asks_again_and_again() {
         (0..300).map(|i| Some(words(9_999, 1_500).join(" ") + &word(i))).collect();
     let texts = borrowed(&texts);
     let observer = Stopper { patience: u64::MAX, asked: AtomicU64::new(0) };
-    let outcome = dedup(&texts, &[], &config(0.8), &secret(), &observer).unwrap();
+    let config = config(0.8);
+    let outcome = dedup(&texts, &[], &config, &secret(), &observer).unwrap();
     assert_eq!(outcome.summary.near.docs, 299);
-    let questions = tasks(&texts).len() + 2 + texts.len().div_ceil(DOCS_A_QUESTION);
+    let before = tasks(&texts).len() + 1 + config.banding.bands() + 1;
+    let questions = before + texts.len().div_ceil(DOCS_A_QUESTION);
     assert_eq!(observer.asked.into_inner(), questions as u64);
 }
