@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 
 use super::characters::{Characters, Leads, one_by_one};
 use super::{Classes, PermutedLane, Scalar, Vector, lower_in_registers};
-use crate::text::pages::Pages;
+use crate::text::pages::{Pages, Recent};
 
 /// AVX2 with the bit instructions that came with it.
 pub(crate) struct Avx2;
@@ -102,7 +102,13 @@ impl Vector for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn characters(pages: &Pages, from: *const u8, to: *mut u8, classes: Classes) -> Characters {
+    unsafe fn characters(
+        pages: &Pages,
+        _: &mut Recent,
+        from: *const u8,
+        to: *mut u8,
+        classes: Classes,
+    ) -> Characters {
         // SAFETY: as the caller says.
         unsafe {
             let leads = Leads { all: above(from, 0xBFu8 as i8), of_four: above(from, 0xEFu8 as i8) };

@@ -9,7 +9,7 @@ use std::arch::x86_64::{
 use super::avx2::expand_by_table;
 use super::characters::{Characters, Leads, one_by_one};
 use super::{Classes, PermutedLane, Scalar, Vector, lower_in_registers};
-use crate::text::pages::Pages;
+use crate::text::pages::{Pages, Recent};
 
 /// AVX-512 F, BW and VL.
 pub(crate) struct Avx512;
@@ -33,7 +33,13 @@ impl Vector for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn characters(pages: &Pages, from: *const u8, to: *mut u8, classes: Classes) -> Characters {
+    unsafe fn characters(
+        pages: &Pages,
+        _: &mut Recent,
+        from: *const u8,
+        to: *mut u8,
+        classes: Classes,
+    ) -> Characters {
         // SAFETY: as the caller says.
         unsafe {
             let bytes = _mm512_loadu_si512(from.cast());

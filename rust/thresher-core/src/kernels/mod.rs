@@ -37,7 +37,7 @@ pub(crate) use neon::Neon;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use vbmi::Vbmi;
 
-use crate::text::pages::Pages;
+use crate::text::pages::{Pages, Recent};
 
 /// Bytes that one [`Vector::classify`] looks at.
 pub(crate) const BLOCK: usize = 64;
@@ -74,11 +74,17 @@ pub(crate) trait Vector {
     unsafe fn classify(from: *const u8, to: *mut u8) -> Classes;
 
     /// The same 64 bytes with their characters of two and three bytes, which are written to `to` in lower case; it
-    /// begins with a character, and `classes` is what [`Vector::classify`] gave for it.
+    /// begins with a character, and `classes` is what [`Vector::classify`] gave for it. `recent` is a hint of the blocks before.
     ///
     /// # Safety
     /// As for [`Vector::classify`]; the block begins like text in UTF-8 that is valid, and may end anywhere in it.
-    unsafe fn characters(pages: &Pages, from: *const u8, to: *mut u8, classes: Classes) -> Characters;
+    unsafe fn characters(
+        pages: &Pages,
+        recent: &mut Recent,
+        from: *const u8,
+        to: *mut u8,
+        classes: Classes,
+    ) -> Characters;
 
     /// Writes `base` plus the place of each set bit of `mask` to `to`, in order.
     ///

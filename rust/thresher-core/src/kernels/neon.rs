@@ -8,7 +8,7 @@ use std::arch::aarch64::{
 
 use super::characters::{Characters, Leads, one_by_one};
 use super::{Classes, PermutedLane, Scalar, Vector};
-use crate::text::pages::Pages;
+use crate::text::pages::{Pages, Recent};
 
 /// The vector unit of every 64-bit ARM processor.
 pub(crate) struct Neon;
@@ -45,7 +45,13 @@ impl Vector for Neon {
     }
 
     #[inline(always)]
-    unsafe fn characters(pages: &Pages, from: *const u8, to: *mut u8, classes: Classes) -> Characters {
+    unsafe fn characters(
+        pages: &Pages,
+        _: &mut Recent,
+        from: *const u8,
+        to: *mut u8,
+        classes: Classes,
+    ) -> Characters {
         let mut leads = Leads::default();
         for quarter in 0..4 {
             // SAFETY: the caller vouches for 64 bytes.

@@ -2,7 +2,7 @@
 
 use super::characters::{Characters, Leads, one_by_one};
 use super::{BLOCK, Classes, PermutedLane, Vector};
-use crate::text::pages::Pages;
+use crate::text::pages::{Pages, Recent};
 
 /// Plain Rust, one byte or number at a time.
 pub(crate) struct Scalar;
@@ -35,7 +35,13 @@ impl Vector for Scalar {
     }
 
     #[inline(always)]
-    unsafe fn characters(pages: &Pages, from: *const u8, to: *mut u8, classes: Classes) -> Characters {
+    unsafe fn characters(
+        pages: &Pages,
+        _: &mut Recent,
+        from: *const u8,
+        to: *mut u8,
+        classes: Classes,
+    ) -> Characters {
         let mut leads = Leads::default();
         for i in 0..BLOCK {
             // SAFETY: the caller vouches for 64 bytes.

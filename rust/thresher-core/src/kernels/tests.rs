@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{BLOCK, Characters, Classes, InstructionSet, PermutedLane, Vector};
-use crate::text::pages::Pages;
+use crate::text::pages::{Pages, Recent};
 
 #[inline(always)]
 fn classify_with<V: Vector>(from: &[u8; BLOCK], to: &mut [u8; BLOCK]) -> Classes {
@@ -34,7 +34,13 @@ fn characters_with<V: Vector>(from: &[u8; BLOCK], to: &mut [u8; BLOCK]) -> Chara
     // SAFETY: both sides are 64 bytes long, of text; `multiversion!` enables the instruction set.
     unsafe {
         let classes = V::classify(from.as_ptr(), to.as_mut_ptr());
-        V::characters(Pages::get(), from.as_ptr(), to.as_mut_ptr(), classes)
+        // Twice: the second time all pages are known.
+        let mut recent = Recent::default();
+        let first = V::characters(Pages::get(), &mut recent, from.as_ptr(), to.as_mut_ptr(), classes);
+        V::classify(from.as_ptr(), to.as_mut_ptr());
+        let second = V::characters(Pages::get(), &mut recent, from.as_ptr(), to.as_mut_ptr(), classes);
+        assert_eq!(first, second);
+        second
     }
 }
 

@@ -33,6 +33,25 @@ pub(crate) struct Page {
 #[repr(align(64))]
 pub(crate) struct Lower(pub(crate) [[u8; 64]; 2]);
 
+/// The pages that the blocks before were in, so that a block need not find out one by one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Recent {
+    /// The lead byte of each, the second one or 0, and its number.
+    pub(crate) keys: [(u8, u8, u16); 8],
+    pub(crate) count: usize,
+}
+
+impl Recent {
+    /// Remembers a page, if there is room.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, key: (u8, u8, u16)) {
+        if let Some(place) = self.keys.get_mut(self.count) {
+            *place = key;
+            self.count += 1;
+        }
+    }
+}
+
 /// All pages.
 #[derive(Debug)]
 pub(crate) struct Pages {
@@ -71,6 +90,19 @@ impl Pages {
     #[inline(always)]
     pub(crate) fn of_three(&self, lead: u8, second: u8) -> &Page {
         &self.pages[usize::from(lead & 0xF) << 6 | usize::from(second & 0x3F)]
+    }
+
+    /// The page of characters that begin with `lead`, and `second` if they have three bytes, by its number.
+    #[inline(always)]
+    pub(crate) fn number(lead: u8, second: u8) -> u16 {
+        let three = u16::from(lead & 0xF) << 6 | u16::from(second & 0x3F);
+        if lead < 0xE0 { u16::from(lead & 0x1F) } else { three }
+    }
+
+    /// A page by its number.
+    #[inline(always)]
+    pub(crate) fn numbered(&self, number: u16) -> &Page {
+        &self.pages[usize::from(number) % NUM_PAGES]
     }
 
     /// The lower-case forms of a page.
@@ -139,6 +171,8 @@ mod tests {
                     continue;
                 }
             };
+            let second = if c.len_utf8() == 3 { bytes[1] } else { 0 };
+            assert!(std::ptr::eq(page, pages.numbered(Pages::number(bytes[0], second))), "{c:?}");
             let place = c as usize % 64;
             let [word, solo, odd, cased] =
                 [page.word, page.solo, page.odd, page.cased].map(|set| set >> place & 1 == 1);

@@ -15,7 +15,7 @@
 //! Text is taken in chunks of [`CHUNK`] bytes, so memory does not grow with the document. A word that a chunk
 //! cuts is carried over; of one longer than the chunk only the hash so far is carried (see [`Scanner::carry`]).
 
-use super::pages::Pages;
+use super::pages::{Pages, Recent};
 use super::tables;
 use crate::hash::Keys;
 use crate::kernels::{BLOCK, OVERRUN, Vector, low};
@@ -127,6 +127,7 @@ impl Scanner {
     #[inline(always)]
     pub(crate) fn fill<V: Vector>(&mut self, text: &str, mut at: usize) -> usize {
         let bytes = text.as_bytes();
+        let mut recent = Recent::default();
         while at < bytes.len() && self.len < CHUNK {
             let rest = bytes.len() - at;
             let mut tail = [0u8; BLOCK];
@@ -146,8 +147,9 @@ impl Scanner {
                 continue;
             }
             // SAFETY: as above; `at` is where a character begins, in a text that is valid, and zeros are characters.
-            let found =
-                unsafe { V::characters(self.pages, from, self.lower.as_mut_ptr().add(self.len), classes) };
+            let found = unsafe {
+                V::characters(self.pages, &mut recent, from, self.lower.as_mut_ptr().add(self.len), classes)
+            };
             let count = rest.min(found.len);
             if found.solo == 0 && !self.due {
                 self.push_words::<V>(found.word, count);
