@@ -74,18 +74,22 @@ def test_too_much_that_is_set_aside_is_bad_data_for_every_verb(tmp_path: Path) -
         ["render", "--template", template, "--no-mask"],
         ["validate"],
     ):
-        out = tmp_path / f"{command[0]}.jsonl"
-        done = _run(*command, source, "-o", out)
-        assert done.returncode == 65, done.stderr
-        assert "3 of 4 records were set aside (invalid_json 3)" in done.stderr
-        assert not out.exists()
-        done = _run(*command, source, "-o", out, "--max-quarantine", "0.75")
-        assert "were set aside" not in done.stderr
-        assert out.exists()
+        for out in (tmp_path / f"{command[0]}.jsonl", tmp_path / f"{command[0]}"):
+            done = _run(*command, source, "-o", out)
+            assert done.returncode == 65, done.stderr
+            assert "3 of 4 records were set aside (invalid_json 3)" in done.stderr
+            rejected = Path(done.stderr.rpartition("They are in `")[2].rstrip("`\n"))
+            assert len((rejected / "records.jsonl").read_text("utf-8").splitlines()) == 3
+            assert not out.is_file()
+            assert not (out / "data").exists()
+            done = _run(*command, source, "-o", out, "--max-quarantine", "0.75")
+            assert "were set aside" not in done.stderr
+            assert out.exists()
+            assert not rejected.exists()
     done = _run("dedup", source, "-o", "-", "--text", "output")
-    assert done.returncode == 65
+    assert (done.returncode, done.stdout) == (65, "")
     with pytest.raises(th.ParameterError, match="max_quarantine is `2`"):
-        th.dedup_files(source, tmp_path / "out", text="output", max_quarantine=2)
+        th.dedup_files(source, tmp_path / "more", text="output", max_quarantine=2)
 
 
 def test_a_quarantine_of_many_small_records_is_bounded(tmp_path: Path) -> None:
@@ -112,6 +116,13 @@ def test_rows_of_a_damaged_gzip_member_are_in_no_output(tmp_path: Path) -> None:
     report = th.dedup_files(tmp_path / "in.jsonl.gz", tmp_path / "out.jsonl", exact_only=True)
     assert set((tmp_path / "out.jsonl").read_text("utf-8").splitlines(keepends=True)) == good
     assert report.report["accounting"]["quarantined"].keys() == {"damaged_member"}
+    # The first input is finished when the damage in the second one makes the run begin anew.
+    (tmp_path / "good.jsonl").write_text(ALPACA * 2, "utf-8")
+    both = [tmp_path / "good.jsonl", tmp_path / "in.jsonl.gz"]
+    report = th.chat.convert_files(
+        both, tmp_path / "both", to="sharegpt", from_format="alpaca", batch_bytes=9000
+    )
+    assert [output["rows"] for output in report.report["outputs"]] == [2, 2000]
     for output in ("out", "out.parquet"):
         th.chat.convert_files(
             tmp_path / "in.jsonl.gz", tmp_path / output, to="sharegpt", from_format="alpaca"
@@ -127,7 +138,7 @@ def test_damaged_parquet_files_print_nothing(tmp_path: Path) -> None:
     code = (
         "import pathlib, sys, thresher as th\n"
         "good, folder = pathlib.Path(sys.argv[1]).read_bytes(), pathlib.Path(sys.argv[2])\n"
-        "for at in range(4, len(good) - 8, 7):\n"
+        "for at in range(4, len(good) - 8, len(good) // 50):\n"
         "    bad = bytearray(good); bad[at] ^= 0x41\n"
         "    (folder / 'bad.parquet').write_bytes(bad)\n"
         "    try:\n"

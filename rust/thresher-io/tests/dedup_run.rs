@@ -355,8 +355,12 @@ fn more_bad_records_than_allowed_are_an_error_and_leave_no_result() {
     let error = run(&with(0.5), &Progress::default()).unwrap_err();
     assert!(matches!(error, Error::Data { .. }) && error.to_string().contains("3 of 5 records"), "{error}");
     assert!(!output.join("run.json").exists() && !output.join("data").exists());
+    let kept = output.join(".thresher/rejected");
+    assert!(error.to_string().ends_with(&format!("They are in `{}`", kept.display())), "{error}");
+    assert_eq!(fs::read_to_string(kept.join("records.jsonl")).unwrap().lines().count(), 3);
     assert!(matches!(run(&with(1.5), &Progress::default()), Err(Error::Parameter(_))));
     assert_eq!(run(&with(0.6), &Progress::default()).unwrap().accounting.kept.docs, 2);
+    assert!(!output.join(".thresher").exists());
 }
 
 #[test]

@@ -72,7 +72,7 @@ pub(crate) fn check_bulk(
     let message = format!(
         "{bad} of {docs} records were set aside ({}), more than the share of {max_quarantine} that max_quarantine allows, so \
          nothing was written. The first of the most frequent kind is {example}. Mend the inputs, name other fields, or raise \
-         max_quarantine, which also keeps all of them in quarantine",
+         max_quarantine",
         reasons.join(", ")
     );
     Err(Error::data(input.map_or(Path::new("inputs"), Input::path), message))

@@ -131,7 +131,9 @@ fn attempt(run: &Run<'_>, output: &RunOutput, started: Instant) -> Result<Report
     })?;
     let docs = corpus.units.iter().map(|unit| u64::from(unit.num_slots)).sum();
     let first = run.plan.sources.first().map(Source::input);
-    check_bulk(&quarantine, docs, config.max_quarantine, first)?;
+    if let Err(error) = check_bulk(&quarantine, docs, config.max_quarantine, first) {
+        return Err(output.reject(quarantine, error));
+    }
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(config.threads)
         .build()

@@ -70,6 +70,19 @@ impl RunOutput {
         self.state.is_none()
     }
 
+    /// Ends the run with `error`, since too much was set aside; that is kept, and the error says where.
+    pub(crate) fn reject(&self, quarantine: Quarantine, error: Error) -> Error {
+        let kept = quarantine.finish().ok().flatten();
+        let place =
+            self.state.as_ref().filter(|_| kept.is_some()).and_then(|state| state.reject(QUARANTINE).ok());
+        match (error, place) {
+            (Error::Data { path, message }, Some(place)) => {
+                Error::Data { path, message: format!("{message}. They are in `{}`", place.display()) }
+            }
+            (error, _) => error,
+        }
+    }
+
     /// Forgets what was made so far.
     ///
     /// # Errors

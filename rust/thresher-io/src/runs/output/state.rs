@@ -5,6 +5,7 @@
 //! STATE/new/...       the parts of the new result, each file complete and on disk under its name
 //! STATE/publish.json  the new result is complete and has to go to its place: see `publish`
 //! STATE/old/...       parts of the result that it replaces
+//! STATE/rejected/...  quarantine of a run that set too much aside, until the next one on this output
 //! ```
 //!
 //! The lock is one on the open file, which ends with the process, so that a killed run holds nothing. The file is
@@ -25,6 +26,7 @@ const NEW: &str = "new";
 const OLD: &str = "old";
 /// What is left to be published.
 const JOURNAL: &str = "publish.json";
+const REJECTED: &str = "rejected";
 /// How often the folder may vanish while it is made, each time by a run that ends.
 const VANISHED_MAX: u32 = 1000;
 
@@ -81,12 +83,23 @@ impl State {
     /// I/O failures.
     pub(super) fn clear(&self) -> Result<()> {
         remove_stale(&self.folder)?;
+        remove_tree(&self.folder.join(REJECTED))?;
         for name in [NEW, OLD] {
             let folder = self.folder.join(name);
             remove_tree(&folder)?;
             fs::create_dir(&folder).map_err(Error::io("make the folder", &folder))?;
         }
         sync_folder(&self.folder)
+    }
+
+    /// Keeps a part of a result that will not be, and says where.
+    ///
+    /// # Errors
+    /// I/O failures, and a part that was not made.
+    pub(super) fn reject(&self, part: &str) -> Result<PathBuf> {
+        let (new, rejected) = (self.new_part(part), self.folder.join(REJECTED));
+        fs::rename(&new, &rejected).map_err(Error::io("keep", &new))?;
+        Ok(rejected)
     }
 
     /// Makes the names in the state folder, and in those of the parts, durable.
@@ -110,6 +123,9 @@ impl Drop for State {
             let _ = remove_tree(&self.folder.join(name));
         }
         let _ = remove_stale(&self.folder);
+        if self.folder.join(REJECTED).exists() {
+            return;
+        }
         let _ = fs::remove_file(self.folder.join(LOCK));
         let _ = fs::remove_dir(&self.folder);
         if let Some(home) = &self.made_home {

@@ -225,7 +225,11 @@ impl<'r> RowsRun<'r> {
             // What went to standard output cannot be taken back.
             survey(&self.plan.sources, self.threads, self.progress)?;
         }
+        let mut begun = false;
         surveyed(&self.plan.sources, self.threads, self.progress, || {
+            if let Some(output) = self.output.as_ref().filter(|_| std::mem::replace(&mut begun, true)) {
+                output.start_over()?;
+            }
             let mut all = init();
             let report = self.pass(work, |input, row, found| merge(&mut all, input, row, found))?;
             Ok((report, all))
@@ -286,9 +290,12 @@ impl<'r> RowsRun<'r> {
         )?;
         self.plan.check_unchanged()?;
         watch.end(&self.format)?;
-        if self.output.is_some() {
-            // A run that only looks has nothing to withhold.
-            check_bulk(&quarantine, read.docs, self.max_quarantine, sources.first().map(Source::input))?;
+        // A run that only looks has nothing to withhold.
+        if let Some(output) = &self.output {
+            let first = sources.first().map(Source::input);
+            if let Err(error) = check_bulk(&quarantine, read.docs, self.max_quarantine, first) {
+                return Err(output.reject(quarantine, error));
+            }
         }
         let written = outputs.map_or(Ok(Vec::new()), DataFiles::finish)?;
         let quarantined = by_name(quarantine.tallies());
