@@ -47,7 +47,6 @@ NUMBERS = {
     "max_record_bytes": ["0", "-5"],
     "batch_bytes": ["0"],
     "max_problems": ["-1"],
-    "seed": ["-1", str(2**64)],
 }
 
 
