@@ -54,8 +54,8 @@ pub(super) fn publish(place: &Place, state: &State, step: &mut dyn FnMut() -> Re
     retire.sort_by_key(|part| part != RUN);
     let journal = Journal { format: FORMAT, retire, publish };
     let json = serde_json::to_vec(&journal).map_err(|error| Error::Internal(error.to_string()))?;
-    state.sync()?;
     step()?;
+    // The parts are on disk already, and this commit makes the names of their folders durable.
     commit_bytes(&state.journal(), &json)?;
     carry_out(&journal, place, state, step)
 }
@@ -110,7 +110,6 @@ fn carry_out(
             fs::rename(&path, &old).map_err(Error::io("move away", &path))?;
         }
     }
-    sync_home(place)?;
     for part in &journal.publish {
         let (new, Some(path)) = (state.new_part(part), place.part(part)) else { continue };
         if exists(&new) {
@@ -123,10 +122,11 @@ fn carry_out(
         }
     }
     sync_home(place)?;
+    state.sync_made()?;
     step()?;
+    // If this is lost with the power, nothing is left to do for whoever finds the journal again.
     let path = state.journal();
     fs::remove_file(&path).map_err(Error::io("remove", &path))?;
-    state.sync()?;
     step()
 }
 

@@ -35,7 +35,9 @@ pub(super) struct State {
     folder: PathBuf,
     /// The folder of the output, if taking it has made it.
     made_home: Option<PathBuf>,
-    _lock: File,
+    /// Folders that got a new entry by taking the output.
+    dirty_folders: Vec<PathBuf>,
+    lock: File,
 }
 
 impl State {
@@ -46,8 +48,8 @@ impl State {
     pub(super) fn take(place: &Place) -> Result<Option<Self>> {
         let (Some(folder), Some(home)) = (place.state(), place.home()) else { return Ok(None) };
         let made_home = (!home.exists()).then(|| home.to_path_buf());
-        let lock = lock(&folder, place.path())?;
-        Ok(Some(Self { folder, made_home, _lock: lock }))
+        let (lock, dirty_folders) = lock(&folder, place.path())?;
+        Ok(Some(Self { folder, made_home, dirty_folders, lock }))
     }
 
     /// Where parts of the new result are made.
@@ -89,7 +91,7 @@ impl State {
             remove_tree(&folder)?;
             fs::create_dir(&folder).map_err(Error::io("make the folder", &folder))?;
         }
-        sync_folder(&self.folder)
+        Ok(())
     }
 
     /// Keeps a part of a result that will not be, and says where.
@@ -102,13 +104,12 @@ impl State {
         Ok(rejected)
     }
 
-    /// Makes the names in the state folder, and in those of the parts, durable.
+    /// Makes the folders durable that taking the output has made.
     ///
     /// # Errors
     /// I/O failures.
-    pub(super) fn sync(&self) -> Result<()> {
-        [NEW, OLD].iter().try_for_each(|name| sync_folder(&self.folder.join(name)))?;
-        sync_folder(&self.folder)
+    pub(super) fn sync_made(&self) -> Result<()> {
+        self.dirty_folders.iter().try_for_each(|folder| sync_folder(folder))
     }
 }
 
@@ -116,27 +117,27 @@ impl Drop for State {
     /// Removes everything while the lock is held; what was decided to be published stays for the next run.
     fn drop(&mut self) {
         // Nobody is left to hear of a failure; the next run on this output takes what stays.
-        if self.journal().exists() {
-            return;
+        if !self.journal().exists() {
+            for name in [NEW, OLD] {
+                let _ = remove_tree(&self.folder.join(name));
+            }
+            let _ = remove_stale(&self.folder);
+            if !self.folder.join(REJECTED).exists() {
+                let _ = fs::remove_file(self.folder.join(LOCK));
+                let _ = fs::remove_dir(&self.folder);
+                if let Some(home) = &self.made_home {
+                    // Only if nothing was published there.
+                    let _ = fs::remove_dir(home);
+                }
+            }
         }
-        for name in [NEW, OLD] {
-            let _ = remove_tree(&self.folder.join(name));
-        }
-        let _ = remove_stale(&self.folder);
-        if self.folder.join(REJECTED).exists() {
-            return;
-        }
-        let _ = fs::remove_file(self.folder.join(LOCK));
-        let _ = fs::remove_dir(&self.folder);
-        if let Some(home) = &self.made_home {
-            // Only if nothing was published there.
-            let _ = fs::remove_dir(home);
-        }
+        // A process that was forked meanwhile may hold the file open, and would keep the lock.
+        let _ = self.lock.unlock();
     }
 }
 
-/// Makes `folder` and locks its lock file.
-fn lock(folder: &Path, output: &Path) -> Result<File> {
+/// Makes `folder` and locks its lock file; gives the folders that got a new entry, too.
+fn lock(folder: &Path, output: &Path) -> Result<(File, Vec<PathBuf>)> {
     let path = folder.join(LOCK);
     let mut n_vanished = 0;
     loop {
@@ -147,7 +148,8 @@ fn lock(folder: &Path, output: &Path) -> Result<File> {
         let (made, lock, is_made) = match opened {
             // A run that ended has removed the folder, or the file, in between.
             Err(Error::Io { source, .. })
-                if source.kind() == io::ErrorKind::NotFound && n_vanished < VANISHED_MAX =>
+                if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists)
+                    && n_vanished < VANISHED_MAX =>
             {
                 n_vanished += 1;
                 continue;
@@ -167,8 +169,7 @@ fn lock(folder: &Path, output: &Path) -> Result<File> {
                 let _ = fs::remove_file(&path);
                 return Err(foreign(folder));
             }
-            made.iter().try_for_each(|folder| sync_folder(folder))?;
-            return Ok(lock);
+            return Ok((lock, made));
         }
     }
 }
@@ -259,6 +260,18 @@ mod tests {
             }
         });
         assert!(taken.into_inner() > 0);
+    }
+
+    #[test]
+    fn a_handle_that_a_forked_process_holds_keeps_no_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = take(dir.path()).unwrap().unwrap();
+        // Then the lock file stays.
+        fs::write(state.journal(), "{}").unwrap();
+        let forked = state.lock.try_clone().unwrap();
+        drop(state);
+        assert!(take(dir.path()).is_ok());
+        drop(forked);
     }
 
     #[test]
