@@ -223,9 +223,17 @@ impl Buffers {
 /// The shingles of `N` of the items, each by itself.
 #[inline(always)]
 fn evaluate<const N: usize>(base: u64, items: &[u64], shingles: &mut [u64]) {
-    for (words, shingle) in items.windows(N).zip(shingles) {
-        *shingle =
-            finalise(words.iter().fold(0, |value: u64, &word| value.wrapping_mul(base).wrapping_add(word)));
+    // Loops over places: the compiler makes vectors of them in every profile, which it does not of iterators.
+    let count = (items.len() + 1).saturating_sub(N).min(shingles.len());
+    let mut at = 0;
+    while at < count {
+        let (mut value, mut word) = (0u64, 0);
+        while word < N {
+            value = value.wrapping_mul(base).wrapping_add(items[at + word]);
+            word += 1;
+        }
+        shingles[at] = finalise(value);
+        at += 1;
     }
 }
 
