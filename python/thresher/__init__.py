@@ -1,4 +1,4 @@
-"""Removes near-duplicates from large text corpora: verified, deterministic, at memory speed.
+"""Clean training data on one machine: duplicates out of text, chat data in the right format.
 
 >>> import thresher as th
 >>> r = th.dedup(["to be or not to be, that", "To be or not to be - that!", "something else"])

@@ -52,7 +52,10 @@ class _Commands(click.Group):
 )
 @click.version_option(thresher.__version__, message="thresher %(version)s")
 def cli() -> None:
-    """Clean, training-ready data from raw text and chat data: near-duplicates out, formats converted."""
+    """Turn raw text and chat data into clean training data.
+
+    Removes exact and near-duplicates from files; converts, validates and renders chat data.
+    """
 
 
 for command in (dedup, convert, validate, render, doctor):
