@@ -203,6 +203,27 @@ def test_nan_is_no_rank_wherever_it_comes_from(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out.jsonl").read_text("utf-8"))["n"] == 3
 
 
+@pytest.mark.parametrize("name", ["in.parquet", "in.arrow", "in.jsonl"])
+def test_a_field_that_is_not_there_is_wrong_usage_in_every_format(tmp_path: Path, name: str) -> None:
+    table, path = pa.table({"body": ["a rose"]}), tmp_path / name
+    match path.suffix:
+        case ".parquet":
+            pq.write_table(table, path)
+        case ".arrow":
+            with pa.ipc.new_file(path, table.schema) as file:
+                file.write_table(table)
+        case _:
+            path.write_text(json.dumps(table.to_pylist()[0]) + "\n", "utf-8")
+    for wrong in (
+        ["--text", "bodi"],
+        ["--text", "body", "--id", "bodi"],
+        ["--text", "body", "--keep", "max:bodi"],
+    ):
+        done = _run("dedup", path, "-o", tmp_path / "out", *wrong)
+        assert done.returncode == 2, done.stderr
+        assert "did you mean `body`?" in done.stderr
+
+
 def test_names_in_the_data_cannot_steer_a_terminal(tmp_path: Path) -> None:
     evil = "\x1b[2J\x9b1m\N{RIGHT-TO-LEFT OVERRIDE}x"
     pq.write_table(pa.table({evil: ["a"]}), tmp_path / "in.parquet")

@@ -117,7 +117,7 @@ def test_a_list_is_refused_as_text_by_name(tmp_path: Path) -> None:
     source = tmp_path / "in.parquet"
     pq.write_table(pa.table({"tags": [["a"], ["b"]], "text": ["a", "b"]}), source)
     with pytest.raises(
-        th.DataError, match=r"column `tags` is of type List.*, not text; the text columns are `text`"
+        th.ParameterError, match=r"column `tags` is of type List.*, not text; the text columns are `text`"
     ):
         th.dedup_files([str(source)], str(tmp_path / "out"), text="tags")
 

@@ -5,6 +5,7 @@
 //! of a known type; nothing is copied but dates and times, which have to be written out.
 
 use std::fmt;
+use std::path::Path;
 
 use arrow_array::{
     Array, ArrayRef, BinaryArray, Decimal128Array, FixedSizeBinaryArray, Float64Array, Int64Array,
@@ -24,6 +25,7 @@ use arrow_schema::{ArrowError, DataType, Field, Schema};
 
 use thresher_core::json::{FieldPath, Fields, Scalar};
 
+use crate::error::Error;
 use crate::suggest::{self, nearest};
 
 /// Where the fields of a run stand in a schema.
@@ -64,6 +66,15 @@ pub(crate) fn resolve(schema: &Schema, fields: &Fields) -> Result<Places, String
         ))
     };
     Ok(Places { text, id: scalar(&fields.id)?, rank: scalar(&fields.rank)? })
+}
+
+/// Checks the fields of a run before anything of the file at `path` is read.
+///
+/// # Errors
+/// `Error::Parameter` with what [`resolve`] says: who asks for a field that is not there has mistyped it.
+pub(crate) fn check(schema: &Schema, fields: &Fields, path: &Path) -> crate::Result<()> {
+    let wrong = |message| Error::Parameter(format!("{}: {message}", path.display()));
+    resolve(schema, fields).map(drop).map_err(wrong)
 }
 
 fn find_text(schema: &Schema, path: &FieldPath) -> Result<Vec<usize>, String> {

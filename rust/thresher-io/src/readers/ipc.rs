@@ -144,9 +144,10 @@ impl IpcInput {
     /// Checks that the columns of a run are there and of a type that can be read.
     ///
     /// # Errors
-    /// `Error::Data` with the columns there are.
+    /// `Error::Parameter` with the columns there are.
     pub fn check(&self, fields: &Asked) -> Result<()> {
-        self.content.as_ref().map_or(Ok(()), |content| self.places(content, fields).map(drop))
+        let Ok(content) = &self.content else { return Ok(()) };
+        columns::check(&content.index.schema, fields, &self.path)
     }
 
     fn places(&self, content: &Content, fields: &Asked) -> Result<Places> {

@@ -151,9 +151,10 @@ impl ParquetInput {
     /// rows is never read.
     ///
     /// # Errors
-    /// `Error::Data` with the columns there are.
+    /// `Error::Parameter` with the columns there are.
     pub fn check(&self, fields: &Fields) -> Result<()> {
-        self.content.as_ref().map_or(Ok(()), |content| self.places(content, fields).map(drop))
+        let Ok(content) = &self.content else { return Ok(()) };
+        columns::check(content.exact.schema(), fields, &self.path)
     }
 
     fn places(&self, content: &Content, fields: &Fields) -> Result<Places> {
