@@ -13,6 +13,14 @@ use rayon::prelude::*;
 
 use crate::hash::{K0, K1, mum};
 use crate::params::Banding;
+use crate::screen::Screen;
+
+/// Bits of a band key that count, its upper ones. Of 330 million documents 50,000 pairs then share a key by chance; the screen
+/// tells them from others.
+pub const KEY_BITS: u32 = 40;
+
+/// Documents of a bucket up to which it gives all its edges.
+pub const LARGE: usize = 64;
 
 /// Records that one part of a partition should hold: with its table it stays in the second-level cache.
 const PART: usize = 8192;
@@ -183,6 +191,24 @@ pub fn group(keys: &[u64], docs: &[u32]) -> Buckets {
     buckets
 }
 
+/// Hands every *edge* of a bucket to `edge`: the pairs that pass the screen, the smaller document first.
+///
+/// `packed` has one packed signature a document, in the order of the bucket. A bucket of more than [`LARGE`] gives none: its
+/// pairs are too many, and are found in another way when documents are decided ([`crate::resolve::decide`]).
+pub fn edges(bucket: &[u32], packed: &[u8], screen: Screen, edge: &mut dyn FnMut(u32, u32)) {
+    if bucket.len() > LARGE {
+        return;
+    }
+    let of = |at: usize| &packed[at * screen.bytes()..][..screen.bytes()];
+    for (at, &a) in bucket.iter().enumerate() {
+        for (other, &b) in (at + 1..).zip(&bucket[at + 1..]) {
+            if screen.passes(of(at), of(other)) {
+                edge(a.min(b), a.max(b));
+            }
+        }
+    }
+}
+
 /// Steps a record that the hash table of a part may cost; it takes about one.
 const MAX_STEPS: usize = 8;
 
@@ -276,6 +302,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::params::{NumHashes, Threshold};
 
     fn naive(keys: &[u64], docs: &[u32]) -> Vec<Vec<u32>> {
         let mut by_key: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
@@ -303,6 +330,26 @@ mod tests {
             let docs: Vec<u32> = (0..keys.len() as u32).rev().collect();
             prop_assert_eq!(grouped(&keys, &docs), naive(&keys, &docs));
         }
+    }
+
+    #[test]
+    fn a_bucket_gives_the_pairs_that_pass_the_screen_and_a_large_one_none() {
+        let screen = Screen::new(Threshold::try_new(0.8).unwrap(), NumHashes::default());
+        let signature = |doc: u32| -> Vec<u32> { (0..128).map(|lane| u32::from(lane < doc)).collect() };
+        let edges_of = |bucket: &[u32]| {
+            let mut packed = Vec::new();
+            for &doc in bucket {
+                screen.pack(&signature(doc), &mut packed);
+            }
+            let mut found = Vec::new();
+            edges(bucket, &packed, screen, &mut |a, b| found.push((a, b)));
+            found
+        };
+        // The first ones agree in 128 - 47 lanes, which are enough, and in 128 - 48.
+        assert_eq!(edges_of(&[47, 0]), [(0, 47)]);
+        assert_eq!(edges_of(&[0, 47, 48]), [(0, 47), (47, 48)]);
+        assert_eq!(edges_of(&[1; LARGE]).len(), LARGE * (LARGE - 1) / 2);
+        assert_eq!(edges_of(&[1; LARGE + 1]), []);
     }
 
     #[test]

@@ -123,6 +123,17 @@ impl Threshold {
     pub(crate) fn reached(self, shared: usize, a: usize, b: usize) -> bool {
         jaccard(shared, a, b) >= self.0
     }
+
+    /// How many shingles sets of `a` and `b` have to share at least; more than there are in one of them if no number is
+    /// enough.
+    #[must_use]
+    pub(crate) fn least_shared(self, a: usize, b: usize) -> usize {
+        let most = a.min(b);
+        // `s / (a + b - s) >= t` from `t (a + b) / (1 + t)` on, but for what rounding does.
+        let about = (self.0 * (a + b) as f64 / (1.0 + self.0)) as usize;
+        let start = about.saturating_sub(1).min(most);
+        (start..=most).find(|&shared| self.reached(shared, a, b)).unwrap_or(most + 1)
+    }
 }
 
 impl Default for Threshold {
@@ -284,6 +295,21 @@ mod tests {
         assert_eq!(chosen(0.7, 128, 0.995), (32, 4));
         assert_eq!(chosen(0.01, 4, 0.99), (4, 1));
         assert_eq!(chosen(1.0, 128, 0.995), (1, 128));
+    }
+
+    #[test]
+    fn the_least_that_sets_share_is_the_first_number_that_reaches_the_threshold() {
+        for threshold in [0.01, 0.3, 0.5, 0.7, 0.75, 0.8, 0.9, 0.95, 1.0] {
+            let threshold = Threshold::try_new(threshold).unwrap();
+            for (a, b) in (0..60).flat_map(|a| (0..60).map(move |b| (a, b))) {
+                let first = (0..=a.min(b)).find(|&shared| threshold.reached(shared, a, b));
+                assert_eq!(
+                    threshold.least_shared(a, b),
+                    first.unwrap_or(a.min(b) + 1),
+                    "{threshold:?} {a} {b}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -16,10 +16,16 @@
 
 mod buckets;
 mod candidates;
+mod crowd;
+pub mod decide;
 mod kept;
 mod likeness;
+mod marks;
 mod numbering;
 mod reader;
+mod rounds;
+mod sets;
+mod spare;
 mod unchecked;
 
 use crate::cluster::Cluster;
