@@ -1,7 +1,7 @@
 //! What a reader hands over, as values that can be compared.
 
 use thresher_core::json::{FieldPath, Fields};
-use thresher_io::input::{Input, Piece, Scratch, Unit};
+use thresher_io::input::{Input, Piece, Position, Scratch};
 use thresher_io::record::{BadRecord, Reason, Record, Visitor};
 use thresher_io::{Error, Result};
 
@@ -45,24 +45,24 @@ pub fn usual_fields() -> Fields {
 /// The records of every unit, or the error that ends a run over them: the input is no file of its format.
 pub fn read(input: &dyn Input, fields: &Fields) -> Result<Vec<Vec<Seen>>> {
     let (mut read, mut scratch) = (Vec::new(), Scratch::default());
-    input.units(&mut |unit| {
+    let mut cutter = input.cut(Position::default())?;
+    while let Some(unit) = cutter.next(&|| Ok(()))? {
         let mut seen = Collect::default();
         input.read(&unit, fields, None, &mut scratch, &mut seen)?;
         read.push(seen.0);
-        Ok(())
-    })?;
+    }
     Ok(read)
 }
 
 /// The good records of every unit as the writer gets them, but for those that the input says it cannot copy.
 pub fn copy(input: &dyn Input, records: &[Vec<Seen>]) -> Result<Vec<Piece>> {
     let (mut pieces, mut scratch) = (Vec::new(), Scratch::default());
-    input.units(&mut |unit: Unit| {
+    let mut cutter = input.cut(Position::default())?;
+    while let Some(unit) = cutter.next(&|| Ok(()))? {
         let mut keep: Vec<bool> = records[unit.index].iter().map(Seen::is_good).collect();
         input.uncopyable(&unit)?.into_iter().for_each(|(slot, _)| keep[slot as usize] = false);
         pieces.push(input.copy(unit, &keep, &mut scratch)?);
-        Ok(())
-    })?;
+    }
     Ok(pieces)
 }
 

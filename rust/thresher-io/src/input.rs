@@ -5,7 +5,7 @@
 //! file alone, so every pass sees the same units with the same slots, whatever the threads.
 //!
 //! ```text
-//! units(): in order, one thread -> [Unit] -> read() / copy(): any thread -> back in order -> Output::write()
+//! cut(): in order, one thread at a time -> [Unit] -> read() / copy(): any thread -> back in order -> Output::write()
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -23,11 +23,47 @@ use crate::record::{Reason, Visitor};
 pub struct Unit {
     /// Its place among the units of its input, from 0.
     pub index: usize,
+    /// Bytes of memory that it takes while it is worked on, about.
+    pub weight: u64,
     /// What to read.
     pub payload: Payload,
 }
 
+/// A place between two units of an input, from which a later run can go on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Position {
+    /// The units before it.
+    pub units: usize,
+    /// The byte where the next one begins, in plain lines; 0 otherwise.
+    pub offset: u64,
+}
+
+impl Position {
+    /// Behind every unit.
+    pub const END: Self = Self { units: usize::MAX, offset: u64::MAX };
+}
+
+/// Asked again and again while something takes long; its error ends it.
+pub type GoOn<'g> = &'g dyn Fn() -> Result<()>;
+
+/// Cuts an input into units, one after the other.
+pub trait Cutter: Send {
+    /// The next unit; none behind the last. Decoding of a compressed stream happens here. `go_on` is asked again and
+    /// again while it takes long.
+    ///
+    /// # Errors
+    /// I/O failures and the error of `go_on`. Damaged content is no error: it reaches the visitor of `read`.
+    fn next(&mut self, go_on: GoOn<'_>) -> Result<Option<Unit>>;
+}
+
 impl Unit {
+    /// The place behind it.
+    #[must_use]
+    pub fn after(&self) -> Position {
+        let offset = if let Payload::Range { end, .. } = self.payload { end } else { 0 };
+        Position { units: self.index + 1, offset }
+    }
+
     /// The bytes that the books expect in it, where the cut alone tells.
     #[must_use]
     pub fn extent(&self) -> Option<u64> {
@@ -135,11 +171,12 @@ pub trait Input: Send + Sync {
     /// Bytes on disk, for progress.
     fn size_on_disk(&self) -> u64;
 
-    /// Emits every unit in order on the calling thread. Decoding of a compressed stream happens here.
+    /// Begins to cut at `from`, a place that an earlier pass over the same file has reached. A compressed file is decoded
+    /// up to there, unparsed.
     ///
     /// # Errors
-    /// I/O failures, and the first error of `emit`. Damaged content is no error: it reaches the visitor of `read`.
-    fn units(&self, emit: &mut dyn FnMut(Unit) -> Result<()>) -> Result<()>;
+    /// I/O failures.
+    fn cut(&self, from: Position) -> Result<Box<dyn Cutter + '_>>;
 
     /// Hands the records of `unit` to `visitor` in slot order; with `wanted`, only the slots set there.
     /// Every call gives the same slot to the same record.

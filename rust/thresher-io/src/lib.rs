@@ -1,7 +1,7 @@
 //! Files for thresher: readers, writers, codecs, commit, and the runs that drive `thresher-core` over them.
 //!
 //! ```text
-//! codec, commit, sink -> readers, writers, quarantine, removed -> runs
+//! codec, commit, sink, crew -> readers, writers, quarantine, removed -> runs
 //! ```
 //!
 //! A format is a reader that implements [`input::Input`] and a writer that implements [`input::Output`]; a run
@@ -10,6 +10,7 @@
 
 pub mod codec;
 pub mod commit;
+pub mod crew;
 pub mod error;
 pub mod input;
 pub mod quarantine;

@@ -24,7 +24,7 @@ use walkdir::{DirEntry, WalkDir};
 use thresher_core::json::{Fields, Scalar};
 
 use crate::error::{Error, Result};
-use crate::input::{Input, Payload, Piece, Scratch, SlotMask, Unit};
+use crate::input::{Cutter, GoOn, Input, Payload, Piece, Position, Scratch, SlotMask, Unit};
 use crate::record::{BadRecord, Reason, Record, Visitor};
 
 /// The largest file that is read, unless the caller says otherwise.
@@ -175,13 +175,8 @@ impl Input for FolderInput {
         self.total_bytes
     }
 
-    fn units(&self, emit: &mut dyn FnMut(Unit) -> Result<()>) -> Result<()> {
-        for (index, pair) in self.starts.windows(2).enumerate() {
-            if let &[start, end] = pair {
-                emit(Unit { index, payload: Payload::Files(start..end) })?;
-            }
-        }
-        Ok(())
+    fn cut(&self, from: Position) -> Result<Box<dyn Cutter + '_>> {
+        Ok(Box::new(Files { input: self, next: from.units }))
     }
 
     fn read(
@@ -214,6 +209,25 @@ impl Input for FolderInput {
             kept.push((file.relative().to_path_buf(), path));
         }
         Ok(Piece::Files(kept))
+    }
+}
+
+/// A list of files on its way to units.
+struct Files<'i> {
+    input: &'i FolderInput,
+    next: usize,
+}
+
+impl Cutter for Files<'_> {
+    fn next(&mut self, _: GoOn<'_>) -> Result<Option<Unit>> {
+        let (index, starts) = (self.next, &self.input.starts);
+        let (Some(&start), Some(&end)) = (starts.get(index), starts.get(index.saturating_add(1))) else {
+            return Ok(None);
+        };
+        self.next += 1;
+        // Of the files one is held at a time.
+        let weight = self.input.files[start..end].iter().map(|file| file.bytes).max().unwrap_or_default();
+        Ok(Some(Unit { index, weight, payload: Payload::Files(start..end) }))
     }
 }
 

@@ -6,6 +6,7 @@
 //! Arrow checks a batch as a whole, so a batch is also the unit of damage: if it cannot be decoded, each of its rows
 //! becomes a bad record. What cannot even be counted is one bad record.
 
+mod batches;
 mod index;
 
 use std::{
@@ -19,6 +20,7 @@ use arrow_ipc::{CompressionType, reader::FileDecoder};
 use arrow_schema::{Fields, Schema, SchemaRef};
 use arrow_select::filter::filter_record_batch;
 
+use self::batches::Batches;
 pub use self::index::IpcKind;
 use self::index::{Batch, Damage, Index, Place};
 use super::{
@@ -32,12 +34,9 @@ use thresher_core::json::Fields as Asked;
 
 use crate::{
     error::{Error, Result},
-    input::{Input, Payload, Piece, Scratch, SlotMask, Unit},
+    input::{Cutter, Input, Payload, Piece, Position, Scratch, SlotMask, Unit},
     record::{BadRecord, Reason, Visitor},
 };
-
-/// A batch of more units than this is cut.
-const UNITS_IN_A_BATCH: u64 = 4;
 
 /// One Arrow IPC file or stream.
 #[derive(Debug)]
@@ -293,38 +292,8 @@ impl Input for IpcInput {
         self.size
     }
 
-    fn units(&self, emit: &mut dyn FnMut(Unit) -> Result<()>) -> Result<()> {
-        let mut index = 0;
-        let mut send = |payload: Payload| {
-            index += 1;
-            emit(Unit { index: index - 1, payload })
-        };
-        let Ok(content) = &self.content else {
-            return send(Payload::RowGroup { group: 0, first_row: 0, rows: 1 });
-        };
-        for (group, batch) in content.index.batches.iter().enumerate() {
-            let rows = batch.rows as usize;
-            if rows == 0 {
-                continue;
-            }
-            let whole = Payload::RowGroup { group, first_row: 0, rows };
-            if batch.at.bytes() / UNITS_IN_A_BATCH <= self.unit_bytes {
-                send(whole)?;
-                continue;
-            }
-            // If it cannot be decoded, the reader will find that again and set its rows aside.
-            let Ok(decoded) = self.decode(content, batch, None)? else {
-                send(whole)?;
-                continue;
-            };
-            let units =
-                usize::try_from(batch.at.bytes().div_ceil(self.unit_bytes)).unwrap_or(rows).clamp(1, rows);
-            let start = |unit: usize| (unit as u128 * rows as u128 / units as u128) as usize;
-            for unit in 0..units {
-                send(Payload::Batch(Ok(decoded.slice(start(unit), start(unit + 1) - start(unit)))))?;
-            }
-        }
-        Ok(())
+    fn cut(&self, from: Position) -> Result<Box<dyn Cutter + '_>> {
+        Ok(Box::new(Batches::new(self, from)))
     }
 
     fn read(

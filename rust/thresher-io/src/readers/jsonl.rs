@@ -15,6 +15,7 @@ mod array;
 mod blocks;
 mod damage;
 mod lines;
+mod ranges;
 #[cfg(test)]
 mod tests;
 
@@ -25,14 +26,14 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use memchr::{memchr, memrchr};
+use memchr::memrchr;
 
 use thresher_core::json::Fields;
 
 use crate::codec;
 use crate::codec::{Codec, Stream, names_array};
 use crate::error::{Error, Result};
-use crate::input::{Input, Payload, Piece, Scratch, SlotMask, Unit};
+use crate::input::{Cutter, Input, Payload, Piece, Position, Scratch, SlotMask, Unit};
 use crate::record::Visitor;
 
 pub(crate) use array::compact;
@@ -41,12 +42,10 @@ use array::ArrayLines;
 use blocks::Blocks;
 use damage::Surveyed;
 use lines::Parser;
+use ranges::Ranges;
 
 /// How much of a line over the limit is kept as evidence.
 const HEAD_BYTES: usize = 64 << 10;
-
-/// How much is read at a time in search of the newline that ends a unit.
-const WINDOW_BYTES: usize = 64 << 10;
 
 /// A unit has at most one slot for every byte, and slots have 32 bits.
 const MAX_UNIT_BYTES: usize = 1 << 30;
@@ -151,42 +150,10 @@ impl JsonlInput {
         })
     }
 
-    fn ranges(&self, emit: &mut dyn FnMut(Unit) -> Result<()>) -> Result<()> {
-        let file = self.file()?;
-        let mut window = Vec::new();
-        let (mut index, mut start) = (0, 0);
-        while start < self.stamp.len {
-            let end = self.cut(&file, start, &mut window)?;
-            emit(Unit { index, payload: Payload::Range { start, end } })?;
-            (index, start) = (index + 1, end);
-        }
-        Ok(())
-    }
-
-    /// Where the unit at `start` ends: after the first newline that makes it `unit_bytes` long or longer.
-    fn cut(&self, file: &File, start: u64, window: &mut Vec<u8>) -> Result<u64> {
-        let mut at = start + self.limits.unit_bytes as u64 - 1;
-        while at < self.stamp.len {
-            let len = (self.stamp.len - at).min(WINDOW_BYTES as u64);
-            window.resize(len as usize, 0);
-            self.read_at(file, at, window)?;
-            if let Some(newline) = memchr(b'\n', window) {
-                return Ok(at + newline as u64 + 1);
-            }
-            at += len;
-        }
-        Ok(self.stamp.len)
-    }
-
     /// Whether the rows are the elements of one array.
     #[must_use]
     pub fn is_array(&self) -> bool {
         self.is_array
-    }
-
-    fn blocks(&self, emit: &mut dyn FnMut(Unit) -> Result<()>) -> Result<()> {
-        Blocks::new(self.decoded()?, self.limits, &self.path, &self.damage).emit(emit)?;
-        self.file().map(drop)
     }
 
     /// The lines of the file as a stream.
@@ -268,11 +235,11 @@ impl Input for JsonlInput {
         self.stamp.len
     }
 
-    fn units(&self, emit: &mut dyn FnMut(Unit) -> Result<()>) -> Result<()> {
-        match self.codec {
-            Codec::Plain if !self.is_array => self.ranges(emit),
-            _ => self.blocks(emit),
-        }
+    fn cut(&self, from: Position) -> Result<Box<dyn Cutter + '_>> {
+        Ok(match self.codec {
+            Codec::Plain if !self.is_array => Box::new(Ranges::new(self, from)?),
+            _ => Box::new(Blocks::new(self, self.decoded()?, from)),
+        })
     }
 
     fn read(

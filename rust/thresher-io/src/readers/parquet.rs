@@ -12,6 +12,7 @@ pub(crate) mod alike;
 mod canonical;
 mod flags;
 mod footer;
+mod groups;
 mod pages;
 mod projection;
 pub(crate) mod rewrite;
@@ -41,6 +42,7 @@ pub(crate) use self::projection::leaf_count;
 use self::{
     flags::PageFile,
     footer::Damage,
+    groups::Groups,
     pages::PageMap,
     projection::{leaf_index, looking_types, projected, pruned},
     rewrite::OriginalSchema,
@@ -56,7 +58,7 @@ use thresher_core::json::Fields;
 
 use crate::{
     error::{Error, Result},
-    input::{Input, Payload, Piece, Scratch, SlotMask, Unit},
+    input::{Cutter, Input, Payload, Piece, Position, Scratch, SlotMask, Unit},
     record::{BadRecord, Visitor},
 };
 
@@ -290,24 +292,8 @@ impl Input for ParquetInput {
         self.size
     }
 
-    fn units(&self, emit: &mut dyn FnMut(Unit) -> Result<()>) -> Result<()> {
-        let Ok(content) = &self.content else {
-            return emit(Unit { index: 0, payload: Payload::RowGroup { group: 0, first_row: 0, rows: 1 } });
-        };
-        let file = self.reopen()?;
-        let metadata = content.exact.metadata();
-        let mut index = 0;
-        for (group, about) in metadata.row_groups().iter().enumerate() {
-            let rows = usize::try_from(about.num_rows()).unwrap_or(0);
-            let starts = &content.pages.plan(metadata, group, self.unit_bytes, &file).starts;
-            let ends = starts.iter().skip(1).copied().chain([rows]);
-            for (&first_row, end) in starts.iter().zip(ends) {
-                let payload = Payload::RowGroup { group, first_row, rows: end - first_row };
-                emit(Unit { index, payload })?;
-                index += 1;
-            }
-        }
-        Ok(())
+    fn cut(&self, from: Position) -> Result<Box<dyn Cutter + '_>> {
+        Ok(Box::new(Groups::new(self, from)?))
     }
 
     fn read(

@@ -16,7 +16,7 @@ use thresher_core::json::{FieldPath, Fields, Scalar};
 
 use crate::{
     error::Result,
-    input::{Input, Output, Scratch, Unit, Written},
+    input::{Input, Output, Position, Scratch, Unit, Written},
     record::{BadRecord, Reason, Record, Visitor},
 };
 
@@ -91,16 +91,20 @@ pub(crate) fn fields(text: &str, id: Option<&str>, rank: Option<&str>) -> Fields
     Fields { text: Some(path(text)), id: id.map(path), rank: rank.map(path) }
 }
 
+/// Every unit behind `from`.
+pub(crate) fn units_from(input: &dyn Input, from: Position) -> Result<Vec<Unit>> {
+    let (mut units, mut cutter) = (Vec::new(), input.cut(from)?);
+    while let Some(unit) = cutter.next(&|| Ok(()))? {
+        assert_eq!(unit.index, from.units + units.len());
+        units.push(unit);
+    }
+    assert!(cutter.next(&|| Ok(()))?.is_none(), "the end stays");
+    Ok(units)
+}
+
+/// Every unit.
 pub(crate) fn units(input: &dyn Input) -> Vec<Unit> {
-    let mut units = Vec::new();
-    input
-        .units(&mut |unit| {
-            assert_eq!(unit.index, units.len());
-            units.push(unit);
-            Ok(())
-        })
-        .unwrap();
-    units
+    units_from(input, Position::default()).unwrap()
 }
 
 /// What each unit hands over.

@@ -189,7 +189,7 @@ impl<'a> FormatWatch<'a> {
 /// I/O failures.
 pub(crate) fn field_names(sources: &[Source]) -> Result<Vec<String>> {
     let mut names = Vec::new();
-    for row in sample(sources)? {
+    for row in sample(sources, &|| Ok(()))? {
         if let Ok(row) = Json::parse(&row) {
             collect(row, "", &mut names);
         }

@@ -1,140 +1,220 @@
 //! One pass over all inputs: units are cut in order, worked on by all threads, and received in order again.
 //!
 //! ```text
-//!  cutter ──units──> workers (threads) ──results──> receiver (the calling thread), in unit order
-//!     ^                                                 │
-//!     └───────────── tickets: so many in flight ────────┘
+//!             ┌─ receive the next result in order        (one worker at a time)
+//! a worker ───┼─ do a job of an output: see `crew`
+//! does what   ├─ cut a unit of an open input, work on it  (one worker at a time cuts an input: a stream is decoded there)
+//! comes first └─ open one more input, and so on
 //! ```
 //!
-//! A ticket is taken before a unit is cut and given back when its result was received, so the memory in flight
-//! is bounded however uneven the units are. With one thread everything happens on the calling thread.
+//! There is no other thread than the workers, the calling thread is one of them, and whoever has nothing to do waits
+//! for a change. A compressed file keeps one of them decoding and the rest working; as long as it does, further inputs
+//! are opened.
 //!
-//! A panic in any part is a bug of ours and ends the pass with [`Error::Internal`]. It is caught where it happens:
-//! the result of the unit would never come otherwise, and all others would wait for it.
+//! **Order.** Each input is received in its own order. With [`Order::Inputs`] the inputs follow each other too; results of
+//! later ones wait. With [`Order::Free`] they do not.
+//!
+//! **Memory.** The weights of all units that were cut and whose results were not received yet stay within
+//! `bytes_in_flight`; only a single unit may be larger, and a unit is only known to be larger than those before when it has
+//! been cut. Half of that belongs to the input whose turn it is: were all of it taken by results that wait for their turn,
+//! nobody would get on.
+//!
+//! **Failure.** An error counts when its turn comes, so that it is the same for every number of threads; the wish to
+//! stop counts at once. A panic in any part is a bug of ours and ends the pass with [`Error::Internal`]; it is caught where
+//! it happens, since all others would wait for that part.
 
-use std::any::Any;
-use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod board;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use std::sync::Mutex;
 
+use crate::crew::{Crew, contained, lock};
 use crate::error::{Error, Result};
-use crate::input::Unit;
-use crate::readers::guard::panic_message;
+use crate::input::{Input, Position, Unit};
 use crate::runs::progress::Progress;
 use crate::runs::source::Source;
+use board::{Board, Task};
 
-/// Units in flight for each thread.
-const TICKETS_PER_THREAD: usize = 4;
+/// What a pass may have in flight for each thread, where nobody says how much.
+const IN_FLIGHT_PER_THREAD: u64 = 32 << 20;
 
-/// Runs `work` over every unit of `sources` on `threads` threads, each with a state of its own from `init`, and hands
-/// the results to `receive` in order, with the index of the input.
+/// In which order results of different inputs are received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// In the order of the inputs.
+    Inputs,
+    /// As they come.
+    Free,
+}
+
+/// Something that a pass can read.
+pub(crate) trait Read: Sync {
+    /// The reader.
+    fn input(&self) -> &dyn Input;
+}
+
+impl Read for Source {
+    fn input(&self) -> &dyn Input {
+        self.input()
+    }
+}
+
+/// Which inputs a pass goes over, and how.
+pub(crate) struct Pass<'p, I = Source> {
+    pub(crate) sources: &'p [I],
+    pub(crate) order: Order,
+    pub(crate) crew: &'p Crew,
+    pub(crate) progress: &'p Progress,
+    /// Where each input begins; each at its start if there are none.
+    pub(crate) from: &'p [Position],
+    /// Bytes of units that were cut and not received yet.
+    pub(crate) bytes_in_flight: u64,
+}
+
+impl<I> Clone for Pass<'_, I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I> Copy for Pass<'_, I> {}
+
+impl<'p, I: Read> Pass<'p, I> {
+    /// A pass over all of `sources`, in order.
+    pub(crate) fn new(sources: &'p [I], crew: &'p Crew, progress: &'p Progress) -> Self {
+        let bytes_in_flight = IN_FLIGHT_PER_THREAD * crew.threads() as u64;
+        Self { sources, order: Order::Inputs, crew, progress, from: &[], bytes_in_flight }
+    }
+
+    /// Where an input begins.
+    fn from(&self, input: usize) -> Position {
+        self.from.get(input).copied().unwrap_or_default()
+    }
+}
+
+/// Runs `work` over every unit of a pass on the threads of its crew, each with a state of its own from `init`, and hands the
+/// results to `receive`, with the index of the input. `receive` runs on any of the threads, on one at a time.
 ///
 /// # Errors
-/// The first error of any part; the others stop then.
-pub(crate) fn for_each_unit<S, T: Send>(
-    sources: &[Source],
-    threads: usize,
-    progress: &Progress,
+/// The first error of any part, in the order of the pass; the others stop then.
+pub(crate) fn for_each_unit<I: Read, S, T: Send>(
+    pass: Pass<'_, I>,
     init: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, usize, Unit) -> Result<T> + Sync,
+    receive: impl FnMut(usize, T) -> Result<()> + Send,
+) -> Result<()> {
+    if pass.crew.threads() == 1 {
+        return contained(|| one_by_one(&pass, &init, &work, receive));
+    }
+    let go_on = || pass.progress.check();
+    let (board, pass) = (Mutex::new(Board::new(&pass)), &pass);
+    let shared = Shared { pass, board, receive: Mutex::new(receive) };
+    let worker = || {
+        let _entered = pass.crew.enter();
+        let mut state = None;
+        let work = |input, unit| {
+            let result =
+                contained(|| go_on().and_then(|()| work(state.get_or_insert_with(&init), input, unit)));
+            if result.is_err() {
+                // It may be broken.
+                state = None;
+            }
+            result
+        };
+        if let Err(error) = contained(|| shared.run(work)) {
+            lock(&shared.board).end(Err(error));
+            pass.crew.change();
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..pass.crew.threads() {
+            scope.spawn(worker);
+        }
+        worker();
+    });
+    let ended = lock(&shared.board).ended();
+    ended.unwrap_or_else(|| Err(Error::Internal("a pass ended before its work was done".into())))
+}
+
+/// The pass on the calling thread.
+fn one_by_one<I: Read, S, T>(
+    pass: &Pass<'_, I>,
+    init: &impl Fn() -> S,
+    work: &impl Fn(&mut S, usize, Unit) -> Result<T>,
     mut receive: impl FnMut(usize, T) -> Result<()>,
 ) -> Result<()> {
-    if threads <= 1 {
-        return contained(|| {
-            let mut state = init();
-            for (index, source) in sources.iter().enumerate() {
-                source.input().units(&mut |unit| {
-                    progress.check()?;
-                    receive(index, work(&mut state, index, unit)?)
-                })?;
-            }
-            Ok(())
-        });
-    }
-    let in_flight = TICKETS_PER_THREAD * threads;
-    let (give_ticket, tickets) = bounded(in_flight);
-    let (send_unit, units) = bounded(in_flight);
-    let (send_result, results) = bounded(in_flight);
-    for _ in 0..in_flight {
-        give_ticket.send(()).map_err(|_| lost())?;
-    }
-    std::thread::scope(|scope| {
-        let cutter = scope.spawn(|| contained(|| cut(sources, progress, &tickets, send_unit)));
-        for _ in 0..threads {
-            let (units, send_result) = (units.clone(), send_result.clone());
-            let (init, work) = (&init, &work);
-            scope.spawn(move || {
-                let mut state = None;
-                for (place, input, unit) in &units {
-                    // After a failure the state is not used again.
-                    let result = contained(|| work(state.get_or_insert_with(init), input, unit));
-                    let failed = result.is_err();
-                    if send_result.send((place, input, result)).is_err() || failed {
-                        break;
-                    }
-                }
-            });
+    let go_on = || pass.progress.check();
+    let mut state = init();
+    for (input, source) in pass.sources.iter().enumerate() {
+        let from = pass.from(input);
+        if from == Position::END {
+            continue;
         }
-        // Only the workers' ends stay open, so that the end of the workers is the end of the loops.
-        drop((units, send_result));
-        let received = contained(|| receive_in_order(&results, give_ticket, &mut receive));
-        drop(results);
-        let cut = cutter.join().unwrap_or_else(|panic| Err(panicked(&*panic)));
-        // A stopped receiver stops the cutter too; its own error is the cause then.
-        received.and(cut)
-    })
-}
-
-/// Does a part of the pass; a panic in it becomes its error.
-fn contained<T>(part: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(part)).unwrap_or_else(|panic| Err(panicked(&*panic)))
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> Error {
-    Error::Internal(format!("a thread of the run panicked: {}", panic_message(panic)))
-}
-
-type Cut = (usize, usize, Unit);
-
-fn cut(sources: &[Source], progress: &Progress, tickets: &Receiver<()>, units: Sender<Cut>) -> Result<()> {
-    let mut place = 0;
-    for (index, source) in sources.iter().enumerate() {
-        source.input().units(&mut |unit| {
-            progress.check()?;
-            // Closed channels mean that the other side stopped, with an error of its own.
-            tickets.recv().map_err(|_| Error::Cancelled)?;
-            units.send((place, index, unit)).map_err(|_| Error::Cancelled)?;
-            place += 1;
-            Ok(())
-        })?;
+        go_on()?;
+        let mut cutter = source.input().cut(from)?;
+        while let Some(unit) = cutter.next(&go_on)? {
+            go_on()?;
+            receive(input, work(&mut state, input, unit)?)?;
+        }
     }
-    drop(units);
     Ok(())
 }
 
-fn receive_in_order<T>(
-    results: &Receiver<(usize, usize, Result<T>)>,
-    give_ticket: Sender<()>,
-    receive: &mut impl FnMut(usize, T) -> Result<()>,
-) -> Result<()> {
-    let mut early = BTreeMap::new();
-    let mut next = 0;
-    for (place, input, result) in results {
-        early.insert(place, (input, result?));
-        while let Some((input, result)) = early.remove(&next) {
-            receive(input, result)?;
-            next += 1;
-            // The cutter may be done and gone.
-            let _ = give_ticket.try_send(());
-        }
-    }
-    drop(give_ticket);
-    if early.is_empty() { Ok(()) } else { Err(lost()) }
+/// What the workers of a pass share.
+struct Shared<'p, I, T, R> {
+    pass: &'p Pass<'p, I>,
+    board: Mutex<Board<'p, T>>,
+    receive: Mutex<R>,
 }
 
-fn lost() -> Error {
-    Error::Internal("a worker thread ended before its work".into())
+impl<I: Read, T, R: FnMut(usize, T) -> Result<()>> Shared<'_, I, T, R> {
+    /// What one worker does from the beginning to the end of the pass.
+    fn run(&self, mut work: impl FnMut(usize, Unit) -> Result<T>) -> Result<()> {
+        let go_on = || self.pass.progress.check();
+        loop {
+            let seen = self.pass.crew.changes();
+            if self.pass.crew.help() {
+                continue;
+            }
+            let task = lock(&self.board).next();
+            match task {
+                Task::End => return Ok(()),
+                Task::Wait => {
+                    self.pass.crew.wait(seen);
+                    continue;
+                }
+                Task::Receive(input, result) => {
+                    let received = contained(|| {
+                        go_on()?;
+                        lock(&self.receive)(input, result?)
+                    });
+                    lock(&self.board).received(input, received);
+                }
+                Task::Cut(input, cutter) => {
+                    let cut = contained(|| {
+                        go_on()?;
+                        let mut cutter = match cutter {
+                            Some(cutter) => cutter,
+                            None => self.pass.sources[input].input().cut(self.pass.from(input))?,
+                        };
+                        Ok(cutter.next(&go_on)?.map(|unit| (unit, cutter)))
+                    });
+                    let cut = cut.map(Option::unzip);
+                    let unit = match cut {
+                        Ok((unit, cutter)) => lock(&self.board).cut(input, cutter, unit),
+                        Err(error) => {
+                            lock(&self.board).broke(input, error);
+                            None
+                        }
+                    };
+                    self.pass.crew.change();
+                    let Some((place, unit)) = unit else { continue };
+                    let result = work(input, unit);
+                    lock(&self.board).worked(input, place, result);
+                }
+            }
+            self.pass.crew.change();
+        }
+    }
 }
 
 #[cfg(test)]

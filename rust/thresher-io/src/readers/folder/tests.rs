@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use tempfile::{TempDir, tempdir};
 
 use super::*;
-use crate::readers::testing::fields;
+use crate::readers::testing::{fields, units};
 
 /// A folder with files of the given names and contents.
 fn folder(files: &[(&str, &[u8])]) -> TempDir {
@@ -40,17 +40,6 @@ impl Visitor for Vec<Seen> {
         self.push(Seen::Bad { slot: b.slot, reason: b.reason, detail: b.detail, raw, bytes: b.bytes });
         Ok(())
     }
-}
-
-fn units(input: &FolderInput) -> Vec<Unit> {
-    let mut units = Vec::new();
-    input
-        .units(&mut |unit| {
-            units.push(unit);
-            Ok(())
-        })
-        .unwrap();
-    units
 }
 
 fn read(input: &FolderInput, unit: &Unit, wanted: Option<&SlotMask>) -> Vec<Seen> {
@@ -341,7 +330,7 @@ fn a_foreign_unit_is_refused() {
     let dir = folder(&[("a", b"")]);
     let input = open(&dir, &[]);
     for payload in [Payload::Files(0..2), Payload::Range { start: 0, end: 1 }] {
-        assert!(input.copy(Unit { index: 0, payload }, &[true], &mut Scratch::default()).is_err());
+        assert!(input.copy(Unit { index: 0, weight: 0, payload }, &[true], &mut Scratch::default()).is_err());
     }
 }
 

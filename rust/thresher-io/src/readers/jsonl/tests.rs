@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::readers::testing;
+use crate::readers::testing::{self, units, units_from};
 use crate::record::{BadRecord, Reason, Record};
 
 /// What a visitor saw of one slot.
@@ -75,17 +75,6 @@ impl Sample {
     fn open(&self, limits: Limits) -> JsonlInput {
         JsonlInput::open(self.path.clone(), "sample".into(), self.codec, limits).unwrap()
     }
-}
-
-fn units(input: &JsonlInput) -> Vec<Unit> {
-    let mut units = Vec::new();
-    let emit = &mut |unit| {
-        units.push(unit);
-        Ok(())
-    };
-    input.units(emit).unwrap();
-    assert!(units.iter().enumerate().all(|(index, unit)| unit.index == index));
-    units
 }
 
 fn read_unit(input: &JsonlInput, unit: &Unit, wanted: Option<&SlotMask>) -> Result<Log> {
@@ -208,9 +197,10 @@ fn a_file_that_changes_between_passes_is_refused() {
         let content = b"{\"text\":\"a\"}\n{\"text\":\"b\"}\n";
         let sample = Sample::stored(codec, &encode(codec, content));
         let input = sample.open(Limits::default());
-        let unit = || Unit { index: 0, payload: Payload::Range { start: 0, end: content.len() as u64 } };
+        let payload = || Payload::Range { start: 0, end: content.len() as u64 };
+        let unit = || Unit { index: 0, weight: 0, payload: payload() };
         let refused = |case: &str| {
-            let mut results = vec![input.units(&mut |_| Ok(()))];
+            let mut results = vec![units_from(&input, Position::default()).map(drop)];
             if codec == Codec::Plain {
                 results.push(read_unit(&input, &unit(), None).map(drop));
                 results.push(input.copy(unit(), &[true, true], &mut Scratch::default()).map(drop));
@@ -304,9 +294,10 @@ fn failures_of_the_system_are_no_damage() {
         }
     }
     impl Stream for Failing {}
-    let unknown = Surveyed::new();
-    let blocks = Blocks::new(Box::new(Failing), Limits::default(), Path::new("disk"), &unknown);
-    assert!(matches!(blocks.emit(&mut |_| Ok(())), Err(Error::Io { action: "read", .. })));
+    let sample = Sample::stored(Codec::Zstd, &encode(Codec::Zstd, b""));
+    let input = sample.open(Limits::default());
+    let mut blocks = Blocks::new(&input, Box::new(Failing), Position::default());
+    assert!(matches!(blocks.next(&|| Ok(())), Err(Error::Io { action: "read", .. })));
 }
 
 #[test]
@@ -385,7 +376,7 @@ fn lines_of_a_damaged_part_are_bad_and_no_others() {
                 let sample = Sample::stored(codec, &damaged.concat());
                 for unit_bytes in [10, 300, 1 << 20] {
                     let input = sample.open(Limits { unit_bytes, ..Limits::default() });
-                    let first = input.units(&mut |_| Ok(()));
+                    let first = units_from(&input, Position::default()).map(drop);
                     assert!(matches!(first, Ok(()) | Err(Error::Damaged(_))), "{first:?}");
                     input.survey(|| Ok(())).unwrap();
                     let seen = read_all(&input).seen;

@@ -310,7 +310,7 @@ fn file_that_changed_is_refused() {
     fs::write(dir.path().join("in.parquet"), b"shorter").unwrap();
     let said = read_unit(
         &input,
-        &Unit { index: 0, payload: Payload::RowGroup { group: 0, first_row: 0, rows: 1 } },
+        &Unit { index: 0, weight: 0, payload: Payload::RowGroup { group: 0, first_row: 0, rows: 1 } },
         &fields("text", None, None),
         None,
     );

@@ -19,6 +19,7 @@ mod sign;
 mod verify;
 mod write;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use thresher_core::cluster::Clusters;
@@ -29,10 +30,12 @@ use thresher_core::{Outcome, Precedence, Secret};
 pub use config::DedupRun;
 pub use report::Report;
 
+use crate::crew::Crew;
 use crate::error::{Error, Result};
 use crate::runs::aside::check_bulk;
 use crate::runs::clock::Clock;
 use crate::runs::output::RunOutput;
+use crate::runs::pipeline::Pass;
 use crate::runs::plan::Plan;
 use crate::runs::progress::Progress;
 use crate::runs::source::Source;
@@ -48,6 +51,7 @@ pub(crate) struct Run<'a> {
     /// Keys the hashes that decide which texts are equal and which are near.
     pub(crate) secret: Secret,
     pub(crate) plan: Plan,
+    pub(crate) crew: Arc<Crew>,
     pub(crate) progress: &'a Progress,
     /// Columns that are only copied are decoded in pass 1 too, to find damaged rows before they are decided on.
     pub(crate) thorough: bool,
@@ -56,6 +60,11 @@ pub(crate) struct Run<'a> {
 impl Run<'_> {
     fn begin(&self, step: usize) {
         self.progress.begin(step, self.plan.sources.iter().map(|source| source.input().size_on_disk()).sum());
+    }
+
+    /// A pass over all inputs.
+    fn pass(&self) -> Pass<'_> {
+        Pass::new(&self.plan.sources, &self.crew, self.progress)
     }
 
     /// The fields of a pass that looks at texts alone.
@@ -104,7 +113,8 @@ pub fn run(config: &DedupRun, progress: &Progress) -> Result<Report> {
     }
     // What went to standard output cannot be taken back.
     let thorough = output.is_stream();
-    let mut run = Run { config, checked, secret: secret::draw()?, plan, progress, thorough };
+    let crew = Crew::new(config.threads);
+    let mut run = Run { config, checked, secret: secret::draw()?, plan, crew, progress, thorough };
     let report = match attempt(&run, &output, started) {
         // A column that nobody had looked at. Its rows have to be set aside before one of them stands for duplicates.
         Err(Error::Uncopyable { .. }) => {

@@ -170,9 +170,7 @@ pub(crate) fn sign(run: &Run<'_>, quarantine: &mut Quarantine) -> Result<Corpus>
     let mut watch = FieldWatch::new(&run.plan.sources, &run.checked.fields);
     run.begin(1);
     for_each_unit(
-        &run.plan.sources,
-        run.config.threads,
-        run.progress,
+        run.pass(),
         || {
             (
                 Signer::with_keys(search.shingles, search.num_hashes, Keys::from_seed(search.seed)),

@@ -16,7 +16,7 @@ use super::sign::{Corpus, UnitPlace};
 use crate::error::{Error, Result};
 use crate::input::Scratch;
 use crate::record::{BadRecord, Record, Visitor};
-use crate::runs::pipeline::for_each_unit;
+use crate::runs::pipeline::{Order, Pass, for_each_unit};
 
 /// No cluster.
 const NONE: u32 = u32::MAX;
@@ -128,9 +128,7 @@ pub(crate) fn verify(
     let units_read = AtomicUsize::new(0);
     let first_unit = run.first_units(corpus);
     for_each_unit(
-        &run.plan.sources,
-        run.config.threads,
-        run.progress,
+        Pass { order: Order::Free, ..run.pass() },
         || (Resolver::new(search, run.secret.keys()), Scratch::default()),
         |(resolver, scratch), input, unit| {
             let place = run.place(corpus, &first_unit, input, unit.index)?;

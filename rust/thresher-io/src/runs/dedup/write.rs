@@ -14,7 +14,7 @@ use crate::input::{Scratch, Written};
 use crate::record::{BadRecord, Record, Visitor};
 use crate::removed::{Removal, RemovedWriter};
 use crate::runs::output::{DataFiles, RunOutput};
-use crate::runs::pipeline::for_each_unit;
+use crate::runs::pipeline::{Order, Pass, for_each_unit};
 
 /// The ids of the documents that evidence names.
 pub(crate) type Ids = HashMap<u32, String>;
@@ -35,9 +35,7 @@ pub(crate) fn write(
         DataFiles::new(sources.len(), to.is_single(), |input| to.create_like(&sources[input], threads));
     run.begin(3);
     for_each_unit(
-        sources,
-        threads,
-        run.progress,
+        run.pass(),
         Scratch::default,
         |scratch, input, unit| {
             let place = run.place(corpus, &first_units, input, unit.index)?;
@@ -75,9 +73,7 @@ pub(crate) fn read_ids(run: &Run<'_>, corpus: &Corpus, outcome: &Outcome) -> Res
     let ids = Mutex::new(HashMap::new());
     let first_units = run.first_units(corpus);
     for_each_unit(
-        &run.plan.sources,
-        run.config.threads,
-        run.progress,
+        Pass { order: Order::Free, ..run.pass() },
         Scratch::default,
         |scratch, input, unit| {
             let place = run.place(corpus, &first_units, input, unit.index)?;

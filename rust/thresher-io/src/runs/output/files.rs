@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::input::{Output, Piece, Written};
 
 /// Makes the output of an input; none for one of which nothing can be written.
-type Create<'a> = Box<dyn FnMut(usize) -> Result<Option<Box<dyn Output>>> + 'a>;
+type Create<'a> = Box<dyn FnMut(usize) -> Result<Option<Box<dyn Output>>> + Send + 'a>;
 
 /// Outputs in the order of their inputs; one for each, or a single one for all.
 pub(crate) struct DataFiles<'a> {
@@ -20,7 +20,7 @@ impl<'a> DataFiles<'a> {
     pub(crate) fn new(
         inputs: usize,
         is_single: bool,
-        create: impl FnMut(usize) -> Result<Option<Box<dyn Output>>> + 'a,
+        create: impl FnMut(usize) -> Result<Option<Box<dyn Output>>> + Send + 'a,
     ) -> Self {
         Self { inputs, is_single, create: Box::new(create), open: None, finished: Vec::new() }
     }

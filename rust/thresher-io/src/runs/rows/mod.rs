@@ -17,12 +17,14 @@ pub mod validate;
 mod write;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use thresher_chat::{Format, RowError};
 use thresher_core::json::{Fields, Json};
 use thresher_core::{Observer, Tally};
 
+use crate::crew::Crew;
 use crate::error::{Error, Result};
 use crate::input::{Piece, Scratch, Unit, Written};
 use crate::quarantine::{BadRecords, Quarantine, QuarantineReport};
@@ -31,7 +33,7 @@ use crate::runs::aside::{check_bulk, check_share, set_aside};
 use crate::runs::books::{Accounting, Count, InputReport, by_name};
 use crate::runs::fields::FormatWatch;
 use crate::runs::output::{DataFiles, Files, RunOutput};
-use crate::runs::pipeline::for_each_unit;
+use crate::runs::pipeline::{Pass, for_each_unit};
 use crate::runs::plan::{Plan, Reading};
 use crate::runs::progress::Progress;
 use crate::runs::source::Source;
@@ -93,7 +95,7 @@ pub(crate) struct RowsRun<'r> {
     output: Option<RunOutput>,
     /// The output is standard output.
     is_streaming: bool,
-    threads: usize,
+    crew: Arc<Crew>,
     strict: bool,
     max_quarantine: f64,
     progress: &'r Progress,
@@ -183,7 +185,9 @@ impl<'r> RowsRun<'r> {
         plan.check_rows()?;
         let format = match format {
             Some(format) => format_of(format)?,
-            None => detected(&surveyed(&plan.sources, threads, progress, || sample(&plan.sources))?)?,
+            None => detected(&surveyed(&plan.sources, threads, progress, || {
+                sample(&plan.sources, &|| progress.check())
+            })?)?,
         };
         let is_streaming = output == Some("-");
         let output =
@@ -191,9 +195,9 @@ impl<'r> RowsRun<'r> {
         if output.as_ref().is_some_and(RunOutput::is_single) {
             plan.join()?;
         }
+        let crew = Crew::new(threads);
         let (max_quarantine, name) = (setup.max_quarantine, format.name().to_owned());
-        let run =
-            Self { plan, output, is_streaming, threads, strict, max_quarantine, progress, format: name };
+        let run = Self { plan, output, is_streaming, crew, strict, max_quarantine, progress, format: name };
         Ok((run, format))
     }
 
@@ -215,18 +219,18 @@ impl<'r> RowsRun<'r> {
     ///
     /// # Errors
     /// Of reading, writing and `merge`, and for the first bad row of a strict run.
-    pub(crate) fn run<W: RowWork, A>(
+    pub(crate) fn run<W: RowWork, A: Send>(
         &self,
         work: &W,
         init: impl Fn() -> A,
-        merge: impl Fn(&mut A, usize, u64, W::Found) -> Result<()>,
+        merge: impl Fn(&mut A, usize, u64, W::Found) -> Result<()> + Sync,
     ) -> Result<(RowsReport, A)> {
         if self.is_streaming {
             // What went to standard output cannot be taken back.
-            survey(&self.plan.sources, self.threads, self.progress)?;
+            survey(&self.plan.sources, self.crew.threads(), self.progress)?;
         }
         let mut begun = false;
-        surveyed(&self.plan.sources, self.threads, self.progress, || {
+        surveyed(&self.plan.sources, self.crew.threads(), self.progress, || {
             if let Some(output) = self.output.as_ref().filter(|_| std::mem::replace(&mut begun, true)) {
                 output.start_over()?;
             }
@@ -239,7 +243,7 @@ impl<'r> RowsRun<'r> {
     fn pass<W: RowWork>(
         &self,
         work: &W,
-        mut merge: impl FnMut(usize, u64, W::Found) -> Result<()>,
+        mut merge: impl FnMut(usize, u64, W::Found) -> Result<()> + Send,
     ) -> Result<RowsReport> {
         let sources = &self.plan.sources;
         let forms = match &self.output {
@@ -250,8 +254,8 @@ impl<'r> RowsRun<'r> {
         let mut outputs = self.output.as_ref().map(|to| {
             let forms = forms.as_ref();
             DataFiles::new(sources.len(), to.is_single(), move |input| match forms {
-                Some(forms) => forms.create(to, sources, input, self.threads).map(Some),
-                None => to.create_like(&sources[input], self.threads),
+                Some(forms) => forms.create(to, sources, input, self.crew.threads()).map(Some),
+                None => to.create_like(&sources[input], self.crew.threads()),
             })
         });
         let mut quarantine = self.output.as_ref().map_or_else(Quarantine::counting, RunOutput::quarantine);
@@ -259,9 +263,7 @@ impl<'r> RowsRun<'r> {
         let (mut read, mut kept, mut blank_bytes) = (Count::default(), Count::default(), 0);
         let mut watch = FormatWatch::new(sources);
         for_each_unit(
-            sources,
-            self.threads,
-            self.progress,
+            Pass::new(sources, &self.crew, self.progress),
             || (work.state(), Scratch::default()),
             |(state, scratch), input, unit| {
                 let columnar = forms.as_ref().is_some_and(|forms| forms.is_columnar(input));
@@ -346,9 +348,7 @@ impl<'r> RowsRun<'r> {
             Error::data(self.plan.sources[input].input().path(), detail)
         };
         for_each_unit(
-            &self.plan.sources,
-            self.threads,
-            self.progress,
+            Pass::new(&self.plan.sources, &self.crew, self.progress),
             || (work.state(), Scratch::default()),
             |(state, scratch), input, unit| {
                 let done = self.work(work, state, scratch, true, input, &unit)?;

@@ -3,7 +3,7 @@
 use thresher_core::json::Fields;
 
 use crate::error::{Error, Result};
-use crate::input::Scratch;
+use crate::input::{GoOn, Position, Scratch};
 use crate::record::{BadRecord, Record, Visitor};
 use crate::runs::source::Source;
 
@@ -11,21 +11,22 @@ use crate::runs::source::Source;
 const ROWS: usize = 1000;
 
 /// Rows of all inputs, as JSON, about as many of each.
-pub(crate) fn sample(sources: &[Source]) -> Result<Vec<String>> {
+pub(crate) fn sample(sources: &[Source], go_on: GoOn<'_>) -> Result<Vec<String>> {
     let each = (ROWS / sources.len().max(1)).max(1);
     let mut rows = Vec::new();
     for source in sources {
         let mut visitor = First { rows: &mut rows, left: each };
         let mut scratch = Scratch::default();
-        let mut enough = false;
-        let read = source.input().units(&mut |unit| {
-            let seen = source.input().read(&unit, &Fields::default(), None, &mut scratch, &mut visitor);
-            enough = visitor.left == 0;
-            // There is no other way to end the cutting of units than an error.
-            if enough { Err(Error::Cancelled) } else { seen }
-        });
-        if !enough {
-            read?;
+        let input = source.input();
+        let mut cutter = input.cut(Position::default())?;
+        while visitor.left > 0
+            && let Some(unit) = cutter.next(go_on)?
+        {
+            let seen = input.read(&unit, &Fields::default(), None, &mut scratch, &mut visitor);
+            // A visitor that has enough ends the reading of a unit by an error.
+            if visitor.left > 0 {
+                seen?;
+            }
         }
     }
     Ok(rows)
