@@ -46,7 +46,8 @@ def test_the_accounting_line_comes_last_on_standard_error_and_nothing_on_standar
 def test_json_is_the_report_on_standard_output(source: Path) -> None:
     done = _run("dedup", source, "-o", source.with_name("out"), "--json", "--quiet")
     report = json.loads(done.stdout)
-    assert report == json.loads((source.with_name("out") / "run.json").read_text("utf-8"))
+    saved = json.loads((source.with_name("out") / "run.json").read_text("utf-8"))
+    assert saved == {**report, "xxh3_128": saved["xxh3_128"]}
     assert done.stderr == ""
 
 

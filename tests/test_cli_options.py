@@ -18,6 +18,7 @@ COMMANDS = {
     "convert": ["in.jsonl", "-o", "out", "--to", "sharegpt"],
     "validate": ["in.jsonl"],
     "render": ["in.jsonl", "-o", "out", "--template", "chat.jinja"],
+    "verify": ["out"],
     "doctor": [],
 }
 # What an option of text cannot be: most say so by a list of what they can.

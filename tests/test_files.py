@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +121,12 @@ def test_the_output_does_not_depend_on_threads_or_the_size_of_batches(
             th.dedup_files(sources, out, keep="longest", threads=threads, batch_bytes=batch_bytes)
             files = sorted(path for path in out.rglob("*") if path.is_file() and path.name != "run.json")
             found.append([(path.name, path.read_bytes()) for path in files])
-    assert [name for name, _ in found[0]] == [f"in0{suffix}", f"in1{suffix}", "removed.parquet"]
+    assert [name for name, _ in found[0]] == [
+        "clusters.parquet",
+        f"in0{suffix}",
+        f"in1{suffix}",
+        "removed.parquet",
+    ]
     assert all(other == found[0] for other in found)
 
 
@@ -173,7 +180,8 @@ def test_a_strict_run_stops_at_the_first_bad_line(tmp_path: Path) -> None:
 def test_the_report_is_that_of_run_json(tmp_path: Path, rows: Rows) -> None:
     source = _write(tmp_path / "in.jsonl", rows)
     report = th.dedup_files(source, tmp_path / "out", id="doc")
-    assert json.loads((tmp_path / "out" / "run.json").read_text("utf-8")) == report.report
+    saved = json.loads((tmp_path / "out" / "run.json").read_text("utf-8"))
+    assert saved == {**report.report, "xxh3_128": saved["xxh3_128"]}
     assert report.report["version"] == th.__version__
     assert [Path(path).name for path in report.outputs] == ["in.jsonl"]
     sizes = [cluster["size"] for cluster in report.largest_clusters]
@@ -288,3 +296,46 @@ def test_an_interrupted_run_leaves_no_final_file(tmp_path: Path, large: Path) ->
     assert done.stdout.strip() == "interrupted"
     assert not (tmp_path / "out.jsonl").exists()
     assert not (tmp_path / "out.jsonl.run.json").exists()
+
+
+@pytest.mark.parametrize("id", [None, "doc"])
+def test_every_document_of_a_cluster_is_in_the_table_of_clusters(
+    tmp_path: Path, rows: Rows, id: str | None
+) -> None:
+    source = _write(tmp_path / "in.jsonl", rows)
+    report = th.dedup_files(source, tmp_path / "out", id=id, keep="longest")
+    removed = pq.read_table(tmp_path / "out" / "removed.parquet").to_pylist()
+    clusters = pq.read_table(tmp_path / "out" / "clusters.parquet").to_pylist()
+    names = [row["doc"] if id else f"in.jsonl:{index}" for index, row in enumerate(rows)]
+    of_cluster = {row["id"]: row["duplicate_of"] for row in removed}
+    members = of_cluster | {kept: kept for kept in of_cluster.values()}
+    sizes = Counter(members.values())
+    assert [(row["document"], row["cluster"], row["size"]) for row in clusters] == [
+        (name, members[name], sizes[members[name]]) for name in names if name in members
+    ]
+    # Where the kept document is.
+    for row in removed:
+        assert (row["duplicate_of_source"], names[row["duplicate_of_row"]]) == (
+            "in.jsonl",
+            row["duplicate_of"],
+        )
+    run = report.report
+    assert run["clusters"] == len(sizes) == sum(run["cluster_sizes"].values())
+    assert run["cluster_sizes"] == {
+        str(power): count
+        for power, count in sorted(Counter(1 << size.bit_length() - 1 for size in sizes.values()).items())
+    }
+    near = [row["similarity"] for row in removed if row["reason"] == "near"]
+    assert near
+    steps = Counter(f"{math.floor(similarity * 100 + 1e-6) / 100:.2f}" for similarity in near)
+    assert run["similarities"] == dict(sorted(steps.items()))
+
+
+def test_a_giant_cluster_is_noted(tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_bytes(b'{"text": "the same"}\n' * 10_000)
+    assert th.dedup_files(source, tmp_path / "out").notes == []
+    with source.open("ab") as file:
+        file.write(b'{"text": "the same"}\n')
+    (note,) = th.dedup_files(source, tmp_path / "out", overwrite=True).notes
+    assert "1 cluster has more than 10000 documents, the largest 10001" in note

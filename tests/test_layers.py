@@ -21,7 +21,7 @@ LAYERS = [
     {"_arrow", "_params"},
     {"_files"},
     {"result"},
-    {"minhash", "dedup", "chat"},
+    {"minhash", "dedup", "chat", "results"},
     {"__init__"},
     {"cli"},
     {"__main__"},

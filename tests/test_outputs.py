@@ -152,9 +152,9 @@ def test_standard_input_has_a_fixed_name_and_leaves_no_copy(tmp_path: Path) -> N
         done = _run("dedup", "-", "-o", tmp_path / out, "--tmp", tmp_path / "tmp", input=content)
         assert done.returncode == 0, done.stderr
         found.append({name: (tmp_path / out / name).read_bytes() for name in _names(tmp_path / out)})
-    assert list(found[0]) == ["data/stdin.jsonl", "removed.parquet", "run.json"]
+    assert list(found[0]) == ["clusters.parquet", "data/stdin.jsonl", "removed.parquet", "run.json"]
     assert "data/stdin.jsonl.gz" in found[2]
-    for name in ("data/stdin.jsonl", "removed.parquet"):
+    for name in ("clusters.parquet", "data/stdin.jsonl", "removed.parquet"):
         assert found[0][name] == found[1][name]
     (row,) = pq.read_table(tmp_path / "one" / "removed.parquet").to_pylist()
     assert (row["id"], row["source"], row["duplicate_of"]) == (
@@ -369,6 +369,7 @@ def test_a_link_stays_and_the_file_that_it_leads_to_is_replaced(source: Path) ->
     assert Path(report.quarantine).is_file()
     assert _names(elsewhere) == [
         "real.jsonl",
+        "real.jsonl.clusters.parquet",
         "real.jsonl.quarantine/records.jsonl",
         "real.jsonl.removed.parquet",
         "real.jsonl.run.json",
@@ -434,7 +435,7 @@ def _is_whole(run: Path) -> bool:
         if run.name != "run.json":
             base = str(run).removesuffix(".run.json")
             path = Path(base if name == "data" else f"{base}.{name}")
-        if xxhash.xxh3_128_hexdigest(path.read_bytes()) != expected:
+        if xxhash.xxh3_128_hexdigest(path.read_bytes()) != expected["xxh3_128"]:
             return False
     return True
 

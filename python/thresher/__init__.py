@@ -21,6 +21,7 @@ from thresher.errors import (
 )
 from thresher.minhash import minhash
 from thresher.result import DedupResult, FileReport, Summary
+from thresher.results import FileCheck, VerifyReport, verify
 
 __version__ = _version()
 
@@ -29,6 +30,7 @@ __all__ = [
     "ColumnError",
     "DataError",
     "DedupResult",
+    "FileCheck",
     "FileError",
     "FileReport",
     "InternalError",
@@ -36,9 +38,11 @@ __all__ = [
     "RecallWarning",
     "Summary",
     "ThresherError",
+    "VerifyReport",
     "__version__",
     "chat",
     "dedup",
     "dedup_files",
     "minhash",
+    "verify",
 ]

@@ -28,6 +28,7 @@ __all__ = [
     "instruction_set",
     "minhash",
     "scheme_version",
+    "verify_result",
     "version",
 ]
 
@@ -237,6 +238,9 @@ def chat_render(rows: Texts, options_json: str, threads: int | None) -> tuple[Ar
 
 def chat_render_files(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Rows of files rendered with a chat template; as `dedup_files`, with the parameters of a rendering."""
+
+def verify_result(config_json: str, progress: Callable[[Progress], object] | None) -> str:
+    """Compares a result with its `run.json`; as `dedup_files`, with `output` and `threads`."""
 
 def chat_render_variables(template: str, variables_json: str, now: str | None) -> str:
     """The text of a template with these variables and nothing else.

@@ -40,7 +40,8 @@ def test_files_become_what_rows_become_in_memory(source: Path, tmp_path: Path) -
     report = th.chat.convert_files(source, tmp_path / "out.jsonl", to="openai")
     assert _read(tmp_path / "out.jsonl") == th.chat.convert(ROWS, to="openai").rows
     assert (report.from_format, report.to, report.kept, report.losses) == ("alpaca", "openai", 50, ())
-    assert json.loads((tmp_path / "out.jsonl.run.json").read_text("utf-8")) == report.report
+    saved = json.loads((tmp_path / "out.jsonl.run.json").read_text("utf-8"))
+    assert saved == {**report.report, "xxh3_128": saved["xxh3_128"]}
 
 
 @pytest.mark.parametrize("name", ["out.jsonl.gz", "out.parquet", "out.arrow", "out"])

@@ -212,7 +212,7 @@ class ValidateReport(RunReport):
     @property
     def by_input(self) -> dict[str, ValidationReport]:
         """What was found, by the name of the input; its rows count from 0."""
-        return {found["input"]: _report(str(self.report["format"]), found) for found in self.report["found"]}
+        return {found["input"]: _report(str(self.report["from"]), found) for found in self.report["found"]}
 
     @property
     def ok(self) -> bool:

@@ -2,8 +2,8 @@
 
 Data goes to standard output, everything for people to standard error, so a command can stand in a pipe. There
 is no colour, so NO_COLOR holds by itself. Exit codes (after sysexits.h): 0 done, 2 wrong usage, 65 bad data
-in a strict run or a validation, 70 a bug of ours, 74 input/output or disk full, 75 output in use by another
-run, 130 interrupted.
+in a strict run, a validation or a result, 70 a bug of ours, 74 input/output or disk full, 75 output in use
+by another run, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import thresher
 from thresher.cli._chat import convert, render, validate
 from thresher.cli._dedup import dedup
 from thresher.cli._doctor import doctor
+from thresher.cli._results import verify
 from thresher.cli._run import EXIT_DATA, printable
 from thresher.errors import BusyError, DataError, InternalError
 
@@ -54,11 +55,11 @@ class _Commands(click.Group):
 def cli() -> None:
     """Turn raw text and chat data into clean training data.
 
-    Removes exact and near-duplicates from files; converts, validates and renders chat data.
+    Removes exact and near-duplicates from files; converts, validates and renders chat data; verifies results.
     """
 
 
-for command in (dedup, convert, validate, render, doctor):
+for command in (dedup, convert, validate, render, verify, doctor):
     cli.add_command(command)
 
 

@@ -15,6 +15,7 @@ use arrow_array::RecordBatch;
 
 use thresher_core::json::Fields;
 
+use crate::commit::Committed;
 use crate::error::Result;
 use crate::record::{Reason, Visitor};
 
@@ -218,8 +219,15 @@ pub struct Written {
     pub rows: u64,
     /// Bytes on disk.
     pub bytes: u64,
-    /// XXH3-128 of the file's bytes, 32 hex digits; of a folder, of the names and sizes of its files.
+    /// XXH3-128 of the file's bytes, 32 hex digits; of a folder, of the names and contents of its files.
     pub xxh3_128: String,
+}
+
+impl Written {
+    /// A finished file of so many rows.
+    pub(crate) fn of(file: Committed, rows: u64) -> Self {
+        Self { path: file.path, rows, bytes: file.bytes, xxh3_128: file.xxh3_128 }
+    }
 }
 
 /// A file under construction. It appears under its final name at `finish` and not before.

@@ -18,8 +18,9 @@ use serde::Serialize;
 
 use thresher_core::Tally;
 
-use crate::commit::{Committed, PendingFile};
+use crate::commit::PendingFile;
 use crate::error::{Error, Result};
+use crate::input::Written;
 use crate::record::{BadRecord, Reason};
 
 /// What is kept of a record; enough to see what it is.
@@ -177,8 +178,9 @@ impl Quarantine {
     ///
     /// # Errors
     /// `Error::Io` if it cannot be completed.
-    pub fn finish(self) -> Result<Option<Committed>> {
-        self.file.map(PendingFile::commit).transpose()
+    pub fn finish(self) -> Result<Option<Written>> {
+        let rows = self.report().written;
+        self.file.map(|file| Ok(Written::of(file.commit()?, rows))).transpose()
     }
 }
 

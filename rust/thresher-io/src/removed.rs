@@ -1,7 +1,4 @@
 //! `removed.parquet`: one row for every removed document, with the evidence.
-//!
-//! The file is always written, also when nothing was removed, so that a reader never has to guess what a missing
-//! file means. Rows go out in groups of fixed size; the bytes depend on the removals alone.
 
 use std::{path::Path, sync::Arc};
 
@@ -11,25 +8,12 @@ use arrow_array::{
     types::Int32Type,
 };
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
-use parquet::{
-    arrow::{ArrowWriter, arrow_writer::ArrowWriterOptions},
-    basic::{Compression, ZstdLevel},
-    errors::ParquetError,
-    file::properties::WriterProperties,
-    schema::types::ColumnPath,
-};
 
 use crate::{
-    commit::{Committed, PendingFile},
-    error::{Error, Result},
+    error::Result,
+    evidence::{Rows, Table},
+    input::Written,
 };
-
-/// Rows to a row group.
-const GROUP_ROWS: usize = 128 << 10;
-/// Text that is buffered at most before a group is closed early: ids have no upper length.
-const GROUP_BYTES: usize = 64 << 20;
-/// The level of all Parquet files of this crate.
-const ZSTD_LEVEL: i32 = 3;
 
 /// Why a document is not in the output.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,20 +28,27 @@ pub struct Removal<'a> {
     pub step: &'a str,
     /// The reason, such as `near_duplicate`.
     pub reason: &'a str,
-    /// Id of the kept document that stands for it.
-    pub duplicate_of: Option<&'a str>,
+    /// The kept document that stands for it.
+    pub duplicate_of: Option<Kept<'a>>,
     /// Their exact Jaccard similarity.
     pub similarity: Option<f32>,
     /// One sentence more.
     pub detail: Option<&'a str>,
 }
 
-/// Writes `removed.parquet`.
-pub struct RemovedWriter {
-    path: std::path::PathBuf,
-    file: ArrowWriter<PendingFile>,
-    rows: Columns,
+/// A kept document that stands for a removed one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Kept<'a> {
+    /// Its id, or `source:row`.
+    pub id: &'a str,
+    /// Name of the input it came from.
+    pub source: &'a str,
+    /// Its row in that input, from 0.
+    pub row: u64,
 }
+
+/// Writes `removed.parquet`.
+pub struct RemovedWriter(Table<Columns>);
 
 #[derive(Default)]
 struct Columns {
@@ -67,6 +58,8 @@ struct Columns {
     step: StringDictionaryBuilder<Int32Type>,
     reason: StringDictionaryBuilder<Int32Type>,
     duplicate_of: StringBuilder,
+    duplicate_of_source: StringDictionaryBuilder<Int32Type>,
+    duplicate_of_row: Int64Builder,
     similarity: Float32Builder,
     detail: StringBuilder,
     rows: usize,
@@ -79,17 +72,7 @@ impl RemovedWriter {
     /// # Errors
     /// It cannot be created.
     pub fn create(path: &Path) -> Result<Self> {
-        let mut properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL).unwrap_or_default()))
-            .set_max_row_group_row_count(Some(GROUP_ROWS));
-        // Ids repeat rarely and rows never: a dictionary would be built only to be thrown away.
-        for column in ["id", "row"] {
-            properties = properties.set_column_dictionary_enabled(ColumnPath::from(column), false);
-        }
-        let options = ArrowWriterOptions::new().with_properties(properties.build());
-        let file = ArrowWriter::try_new_with_options(PendingFile::create(path)?, schema(), options)
-            .map_err(|e| failed(path, e))?;
-        Ok(Self { path: path.to_path_buf(), file, rows: Columns::default() })
+        Table::create(path).map(Self)
     }
 
     /// Adds one removal.
@@ -97,25 +80,15 @@ impl RemovedWriter {
     /// # Errors
     /// I/O failures.
     pub fn add(&mut self, removal: Removal<'_>) -> Result<()> {
-        self.rows.add(&removal).map_err(|e| failed(&self.path, e.into()))?;
-        if self.rows.rows >= GROUP_ROWS || self.rows.bytes >= GROUP_BYTES { self.flush() } else { Ok(()) }
+        self.0.add(|rows| rows.add(&removal))
     }
 
     /// Completes and commits the file.
     ///
     /// # Errors
     /// I/O failures; nothing is left behind then.
-    pub fn finish(mut self) -> Result<Committed> {
-        self.flush()?;
-        self.file.into_inner().map_err(|e| failed(&self.path, e))?.commit()
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        if self.rows.rows == 0 {
-            return Ok(());
-        }
-        let batch = std::mem::take(&mut self.rows).into_batch().map_err(|e| failed(&self.path, e.into()))?;
-        self.file.write(&batch).and_then(|()| self.file.flush()).map_err(|e| failed(&self.path, e))
+    pub fn finish(self) -> Result<Written> {
+        self.0.finish()
     }
 }
 
@@ -126,13 +99,40 @@ impl Columns {
         self.row.append_value(removal.row as i64);
         self.step.append(removal.step)?;
         self.reason.append(removal.reason)?;
-        self.duplicate_of.append_option(removal.duplicate_of);
+        let kept = removal.duplicate_of;
+        self.duplicate_of.append_option(kept.map(|kept| kept.id));
+        self.duplicate_of_source.append_option(kept.map(|kept| kept.source));
+        self.duplicate_of_row.append_option(kept.map(|kept| kept.row as i64));
         self.similarity.append_option(removal.similarity);
         self.detail.append_option(removal.detail);
         self.rows += 1;
         self.bytes +=
-            removal.id.len() + removal.duplicate_of.map_or(0, str::len) + removal.detail.map_or(0, str::len);
+            removal.id.len() + kept.map_or(0, |kept| kept.id.len()) + removal.detail.map_or(0, str::len);
         Ok(())
+    }
+}
+
+impl Rows for Columns {
+    const DISTINCT: &[&str] = &["id", "row"];
+
+    fn schema() -> SchemaRef {
+        let repeated = || DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        Arc::new(Schema::new(vec![
+            Field::new("id", DataType::Utf8, false),
+            Field::new("source", repeated(), false),
+            Field::new("row", DataType::Int64, false),
+            Field::new("step", repeated(), false),
+            Field::new("reason", repeated(), false),
+            Field::new("duplicate_of", DataType::Utf8, true),
+            Field::new("duplicate_of_source", repeated(), true),
+            Field::new("duplicate_of_row", DataType::Int64, true),
+            Field::new("similarity", DataType::Float32, true),
+            Field::new("detail", DataType::Utf8, true),
+        ]))
+    }
+
+    fn held(&self) -> (usize, usize) {
+        (self.rows, self.bytes)
     }
 
     fn into_batch(mut self) -> std::result::Result<RecordBatch, ArrowError> {
@@ -143,29 +143,13 @@ impl Columns {
             Arc::new(self.step.finish()),
             Arc::new(self.reason.finish()),
             Arc::new(self.duplicate_of.finish()),
+            Arc::new(self.duplicate_of_source.finish()),
+            Arc::new(self.duplicate_of_row.finish()),
             Arc::new(self.similarity.finish()),
             Arc::new(self.detail.finish()),
         ];
-        RecordBatch::try_new(schema(), columns)
+        RecordBatch::try_new(Self::schema(), columns)
     }
-}
-
-fn schema() -> SchemaRef {
-    let repeated = || DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-    Arc::new(Schema::new(vec![
-        Field::new("id", DataType::Utf8, false),
-        Field::new("source", repeated(), false),
-        Field::new("row", DataType::Int64, false),
-        Field::new("step", repeated(), false),
-        Field::new("reason", repeated(), false),
-        Field::new("duplicate_of", DataType::Utf8, true),
-        Field::new("similarity", DataType::Float32, true),
-        Field::new("detail", DataType::Utf8, true),
-    ]))
-}
-
-fn failed(path: &Path, error: ParquetError) -> Error {
-    crate::writers::parquet::failed(error, path)
 }
 
 #[cfg(test)]
@@ -179,19 +163,20 @@ mod tests {
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
     use super::*;
+    use crate::evidence::GROUP_ROWS;
 
     fn read(path: &Path) -> Vec<RecordBatch> {
         let file = std::fs::File::open(path).unwrap();
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
-        assert_eq!(builder.schema().fields(), schema().fields());
+        assert_eq!(builder.schema().fields(), Columns::schema().fields());
         builder.build().unwrap().map(|b| b.unwrap()).collect()
     }
 
     fn removal(id: &str, row: u64) -> Removal<'_> {
         let source = if row.is_multiple_of(2) { "a.jsonl" } else { "b/c.parquet" };
         let (duplicate_of, similarity, detail) = match row % 3 {
-            0 => (Some("kept"), Some(0.875), None),
-            1 => (Some(""), None, Some("the text is the same")),
+            0 => (Some(Kept { id: "kept", source: "a.jsonl", row: 7 }), Some(0.875), None),
+            1 => (Some(Kept { id: "", source: "", row: 0 }), None, Some("the text is the same")),
             _ => (None, Some(1.0), Some("")),
         };
         Removal { id, source, row, step: "dedup", reason: "near_duplicate", duplicate_of, similarity, detail }
@@ -219,7 +204,7 @@ mod tests {
         let mut row = 0;
         for batch in read(&path) {
             let text = |c: usize| cast(batch.column(c), &DataType::Utf8).unwrap();
-            let columns: Vec<ArrayRef> = [0, 1, 3, 4, 5, 7].map(text).into();
+            let columns: Vec<ArrayRef> = [0, 1, 3, 4, 5, 9, 6].map(text).into();
             for at in 0..batch.num_rows() {
                 let get = |c: usize| columns[c].is_valid(at).then(|| columns[c].as_string::<i32>().value(at));
                 let id = format!("id-{row}");
@@ -229,11 +214,19 @@ mod tests {
                     [Some(wanted.id), Some(wanted.source), Some(wanted.step)]
                 );
                 assert_eq!(
-                    [get(3), get(4), get(5)],
-                    [Some(wanted.reason), wanted.duplicate_of, wanted.detail]
+                    [get(3), get(4), get(5), get(6)],
+                    [
+                        Some(wanted.reason),
+                        wanted.duplicate_of.map(|kept| kept.id),
+                        wanted.detail,
+                        wanted.duplicate_of.map(|kept| kept.source)
+                    ]
                 );
+                let row_of_kept = batch.column(7).as_primitive::<Int64Type>();
+                let row_of_kept = row_of_kept.is_valid(at).then(|| row_of_kept.value(at) as u64);
+                assert_eq!(row_of_kept, wanted.duplicate_of.map(|kept| kept.row));
                 assert_eq!(batch.column(2).as_primitive::<Int64Type>().value(at), row as i64);
-                let similarity = batch.column(6).as_primitive::<Float32Type>();
+                let similarity = batch.column(8).as_primitive::<Float32Type>();
                 assert_eq!(similarity.is_valid(at).then(|| similarity.value(at)), wanted.similarity);
                 row += 1;
             }

@@ -123,7 +123,7 @@ fn threads_change_no_byte_of_any_output() {
             let output = folder.path().join(format!("out{threads}"));
             let config = DedupRun { threads, ..config(&[&plain, &packed], &output) };
             run(&config, &Progress::default()).unwrap();
-            ["data/a.jsonl", "data/b.jsonl.gz", "removed.parquet"]
+            ["clusters.parquet", "data/a.jsonl", "data/b.jsonl.gz", "removed.parquet"]
                 .iter()
                 .map(|name| fs::read(output.join(name)).unwrap())
                 .collect()

@@ -57,7 +57,7 @@ pub(crate) fn chat_validate_files(
 }
 
 /// Does a run with the configuration in `config_json`; the report comes back as JSON.
-fn over_files<C: DeserializeOwned + Sync, R: Serialize>(
+pub(crate) fn over_files<C: DeserializeOwned + Sync, R: Serialize>(
     py: Python<'_>,
     config_json: &str,
     progress: Option<&Bound<'_, PyAny>>,

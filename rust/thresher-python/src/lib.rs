@@ -13,6 +13,7 @@ mod import;
 mod minhash;
 mod params;
 mod ranks;
+mod results;
 mod texts;
 mod validate;
 
@@ -39,6 +40,8 @@ mod _core {
     use crate::files::{chat_convert_files, chat_render_files, chat_validate_files, dedup_files};
     #[pymodule_export]
     use crate::minhash::{available_threads, instruction_set, minhash, scheme_version, version};
+    #[pymodule_export]
+    use crate::results::verify_result;
 
     /// This library is the whole Rust program of the process, so its panic hook is ours to set.
     #[pymodule_init]

@@ -7,6 +7,7 @@ mod aside;
 mod books;
 mod clock;
 pub mod dedup;
+mod evidence;
 mod fields;
 mod find;
 mod names;
@@ -21,5 +22,5 @@ mod stdin;
 mod survey;
 
 pub use books::{Accounting, Count, InputReport};
-pub use output::{Files, Marker};
+pub use output::{FileEntry, Files, Marker, verify};
 pub use progress::Progress;

@@ -8,11 +8,13 @@
 //! for a whole file system (`syncfs`); elsewhere each file is synced. The price is that `syncfs` also waits for
 //! what other programs have written to the same file system.
 //!
+//! The checksum of a folder is one of the names, sizes and contents of its files, hashed as they are copied.
+//!
 //! Only content is copied. Names come from the input and are not trusted: none leads out of the output folder,
 //! neither by `..` nor by a link that stands in it.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
 use walkdir::WalkDir;
@@ -21,6 +23,9 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::commit::{explain, make_folders, parent_of, reserve_temp, sync_folder};
 use crate::error::{Error, Result};
 use crate::input::{Output, Piece, Written};
+
+/// Copied at a time.
+const BLOCK_BYTES: usize = 256 << 10;
 
 /// A folder of files under construction; dropped without `finish` it leaves nothing behind.
 pub struct FolderOutput {
@@ -35,6 +40,9 @@ pub struct FolderOutput {
     last_folder: Option<PathBuf>,
     rows: u64,
     bytes: u64,
+    /// Relative name, size and XXH3-128 of each file.
+    copied: Vec<(PathBuf, u64, u128)>,
+    block: Vec<u8>,
 }
 
 /// The hidden folder, removed on drop if it is still there.
@@ -82,6 +90,8 @@ impl FolderOutput {
             last_folder: None,
             rows: 0,
             bytes: 0,
+            copied: Vec::new(),
+            block: vec![0; BLOCK_BYTES],
         })
     }
 
@@ -105,9 +115,11 @@ impl FolderOutput {
             }
             result => result.map_err(|e| Error::io("create", &target)(explain(e, 0)))?,
         };
-        // Copies inside the kernel, and shares the blocks where the file system can.
-        let bytes = io::copy(&mut from, &mut to).map_err(|e| Error::io("copy", source)(explain(e, 0)))?;
+        let mut write = |block: &[u8]| to.write_all(block);
+        let (bytes, hash) = hashed(&mut from, &mut self.block, &mut write)
+            .map_err(|e| Error::io("copy", source)(explain(e, 0)))?;
         self.bytes += bytes;
+        self.copied.push((relative.to_path_buf(), bytes, hash));
         Ok(())
     }
 
@@ -146,10 +158,14 @@ impl Output for FolderOutput {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<Written> {
+    fn finish(mut self: Box<Self>) -> Result<Written> {
         sync_stage(&self.stage).map_err(|e| Error::io("sync", &self.final_path)(explain(e, 0)))?;
         let is_beside = parent_of(&self.stage.path) != self.root;
-        let xxh3_128 = Listing::of(&self.stage.path, |_| true)?.digest();
+        self.copied.sort_unstable();
+        let mut digest = Digest::default();
+        for (name, bytes, hash) in &self.copied {
+            digest.add(name, *bytes, &hash.to_le_bytes());
+        }
         // The rename succeeds onto nothing and, on Unix, onto an empty folder.
         let is_moved = is_beside && fs::rename(&self.stage.path, &self.root).is_ok();
         if !is_moved {
@@ -158,7 +174,12 @@ impl Output for FolderOutput {
         }
         sync_folder(parent_of(&self.root))?;
         self.dirty_folders.iter().try_for_each(|folder| sync_folder(folder))?;
-        Ok(Written { path: self.final_path.clone(), rows: self.rows, bytes: self.bytes, xxh3_128 })
+        Ok(Written {
+            path: self.final_path.clone(),
+            rows: self.rows,
+            bytes: self.bytes,
+            xxh3_128: digest.finish(),
+        })
     }
 }
 
@@ -188,20 +209,82 @@ impl Listing {
 
     /// XXH3-128 of the relative names and the sizes.
     pub(crate) fn digest(&self) -> String {
-        let mut hash = Xxh3::new();
+        let mut digest = Digest::default();
         for (path, bytes) in &self.files {
-            for part in path.strip_prefix(&self.root).unwrap_or(path) {
-                hash.update(part.as_encoded_bytes());
-                hash.update(b"/");
-            }
-            hash.update(&bytes.to_le_bytes());
+            digest.add(path.strip_prefix(&self.root).unwrap_or(path), *bytes, &[]);
         }
-        format!("{:032x}", hash.digest128())
+        digest.finish()
+    }
+
+    /// XXH3-128 of names, sizes and contents, which a written folder has. `check` is called with the bytes of each block.
+    ///
+    /// # Errors
+    /// I/O failures, and those of `check`.
+    pub(crate) fn digest_of_contents(&self, check: &dyn Fn(u64) -> Result<()>) -> Result<String> {
+        let (mut digest, mut block) = (Digest::default(), vec![0; BLOCK_BYTES]);
+        for (path, _) in &self.files {
+            let mut file = File::open(path).map_err(Error::io("open", path))?;
+            let mut stopped = Ok(());
+            let mut see = |block: &[u8]| {
+                stopped = check(block.len() as u64);
+                if stopped.is_err() { Err(io::ErrorKind::Interrupted.into()) } else { Ok(()) }
+            };
+            let hashed = hashed(&mut file, &mut block, &mut see);
+            stopped?;
+            let (bytes, hash) = hashed.map_err(Error::io("read", path))?;
+            digest.add(path.strip_prefix(&self.root).unwrap_or(path), bytes, &hash.to_le_bytes());
+        }
+        Ok(digest.finish())
+    }
+
+    /// The sum of the sizes, and the number of files.
+    pub(crate) fn size(&self) -> (u64, u64) {
+        (self.files.iter().map(|(_, bytes)| bytes).sum(), self.files.len() as u64)
     }
 
     /// The files.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
         self.files.iter().map(|(path, _)| path)
+    }
+}
+
+/// XXH3-128 over the files of a folder, in the order of their relative names.
+#[derive(Default)]
+struct Digest(Xxh3);
+
+impl Digest {
+    fn add(&mut self, name: &Path, bytes: u64, content: &[u8]) {
+        for part in name {
+            self.0.update(part.as_encoded_bytes());
+            self.0.update(b"/");
+        }
+        self.0.update(&bytes.to_le_bytes());
+        self.0.update(content);
+    }
+
+    fn finish(&self) -> String {
+        format!("{:032x}", self.0.digest128())
+    }
+}
+
+/// Reads to the end, hands over each block, and gives the length and XXH3-128 of everything.
+fn hashed(
+    from: &mut impl Read,
+    block: &mut [u8],
+    see: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<(u64, u128)> {
+    let (mut hash, mut bytes) = (Xxh3::new(), 0);
+    loop {
+        match from.read(block) {
+            Ok(0) => return Ok((bytes, hash.digest128())),
+            Ok(read) => {
+                hash.update(&block[..read]);
+                see(&block[..read])?;
+                bytes += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 

@@ -215,7 +215,7 @@ impl Output for IpcOutput {
             Writer::Stream(file) => file.into_inner(),
         };
         let committed = pending.map_err(|e| failed(e, &path))?.commit()?;
-        Ok(Written { path: committed.path, rows, bytes: committed.bytes, xxh3_128: committed.xxh3_128 })
+        Ok(Written::of(committed, rows))
     }
 }
 

@@ -20,7 +20,6 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::codec::{BlockEncoder, Codec};
-use crate::commit::Committed;
 use crate::error::{Error, Result};
 use crate::input::{Output, Piece, Written};
 use crate::readers::jsonl::compact;
@@ -123,8 +122,7 @@ impl Output for LinesOutput {
         if let Some(packer) = &mut self.packer {
             packer.finish(&mut self.sink)?;
         }
-        let Committed { path, bytes, xxh3_128 } = self.sink.commit()?;
-        Ok(Written { path, rows: self.rows, bytes, xxh3_128 })
+        Ok(Written::of(self.sink.commit()?, self.rows))
     }
 }
 

@@ -211,7 +211,7 @@ impl Output for ParquetOutput {
         let Self { path, layout, mut file, rows, .. } = *self;
         file.inner_mut().hold();
         let committed = file.into_inner().map_err(|e| failed(e, &path))?.commit(layout.original(), &path)?;
-        Ok(Written { path: committed.path, rows, bytes: committed.bytes, xxh3_128: committed.xxh3_128 })
+        Ok(Written::of(committed, rows))
     }
 }
 

@@ -165,13 +165,16 @@ fn attempt(run: &Run<'_>, output: &RunOutput, started: Instant) -> Result<Report
     let resolutions = clock.time("verify", || verify::verify(run, &corpus, &clusters, precedence))?;
     let outcome = Outcome::new(corpus.hashes.len(), &classes, &resolutions);
     let ids = clock.time("ids", || write::read_ids(run, &corpus, &outcome))?;
-    let (written, removed) = clock.time("write", || write::write(run, &corpus, &outcome, &ids, output))?;
+    let sizes = write::sizes(&outcome);
+    let (written, evidence) =
+        clock.time("write", || write::write(run, &corpus, &outcome, &ids, &sizes, output))?;
     let (quarantined, set_aside) = (quarantine.tallies().clone(), quarantine.report());
-    let (outputs, files) = output.settle(written, removed.into_iter().chain(quarantine.finish()?));
+    let (outputs, files) = output.settle(written, evidence.into_iter().chain(quarantine.finish()?))?;
     clock.total(started);
     let found = report::Found {
         outcome: &outcome,
         ids: &ids,
+        sizes: &sizes,
         candidates: clusters.docs().len() as u64,
         resolutions: &resolutions,
         outputs,

@@ -10,17 +10,16 @@ use thresher_core::{Outcome, RemovalReason, Tally};
 use super::Run;
 use super::config::DedupRun;
 use super::sign::Corpus;
-use super::write::{Ids, name_of};
+use super::write::{Ids, Sizes, name_of};
 use crate::error::{Error, Result};
 use crate::input::Written;
 use crate::quarantine::QuarantineReport;
 use crate::record::Reason;
 use crate::runs::books::{Accounting, Count, InputReport, by_name, peak_rss_bytes};
+use crate::runs::evidence::figures::{ClusterSizes, Similarities};
 use crate::runs::output::{Files, Marker};
 
-/// Clusters that a report names.
-const LARGEST: usize = 10;
-/// Removed documents that it names for each.
+/// Removed documents that are named for each of the largest clusters.
 const EXAMPLES: usize = 5;
 
 /// The contents of `run.json`.
@@ -57,8 +56,12 @@ pub struct Report {
     pub capped: u64,
     /// The pairs left out although they may be similar enough, by their likely similarity, rounded down to a tenth.
     pub unchecked: BTreeMap<String, u64>,
+    /// Documents that went for a similar one, by their similarity, rounded down to a hundredth.
+    pub similarities: BTreeMap<String, u64>,
     /// Kept documents that others duplicate.
     pub clusters: u64,
+    /// Clusters by the power of two that the number of their documents reaches: `4` counts those of 4 to 7.
+    pub cluster_sizes: BTreeMap<u64, u64>,
     /// The largest of them.
     pub largest_clusters: Vec<ClusterReport>,
     /// Seconds of each step.
@@ -95,6 +98,7 @@ pub struct ClusterReport {
 pub(crate) struct Found<'a> {
     pub(crate) outcome: &'a Outcome,
     pub(crate) ids: &'a Ids,
+    pub(crate) sizes: &'a Sizes,
     pub(crate) candidates: u64,
     pub(crate) resolutions: &'a [Resolution],
     pub(crate) outputs: Vec<Written>,
@@ -120,7 +124,12 @@ impl Report {
             )));
         }
         let search = &run.checked.search;
-        let (clusters, largest_clusters) = largest(run, corpus, outcome, ids);
+        let mut sizes = ClusterSizes::default();
+        for (&kept, &size) in found.sizes {
+            sizes.add(kept, size);
+        }
+        let mut notes = run.plan.notes.clone();
+        notes.extend(sizes.warning());
         Ok(Self {
             marker: Marker::default(),
             hash_scheme: SCHEME_VERSION,
@@ -129,7 +138,7 @@ impl Report {
             inputs: inputs(run, corpus),
             outputs,
             files,
-            notes: run.plan.notes.clone(),
+            notes,
             banding: BandingReport {
                 bands: search.banding.bands(),
                 rows: search.banding.rows(),
@@ -141,8 +150,10 @@ impl Report {
             checks: found.resolutions.iter().map(|resolution| resolution.checks).sum(),
             capped: found.resolutions.iter().map(|resolution| resolution.capped).sum(),
             unchecked: unchecked(found.resolutions),
-            clusters,
-            largest_clusters,
+            similarities: similarities(outcome),
+            clusters: sizes.clusters(),
+            cluster_sizes: sizes.histogram().clone(),
+            largest_clusters: largest(run, corpus, outcome, ids, &sizes),
             timings: timings.into_iter().collect(),
             peak_rss_bytes: peak_rss_bytes(),
             threads: run.config.threads,
@@ -190,22 +201,28 @@ fn inputs(run: &Run<'_>, corpus: &Corpus) -> Vec<InputReport> {
     run.plan.sources.iter().zip(rows).map(|(source, rows)| InputReport::new(source, rows)).collect()
 }
 
-/// The number of clusters, and the largest ones by size, ties in input order.
-fn largest(run: &Run<'_>, corpus: &Corpus, outcome: &Outcome, ids: &Ids) -> (u64, Vec<ClusterReport>) {
-    let mut sizes: BTreeMap<u32, u64> = BTreeMap::new();
-    for evidence in outcome.evidence.iter().flatten() {
-        *sizes.entry(evidence.duplicate_of).or_insert(1) += 1;
-    }
-    let mut order: Vec<(u64, u32)> = sizes.iter().map(|(&doc, &size)| (size, doc)).collect();
-    order.sort_unstable_by_key(|&(size, doc)| (std::cmp::Reverse(size), doc));
-    order.truncate(LARGEST);
+fn similarities(outcome: &Outcome) -> BTreeMap<String, u64> {
+    let mut counted = Similarities::default();
+    let near = outcome.evidence.iter().flatten().filter(|evidence| evidence.reason == RemovalReason::Near);
+    near.for_each(|evidence| counted.add(f64::from(evidence.similarity_f32())));
+    counted.histogram()
+}
+
+/// The largest clusters, each with the first documents that went for it.
+fn largest(
+    run: &Run<'_>,
+    corpus: &Corpus,
+    outcome: &Outcome,
+    ids: &Ids,
+    sizes: &ClusterSizes,
+) -> Vec<ClusterReport> {
     let name = |doc| name_of(run, corpus, ids, doc);
-    let report = |(size, doc): (u64, u32)| {
+    let report = |(kept, size): (u32, u64)| {
         let members = outcome.evidence.iter().enumerate();
         let of_this =
-            members.filter(|(_, evidence)| evidence.is_some_and(|evidence| evidence.duplicate_of == doc));
+            members.filter(|(_, evidence)| evidence.is_some_and(|evidence| evidence.duplicate_of == kept));
         let examples = of_this.take(EXAMPLES).map(|(member, _)| name(member as u32)).collect();
-        ClusterReport { id: name(doc), size, examples }
+        ClusterReport { id: name(kept), size, examples }
     };
-    (sizes.len() as u64, order.into_iter().map(report).collect())
+    sizes.largest().into_iter().map(report).collect()
 }

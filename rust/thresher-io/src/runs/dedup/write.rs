@@ -1,4 +1,5 @@
-//! Pass 3: kept records go to the output in order, removals with their evidence to `removed.parquet`.
+//! Pass 3: kept records go to the output in order, removals with their evidence to `removed.parquet`, and what stands for
+//! what to `clusters.parquet`.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,16 +9,28 @@ use thresher_core::{Observer, Outcome, RemovalReason};
 use super::Run;
 use super::sign::{Corpus, UnitPlace};
 use super::verify::changed;
-use crate::commit::Committed;
+use crate::clusters::ClustersWriter;
 use crate::error::Result;
 use crate::input::{Scratch, Written};
 use crate::record::{BadRecord, Record, Visitor};
-use crate::removed::{Removal, RemovedWriter};
+use crate::removed::{Kept, Removal, RemovedWriter};
 use crate::runs::output::{DataFiles, RunOutput};
 use crate::runs::pipeline::{Order, Pass, for_each_unit};
 
 /// The ids of the documents that evidence names.
 pub(crate) type Ids = HashMap<u32, String>;
+
+/// Of each kept document that others duplicate, how many documents its cluster has, itself included.
+pub(crate) type Sizes = HashMap<u32, u64>;
+
+/// Counts the documents of each cluster.
+pub(crate) fn sizes(outcome: &Outcome) -> Sizes {
+    let mut sizes = Sizes::new();
+    for evidence in outcome.evidence.iter().flatten() {
+        *sizes.entry(evidence.duplicate_of).or_insert(1) += 1;
+    }
+    sizes
+}
 
 /// Writes everything; gives the finished data files and evidence.
 pub(crate) fn write(
@@ -25,8 +38,9 @@ pub(crate) fn write(
     corpus: &Corpus,
     outcome: &Outcome,
     ids: &Ids,
+    sizes: &Sizes,
     to: &RunOutput,
-) -> Result<(Vec<Written>, Option<Committed>)> {
+) -> Result<(Vec<Written>, Vec<Written>)> {
     run.plan.check_unchanged()?;
     let first_units = run.first_units(corpus);
     let sources = &run.plan.sources;
@@ -51,11 +65,14 @@ pub(crate) fn write(
     )?;
     let finished = outputs.finish()?;
     run.plan.check_unchanged()?;
-    let removed = to
-        .removed_path()
-        .map(|path| write_removed(run, corpus, outcome, ids, RemovedWriter::create(&path)?))
-        .transpose()?;
-    Ok((finished, removed))
+    let evidence = match (to.removed_path(), to.clusters_path()) {
+        (Some(removed), Some(clusters)) => {
+            let tables = (RemovedWriter::create(&removed)?, ClustersWriter::create(&clusters)?);
+            write_evidence(run, corpus, outcome, ids, sizes, tables)?
+        }
+        _ => Vec::new(),
+    };
+    Ok((finished, evidence))
 }
 
 /// The ids of removed documents and of those that they duplicate, where the inputs have an id field.
@@ -120,45 +137,62 @@ pub(crate) fn name_of(run: &Run<'_>, corpus: &Corpus, ids: &Ids, doc: u32) -> St
     if let Some(id) = ids.get(&doc) {
         return id.clone();
     }
-    let unit = &corpus.units[corpus.units.partition_point(|unit| unit.first_doc + unit.num_docs() <= doc)];
+    let unit = unit_of(corpus, doc);
     run.plan.sources[unit.input].name_row(unit.row_of(doc))
 }
 
-fn write_removed(
+/// The unit that a document lies in.
+fn unit_of(corpus: &Corpus, doc: u32) -> &UnitPlace {
+    &corpus.units[corpus.units.partition_point(|unit| unit.first_doc + unit.num_docs() <= doc)]
+}
+
+/// One row for each removed document, and one for each document of a cluster, in input order.
+fn write_evidence(
     run: &Run<'_>,
     corpus: &Corpus,
     outcome: &Outcome,
     ids: &Ids,
-    mut to: RemovedWriter,
-) -> Result<Committed> {
+    sizes: &Sizes,
+    (mut removed, mut clusters): (RemovedWriter, ClustersWriter),
+) -> Result<Vec<Written>> {
     // Names of documents that are duplicated more than once are asked for in bursts.
     let mut last: Option<(u32, String)> = None;
     for unit in &corpus.units {
         run.progress.check()?;
+        let source = &run.plan.sources[unit.input];
         for (row, doc) in unit.docs() {
-            let Some(evidence) = &outcome.evidence[doc as usize] else { continue };
-            let kept = match &last {
-                Some((kept, name)) if *kept == evidence.duplicate_of => name,
-                _ => {
-                    let name = name_of(run, corpus, ids, evidence.duplicate_of);
-                    &last.insert((evidence.duplicate_of, name)).1
-                }
+            let evidence = outcome.evidence[doc as usize].as_ref();
+            let kept_doc = evidence.map_or(doc, |evidence| evidence.duplicate_of);
+            let Some(&size) = sizes.get(&kept_doc) else { continue };
+            let id = ids.get(&doc).cloned().unwrap_or_else(|| source.name_row(row));
+            let Some(evidence) = evidence else {
+                clusters.add(&id, &id, size)?;
+                continue;
             };
-            let id = ids.get(&doc).cloned().unwrap_or_else(|| run.plan.sources[unit.input].name_row(row));
-            to.add(Removal {
+            let kept = match &last {
+                Some((kept, name)) if *kept == kept_doc => name,
+                _ => &last.insert((kept_doc, name_of(run, corpus, ids, kept_doc))).1,
+            };
+            clusters.add(&id, kept, size)?;
+            let place = unit_of(corpus, kept_doc);
+            removed.add(Removal {
                 id: &id,
-                source: run.plan.sources[unit.input].input().name(),
+                source: source.input().name(),
                 row,
                 step: "dedup",
                 reason: match evidence.reason {
                     RemovalReason::Exact => "exact",
                     RemovalReason::Near => "near",
                 },
-                duplicate_of: Some(kept),
+                duplicate_of: Some(Kept {
+                    id: kept,
+                    source: run.plan.sources[place.input].input().name(),
+                    row: place.row_of(kept_doc),
+                }),
                 similarity: Some(evidence.similarity_f32()),
                 detail: None,
             })?;
         }
     }
-    to.finish()
+    Ok(vec![removed.finish()?, clusters.finish()?])
 }

@@ -9,10 +9,12 @@ use std::io::{self, BufReader};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::place::Place;
 use super::state::LOCK;
 use crate::error::{Error, Result};
+use crate::input::Written;
 
 /// What `tool` says in a `run.json` of ours.
 const TOOL: &str = "thresher";
@@ -36,9 +38,56 @@ impl Default for Marker {
     }
 }
 
-/// The files of a result below its folder, with `/`, and the XXH3-128 of each. A folder of documents ends in `/` and has
-/// the hash of its names and sizes. The data file of a single output is called `data`.
-pub type Files = BTreeMap<String, String>;
+/// The files of a result by their names below its folder, with `/`. A folder of documents ends in `/`. The data file of a
+/// single output is called `data`.
+pub type Files = BTreeMap<String, FileEntry>;
+
+/// What a file of a result is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// XXH3-128 of the bytes, 32 hex digits; of a folder of documents, of the names, sizes and contents of its files.
+    pub xxh3_128: String,
+    /// Its length; of a folder, that of its files.
+    pub bytes: u64,
+    /// Records, rows of a table, or files of a folder; none for what has no rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// XXH3-128 of the names and sizes in a folder of documents: whether one came or went is told without reading them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listing_xxh3_128: Option<String>,
+}
+
+impl FileEntry {
+    /// The entry of a finished file, or of a folder with this digest of its names and sizes.
+    pub(super) fn of(written: &Written, listing_xxh3_128: Option<String>) -> Self {
+        let Written { rows, bytes, xxh3_128, .. } = written;
+        Self { xxh3_128: xxh3_128.clone(), bytes: *bytes, rows: Some(*rows), listing_xxh3_128 }
+    }
+}
+
+/// How the last member of a `run.json` begins and ends: the XXH3-128 of all bytes before it.
+const SEAL: (&[u8], &[u8]) = (b",\n  \"xxh3_128\": \"", b"\"\n}\n");
+const HEX_DIGITS: usize = 32;
+
+/// Adds the checksum of a JSON object as its last member.
+pub(super) fn seal(json: &mut Vec<u8>) {
+    while json.last().is_some_and(|&byte| byte == b'}' || byte.is_ascii_whitespace()) {
+        let byte = json.pop();
+        if byte == Some(b'}') {
+            break;
+        }
+    }
+    json.truncate(json.trim_ascii_end().len());
+    let hash = format!("{:032x}", xxh3_128(json));
+    json.extend_from_slice(&[SEAL.0, hash.as_bytes(), SEAL.1].concat());
+}
+
+/// Whether the bytes are those that were sealed.
+pub(super) fn is_sealed(json: &[u8]) -> bool {
+    let hash = json.strip_suffix(SEAL.1).and_then(|json| json.split_last_chunk::<HEX_DIGITS>());
+    hash.and_then(|(json, hash)| Some((json.strip_suffix(SEAL.0)?, hash)))
+        .is_some_and(|(json, hash)| format!("{:032x}", xxh3_128(json)).as_bytes() == hash)
+}
 
 /// What `run.json` says about its result.
 #[derive(Deserialize)]

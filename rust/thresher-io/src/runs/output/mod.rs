@@ -7,6 +7,8 @@
 //! publish  publish    all of them go to their places at once; a result that was there stays whole until then
 //! ```
 //!
+//! Afterwards, `verify` compares a result with its `run.json`.
+//!
 //! A run that fails or is stopped leaves what was there before, and nothing of its own. Standard output is a stream: data
 //! goes out as it comes, and there is no evidence.
 
@@ -17,10 +19,11 @@ mod publish;
 mod stage;
 mod standing;
 mod state;
+pub mod verify;
 
 pub(crate) use files::DataFiles;
 pub(crate) use marker::is_our_output;
-pub use marker::{Files, Marker};
+pub use marker::{FileEntry, Files, Marker};
 pub(crate) use stage::RunOutput;
 
 #[cfg(test)]

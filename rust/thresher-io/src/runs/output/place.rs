@@ -4,6 +4,7 @@
 //! part              in a folder OUT        of a single file OUT.jsonl      on standard output
 //! data              OUT/data/NAME          OUT.jsonl                       the data, and nothing else
 //! removed.parquet   OUT/removed.parquet    OUT.jsonl.removed.parquet
+//! clusters.parquet  OUT/clusters.parquet   OUT.jsonl.clusters.parquet
 //! quarantine        OUT/quarantine/        OUT.jsonl.quarantine/
 //! run.json          OUT/run.json           OUT.jsonl.run.json
 //! state             OUT/.thresher/         .OUT.jsonl.thresher/
@@ -17,12 +18,14 @@ use crate::commit::parent_of;
 pub(super) const DATA: &str = "data";
 /// The evidence of each removal.
 pub(super) const REMOVED: &str = "removed.parquet";
+/// What stands for what.
+pub(super) const CLUSTERS: &str = "clusters.parquet";
 /// Bad records.
 pub(super) const QUARANTINE: &str = "quarantine";
 /// The report, which is published last.
 pub(super) const RUN: &str = "run.json";
 /// Every part that a result can have.
-pub(super) const PARTS: [&str; 4] = [DATA, REMOVED, QUARANTINE, RUN];
+pub(super) const PARTS: [&str; 5] = [DATA, REMOVED, CLUSTERS, QUARANTINE, RUN];
 
 /// An output, by its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]

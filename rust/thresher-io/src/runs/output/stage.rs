@@ -1,21 +1,23 @@
 //! Staging: a run's outputs under construction, from taking the output to publishing it.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::marker::Files;
-use super::place::{DATA, PARTS, Place, QUARANTINE, REMOVED, RUN};
+use super::marker::{FileEntry, Files, seal};
+use super::place::{CLUSTERS, DATA, PARTS, Place, QUARANTINE, REMOVED, RUN};
 use super::state::State;
 use super::{publish, standing};
 use crate::codec::{Codec, DataFormat, names_array, split_suffix};
-use crate::commit::{Committed, commit_bytes};
+use crate::commit::commit_bytes;
 use crate::error::{Error, Result};
 use crate::input::{Output, Written};
 use crate::quarantine::Quarantine;
 use crate::runs::plan::Plan;
 use crate::runs::source::{Form, Source};
+use crate::writers::folder::Listing;
 
 /// The outputs of a run, and nobody else's until it ends.
 pub(crate) struct RunOutput {
@@ -137,6 +139,11 @@ impl RunOutput {
         self.state.as_ref().map(|state| state.new_part(REMOVED))
     }
 
+    /// Where the table of clusters is made; none with standard output.
+    pub(crate) fn clusters_path(&self) -> Option<PathBuf> {
+        self.state.as_ref().map(|state| state.new_part(CLUSTERS))
+    }
+
     /// The quarantine of the run; with standard output, bad records are only counted.
     pub(crate) fn quarantine(&self) -> Quarantine {
         self.state
@@ -145,25 +152,36 @@ impl RunOutput {
     }
 
     /// Finished data and evidence under the names that they will have, and the list of them for `run.json`.
+    ///
+    /// # Errors
+    /// I/O failures while folders are listed.
     pub(crate) fn settle(
         &self,
         mut written: Vec<Written>,
-        evidence: impl IntoIterator<Item = Committed>,
-    ) -> (Vec<Written>, Files) {
+        evidence: impl IntoIterator<Item = Written>,
+    ) -> Result<(Vec<Written>, Files)> {
         let mut files = Files::new();
+        let staged: HashSet<PathBuf> = written.iter().map(|output| output.path.clone()).collect();
         for output in &mut written {
             if let Some((name, path)) = self.published(&output.path) {
-                let slash = if output.path.is_dir() { "/" } else { "" };
-                files.insert(format!("{name}{slash}"), output.xxh3_128.clone());
+                let is_folder = output.path.is_dir();
+                // Data files may lie inside a folder of documents.
+                let listing = if is_folder {
+                    Some(Listing::of(&output.path, |path| !staged.contains(path))?.digest())
+                } else {
+                    None
+                };
+                let slash = if is_folder { "/" } else { "" };
+                files.insert(format!("{name}{slash}"), FileEntry::of(output, listing));
                 output.path = path;
             }
         }
         for file in evidence {
             if let Some((name, _)) = self.published(&file.path) {
-                files.insert(name, file.xxh3_128);
+                files.insert(name, FileEntry::of(&file, None));
             }
         }
-        (written, files)
+        Ok((written, files))
     }
 
     /// The name below the folder, and the final path, of something staged.
@@ -188,7 +206,7 @@ impl RunOutput {
         let Some(state) = &self.state else { return Ok(()) };
         let mut json =
             serde_json::to_vec_pretty(report).map_err(|error| Error::Internal(error.to_string()))?;
-        json.push(b'\n');
+        seal(&mut json);
         commit_bytes(&state.new_part(RUN), &json)?;
         standing::check(&self.place, self.overwrite)?;
         publish::publish(&self.place, state, &mut || Ok(()))

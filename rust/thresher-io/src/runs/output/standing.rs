@@ -121,7 +121,8 @@ fn strangers(place: &Place, files: &Files) -> Result<Vec<PathBuf>> {
                     !files.contains_key(&*inner.to_string_lossy())
                 };
                 let listing = Listing::of(entry.path(), is_document)?;
-                if files.get(&format!("{name}/")) != Some(&listing.digest()) {
+                let listed = files.get(&format!("{name}/"));
+                if listed.and_then(|entry| entry.listing_xxh3_128.as_ref()) != Some(&listing.digest()) {
                     strangers
                         .extend(newer(&listing, written).unwrap_or_else(|| vec![entry.path().to_path_buf()]));
                 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::marker::{Files, Manifest, Marker, is_our_output};
+use super::marker::{FileEntry, Files, Manifest, Marker, is_our_output};
 use super::place::{PARTS, Place, RUN};
 use super::publish::{publish, recover};
 use super::standing::check;
@@ -32,7 +32,8 @@ fn stage(state: &State, content: &Content) {
     for (name, text) in content {
         commit_bytes(&state.new_part(name), text.as_bytes()).unwrap();
     }
-    let files: Files = content.keys().map(|&name| (name.to_owned(), "0".repeat(32))).collect();
+    let entry = FileEntry { xxh3_128: "0".repeat(32), bytes: 0, rows: None, listing_xxh3_128: None };
+    let files: Files = content.keys().map(|&name| (name.to_owned(), entry.clone())).collect();
     let mut report = serde_json::to_value(Marker::default()).unwrap();
     report["files"] = serde_json::to_value(files).unwrap();
     report["result"] = content.values().next().copied().into();

@@ -305,8 +305,10 @@ impl<'r> RowsRun<'r> {
         accounting.check()?;
         let set_aside = quarantine.report();
         let evidence = quarantine.finish()?;
-        let (outputs, files) =
-            self.output.as_ref().map_or_else(Default::default, |output| output.settle(written, evidence));
+        let (outputs, files) = match &self.output {
+            Some(output) => output.settle(written, evidence)?,
+            None => Default::default(),
+        };
         let inputs = sources.iter().zip(rows).map(|(source, rows)| InputReport::new(source, rows)).collect();
         let notes = self.plan.notes.clone();
         Ok(RowsReport { inputs, outputs, files, notes, accounting, quarantine: set_aside })

@@ -55,7 +55,7 @@ pub struct ValidateReport {
     /// The parameters.
     pub config: ValidateRun,
     /// The format that was read.
-    pub format: String,
+    pub from: String,
     /// Inputs, outputs and books: kept are the rows without an error.
     #[serde(flatten)]
     pub rows: RowsReport,
@@ -117,7 +117,7 @@ pub fn run(config: &ValidateRun, progress: &Progress) -> Result<ValidateReport> 
     let report = ValidateReport {
         marker: Marker::default(),
         config: config.clone(),
-        format: work.format.name().to_owned(),
+        from: work.format.name().to_owned(),
         rows,
         found: found.collect(),
         timings: clock.seconds.into_iter().collect(),
