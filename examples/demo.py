@@ -60,7 +60,7 @@ class _Progress:
         )
 
 
-def _print_table(report: th.FileReport, seconds: float) -> None:
+def _print_table(report: th.DedupReport, seconds: float) -> None:
     megabytes = report.report["accounting"]["in"]["bytes"] / 1e6
     print()
     for name, value in (
@@ -76,7 +76,7 @@ def _print_table(report: th.FileReport, seconds: float) -> None:
         print(f"  {name:<27}{value:>12}")
 
 
-def _print_pairs(report: th.FileReport) -> None:
+def _print_pairs(report: th.DedupReport) -> None:
     removed = pq.read_table(OUTPUT / "removed.parquet")
     near = removed.filter(pc.equal(pc.cast(removed["reason"], "string"), "near"))
     roots = {source["name"]: Path(source["path"]) for source in report.report["inputs"]}

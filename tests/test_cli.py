@@ -137,7 +137,7 @@ def test_progress_is_shown_on_a_terminal_and_nowhere_else(
 ) -> None:
     run = th.dedup_files
 
-    def slow(*arguments: Any, progress: Any, **parameters: Any) -> th.FileReport:
+    def slow(*arguments: Any, progress: Any, **parameters: Any) -> th.DedupReport:
         moment = {
             "step": "sign",
             "docs": 500,
@@ -145,6 +145,7 @@ def test_progress_is_shown_on_a_terminal_and_nowhere_else(
             "total_bytes": 100,
             "quarantined": 2,
             "rss_bytes": 5e6,
+            "memory_bytes": 8e9,
         }
         for elapsed_s in (0.1, 1.1) if progress else ():
             progress({**moment, "elapsed_s": elapsed_s})
@@ -158,7 +159,8 @@ def test_progress_is_shown_on_a_terminal_and_nowhere_else(
             cli.main(arguments)
         shown = capsys.readouterr().err
         assert all(
-            (words in shown) == is_terminal for words in ("sign:  50%", "500 docs/s", "RSS 5.0 MB", "2 bad")
+            (words in shown) == is_terminal
+            for words in ("sign:  50%", "500 docs/s", "RSS 5.0 MB/8.0 GB", "2 bad")
         )
         assert shown.splitlines()[-1].endswith("quarantined 0 (0 B)")
 

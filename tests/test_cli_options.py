@@ -33,6 +33,8 @@ TEXTS = {
     "ignore": "emtpy_turn",
     "template": "nowhere.jinja",
     "now": "yesterday",
+    "variables": "enable_thinking",
+    "against": "nowhere.jsonl",
 }
 # Any text will do: a folder that is made, a pattern that fits no file, the name of one of several templates.
 FREE = {"output", "tmp", "glob", "name"}
@@ -44,6 +46,7 @@ NUMBERS = {
     "ngram": ["0", "257"],
     "seed": ["-1", str(2**64)],
     "threads": ["0", "-1", str(2**70)],
+    "memory": ["0", "-1", "4XB", "GB"],
     "clusters": ["-1", "11"],
     "max_record_bytes": ["0", "-5"],
     "batch_bytes": ["0"],

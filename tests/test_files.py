@@ -187,7 +187,7 @@ def test_the_report_is_that_of_run_json(tmp_path: Path, rows: Rows) -> None:
     sizes = [cluster["size"] for cluster in report.largest_clusters]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] > 1
-    assert repr(report).startswith(f"FileReport(documents={len(rows)}, ")
+    assert repr(report).startswith(f"DedupReport(documents={len(rows)}, ")
 
 
 def test_ids_in_the_html_of_a_report_are_escaped(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 
 import thresher as th
+from thresher import _params, cli
+from thresher._parameters import parameters
 
 ROW = {"text": "a b", "messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]}
 TEMPLATE = "{% for m in messages %}{{ m.content }}{% endfor %}"
@@ -91,10 +94,69 @@ def test_a_value_of_a_wrong_type_is_an_error_that_names_the_parameter(name: str,
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_keyword_that_is_not_there_is_a_type_error(name: str) -> None:
     function, given = FUNCTIONS[name]
-    if any(p.kind is p.VAR_KEYWORD for p in inspect.signature(function).parameters.values()):
+    if "variables" in (names := inspect.signature(function).parameters) and names["variables"].kind is (
+        inspect.Parameter.VAR_KEYWORD
+    ):
         pytest.skip("further keywords are variables of the template")
-    with pytest.raises(TypeError, match="treshold"):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'treshold'"):
         function(**given, treshold=0.8)
+
+
+VERBS: dict[str, Callable[..., Any]] = {
+    "dedup": th.dedup_files,
+    "convert": th.chat.convert_files,
+    "validate": th.chat.validate_files,
+    "render": th.chat.render_files,
+}
+
+
+def _plain(default: object) -> object:
+    """A default of a signature as the native module writes it: nothing given is nothing, in any form."""
+    return None if default in ((), [], {}, inspect.Parameter.empty) else default
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_has_the_parameters_and_defaults_of_its_native_run(verb: str) -> None:
+    ours = inspect.signature(VERBS[verb]).parameters
+    native = {**parameters(verb), **parameters("options")}
+    assert set(ours) - {"inputs", "output", "progress"} == set(native)
+    for name, parameter in native.items():
+        required = ours[name].default is inspect.Parameter.empty
+        assert required == parameter.required, name
+        assert required or _plain(ours[name].default) == _plain(parameter.default), name
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_is_documented_with_the_options_of_every_run(verb: str) -> None:
+    page = inspect.getdoc(VERBS[verb]) or ""
+    arguments = page.partition("Args:")[2].partition("Returns:")[0]
+    documented = re.findall(r"^    (\w+): ", arguments, re.MULTILINE)
+    assert documented == list(inspect.signature(VERBS[verb]).parameters)
+    assert max(map(len, page.splitlines())) <= 110
+
+
+def test_the_options_that_type_checkers_know_are_those_of_every_run() -> None:
+    assert list(th.RunOptions.__annotations__) == [*parameters("options"), "progress"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_command_has_the_parameters_and_defaults_of_its_native_run(verb: str) -> None:
+    command = cli.cli.commands[verb]
+    native = {**parameters(verb), **parameters("options")}
+    needed = [f"--{name}=openai" for name, parameter in native.items() if parameter.required]
+    found = command.make_context(verb, ["in.jsonl", "-o", "out", *needed]).params
+    for name, parameter in native.items():
+        assert parameter.required or _plain(found[name]) == _plain(parameter.default), name
+    flags = {flag for option in command.params for flag in option.opts}
+    assert {f"--{name.replace('_', '-')}" for name in native} <= flags
+
+
+def test_a_size_is_bytes_or_a_text_with_a_unit() -> None:
+    for text, n_bytes in {"4GB": 4 * 10**9, "512MB": 512 * 10**6, "1GiB": 2**30, "2k": 2000, "7": 7}.items():
+        assert _params.size("memory", text) == n_bytes
+    for wrong in ("4XB", "", "GB", "-1GB", "1e9", "0.1", 0, -1, 2**70, "99999999TB", None, True):
+        with pytest.raises(th.ParameterError, match="memory is"):
+            _params.size("memory", wrong)
 
 
 def test_a_choice_that_is_nearly_right_is_told() -> None:

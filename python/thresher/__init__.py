@@ -8,7 +8,8 @@
 
 from thresher import chat
 from thresher._core import version as _version
-from thresher.dedup import dedup, dedup_files
+from thresher._dedup import DedupReport, DedupResult, Summary, dedup, dedup_files, minhash
+from thresher._runs import RunOptions, RunReport
 from thresher.errors import (
     BusyError,
     ColumnError,
@@ -19,8 +20,6 @@ from thresher.errors import (
     RecallWarning,
     ThresherError,
 )
-from thresher.minhash import minhash
-from thresher.result import DedupResult, FileReport, Summary
 from thresher.results import FileCheck, VerifyReport, verify
 
 __version__ = _version()
@@ -29,13 +28,15 @@ __all__ = [
     "BusyError",
     "ColumnError",
     "DataError",
+    "DedupReport",
     "DedupResult",
     "FileCheck",
     "FileError",
-    "FileReport",
     "InternalError",
     "ParameterError",
     "RecallWarning",
+    "RunOptions",
+    "RunReport",
     "Summary",
     "ThresherError",
     "VerifyReport",

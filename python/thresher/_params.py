@@ -10,12 +10,21 @@ import difflib
 import math
 import operator
 import os
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 from thresher.errors import ParameterError
 
 _SHOWN_CHARACTERS = 60
+_UNITS = {
+    f"{prefix}{i}": (1024 if i else 1000) ** power
+    for power, prefix in enumerate("kmgtp", 1)
+    for i in ("", "i")
+}
+_UNITS[""] = 1
+_SIZE = re.compile(r"(?P<number>\d+(\.\d+)?) *(?P<unit>([kKmMgGtTpP][iI]?)?[bB]?)")
+_SIZES = "a number of bytes, or a size such as `4GB`, `512MB` or `1GiB`"
 
 
 def whole(name: str, value: Any, least: int = -(2**63), most: int = 2**63 - 1) -> int:  # noqa: ANN401 - it is what a user wrote
@@ -82,12 +91,36 @@ def choice(name: str, value: Any, choices: Iterable[str]) -> str:  # noqa: ANN40
     return str(value)
 
 
-def path(name: str, value: Any) -> str:  # noqa: ANN401
-    """`value` as a path."""
+def path(name: str, value: Any, what: str = "a path") -> str:  # noqa: ANN401
+    """`value` as a path; `what` says what is allowed."""
     try:
         return os.fsdecode(value)
     except TypeError:
-        _refuse(name, value, "a path")
+        _refuse(name, value, what)
+
+
+def size(name: str, value: Any) -> int:  # noqa: ANN401
+    """`value` as a number of bytes: a whole number, or a text with a unit.
+
+    >>> size("memory", "4GB"), size("memory", "1.5 GiB"), size("memory", 512)
+    (4000000000, 1610612736, 512)
+    """
+    if not isinstance(value, str):
+        if isinstance(value, bool) or not hasattr(type(value), "__index__"):
+            _refuse(name, value, _SIZES)
+        return whole(name, value, 1)
+    found = _SIZE.fullmatch(value.strip())
+    if found is None:
+        _refuse(name, value, _SIZES)
+    n_bytes = float(found["number"]) * _UNITS[found["unit"].lower().removesuffix("b")]
+    if not 1 <= n_bytes < 2**63:
+        _refuse(name, value, _SIZES)
+    return int(n_bytes)
+
+
+def form(name: str, value: Any, names: Iterable[str]) -> str | dict[str, Any]:  # noqa: ANN401
+    """`value` as a chat format: one of `names`, or a mapping of fields."""
+    return dict(value) if isinstance(value, Mapping) else choice(name, value, names)
 
 
 def several(name: str, value: Any, what: str = "a path, or a list of them") -> list[Any]:  # noqa: ANN401
@@ -109,12 +142,6 @@ def callback(name: str, value: Any) -> Any:  # noqa: ANN401
     if value is not None and not callable(value):
         _refuse(name, value, "a function, or None")
     return value
-
-
-def patterns(name: str, value: Any) -> list[str]:  # noqa: ANN401
-    """The strings of a list."""
-    what = "a pattern, or a list of them"
-    return [word(name, pattern, what) for pattern in several(name, value, what)]
 
 
 def _refuse(name: str, value: object, allowed: str) -> NoReturn:

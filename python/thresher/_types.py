@@ -50,3 +50,5 @@ class Progress(TypedDict):
     """Seconds since the start."""
     rss_bytes: int
     """Memory that the process holds now; 0 where the system does not say."""
+    memory_bytes: int
+    """Memory that it is to hold at most."""

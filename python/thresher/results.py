@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from thresher import _core, _format, _params
-from thresher._files import MAX_THREADS
+from thresher._parameters import check, parameters
 
 if TYPE_CHECKING:
     import os
@@ -119,9 +119,7 @@ def verify(
     """
     config = {
         "output": _params.path("output", output),
-        "threads": _core.available_threads()
-        if threads is None
-        else _params.whole("threads", threads, 1, MAX_THREADS),
+        "threads": check(parameters("options")["threads"], threads) or _core.available_threads(),
     }
-    found = _core.verify_result(json.dumps(config), _params.callback("progress", progress))
+    found = _core.results.verify(json.dumps(config), _params.callback("progress", progress))
     return VerifyReport(json.loads(found))

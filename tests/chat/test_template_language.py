@@ -16,7 +16,7 @@ from thresher.errors import ParameterError
 
 def ours(template: str, variables: dict[str, Any]) -> str | None:
     try:
-        return _core.chat_render_variables(template, json.dumps(variables), jinja.NOW)
+        return _core.chat.render_variables(template, json.dumps(variables), jinja.NOW)
     except ParameterError:
         return None
 

@@ -21,7 +21,7 @@ GOOD = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "co
 EMPTY = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": ""}]}
 
 
-def _codes(report: th.chat.ValidationReport) -> list[str]:
+def _codes(report: th.chat.Validated) -> list[str]:
     return [problem.code for problem in report.problems]
 
 

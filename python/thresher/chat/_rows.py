@@ -56,9 +56,7 @@ def json_rows(rows: Rows) -> Texts:
 
 def named(parameter: str, form: str | Mapping[str, Any] | None) -> str | dict[str, Any] | None:
     """A format as the native module takes it: a name, a mapping of fields, or None to find it out."""
-    if isinstance(form, Mapping):
-        return dict(form)
-    return None if form is None else _params.choice(parameter, form, _core.chat_formats())
+    return None if form is None else _params.form(parameter, form, _core.chat.formats())
 
 
 def _text(index: int, row: object) -> str:

@@ -10,22 +10,21 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from thresher import _core, _params
 from thresher._arrow import wrap
-from thresher._files import BATCH_BYTES, MAX_QUARANTINE, MAX_RECORD_BYTES, RunReport, run_config
+from thresher._runs import RunOptions, RunReport, over_files, run
 from thresher.chat._rows import json_rows, named
 from thresher.errors import DataError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     import pyarrow as pa
 
-    from thresher._files import Paths
-    from thresher._types import Progress
+    from thresher._runs import Paths
     from thresher.chat._rows import Rows
 
 
@@ -148,11 +147,11 @@ def convert(
         ()
     """
     options = {
-        "from": named("from_format", from_format),
-        "to": _params.choice("to", to, _core.chat_formats()),
+        "from_format": named("from_format", from_format),
+        "to": _params.choice("to", to, _core.chat.formats()),
     }
     strict = _params.flag("strict", strict)
-    lines, report = _core.chat_convert(
+    lines, report = _core.chat.convert(
         json_rows(rows), json.dumps(options), _params.optional_whole("threads", threads)
     )
     found = json.loads(report)
@@ -170,8 +169,8 @@ class ConvertReport(RunReport):
     """The result of `convert_files`: what was read, written, lost and set aside.
 
     Attributes:
-        report: Everything, as it stands in `run.json`: `version`, `config`, `from`, `to`, `inputs`,
-            `outputs`, `accounting`, `losses`, `timings` (seconds), `peak_rss_bytes`, `threads`.
+        report: Everything, as it stands in `run.json`: what that of every run has, and `from`, `to` and
+            `losses`.
     """
 
     @property
@@ -201,20 +200,14 @@ class ConvertReport(RunReport):
         )
 
 
+@over_files
 def convert_files(
     inputs: Paths,
     output: str | os.PathLike[str],
     *,
     to: str,
     from_format: str | Mapping[str, Any] | None = None,
-    overwrite: bool = False,
-    threads: int | None = None,
-    tmp: str | os.PathLike[str] | None = None,
-    strict: bool = False,
-    max_quarantine: float = MAX_QUARANTINE,
-    max_record_bytes: int = MAX_RECORD_BYTES,
-    batch_bytes: int = BATCH_BYTES,
-    progress: Callable[[Progress], object] | None = None,
+    **options: Unpack[RunOptions],
 ) -> ConvertReport:
     r"""Converts the rows of files to another format; see `convert` for what a loss is.
 
@@ -229,17 +222,6 @@ def convert_files(
             name says the format, with the evidence beside it; or `-` for JSONL on standard output.
         to: The format to write, one of `formats()`.
         from_format: The format to read, or a mapping of fields. Default: found out from the first rows.
-        overwrite: Whether a finished result of an earlier run, or a data file of that name, may be replaced.
-            It stays whole until the new one is complete. Other files are never touched.
-        threads: Threads to use. Default: as many as the process may use.
-        tmp: Folder for the copy of standard input. Default: that of the system.
-        strict: Whether the first bad row, or the first loss, ends the run.
-        max_quarantine: Share of the rows, from 0 to 1, of which more may not be set aside; a run that sets
-            aside more ends with `DataError` and writes nothing.
-        max_record_bytes: Longest row in bytes; a longer one goes to quarantine.
-        batch_bytes: Bytes of input that a thread works on at a time: more memory, less overhead. The output
-            does not depend on it.
-        progress: Called about ten times a second with a `Progress`; an exception from it stops the run.
 
     Returns:
         The report that `run.json` holds.
@@ -258,20 +240,8 @@ def convert_files(
         >>> th.chat.convert_files(folder / "in.jsonl", folder / "out.jsonl", to="sharegpt")
         ConvertReport(documents=1, kept=1, quarantined=0, losses=0)
     """
-    config = run_config(
-        inputs,
-        output,
-        overwrite=overwrite,
-        threads=threads,
-        tmp=tmp,
-        strict=strict,
-        max_quarantine=max_quarantine,
-        max_record_bytes=max_record_bytes,
-        batch_bytes=batch_bytes,
-        **{"from": named("from_format", from_format)},
-        to=_params.choice("to", to, _core.chat_formats()),
-    )
-    return ConvertReport._from_json(_core.chat_convert_files(config, _params.callback("progress", progress)))
+    own = {"inputs": inputs, "output": output, "to": to, "from_format": from_format}
+    return run(_core.runs.convert, own, options, ConvertReport)
 
 
 def formats() -> tuple[str, ...]:
@@ -282,4 +252,4 @@ def formats() -> tuple[str, ...]:
         >>> "sharegpt" in th.chat.formats()
         True
     """
-    return tuple(_core.chat_formats())
+    return tuple(_core.chat.formats())

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from thresher import _core, _params
-from thresher.chat._rows import json_rows, named
+from thresher.chat._rows import json_rows
 from thresher.chat.render import origin, render_options
 
 if TYPE_CHECKING:
@@ -100,8 +100,8 @@ def probe(
         >>> found.recommended, found.string.normal, found.mapping.normal, found.tools
         ('mapping', 'double_encoded', 'ok', False)
     """
-    options = render_options(origin(template, name), now=now, variables=variables)
-    found = json.loads(_core.chat_probe(json.dumps(options)))
+    options = render_options(origin(template, name), name=name, now=now, variables=variables)
+    found = json.loads(_core.chat.probe(json.dumps(options)))
     found |= {form: ArgumentForm(**found[form]) for form in ("string", "mapping")}
     return Probe(**found)
 
@@ -226,15 +226,11 @@ def check_mismatch(
         'same'
     """
     options = render_options(
-        origin(trained_with),
-        now=now,
-        variables=variables,
-        arguments=arguments,
-        from_format=named("from_format", from_format),
+        origin(trained_with), now=now, variables=variables, arguments=arguments, from_format=from_format
     )
-    options["deployed"] = origin(deployed_with)
+    sides = {"trained": options, "deployed": origin(deployed_with)}
     found = json.loads(
-        _core.chat_mismatch(json_rows(rows), json.dumps(options), _params.optional_whole("threads", threads))
+        _core.chat.mismatch(json_rows(rows), json.dumps(sides), _params.optional_whole("threads", threads))
     )
     return Mismatch(
         **{
@@ -280,11 +276,9 @@ def detect_template(
     by_name = _params.mapping("templates", templates, "templates by name")
     candidates = {
         "templates": [[name, origin(template)] for name, template in by_name.items()],
-        "options": render_options(
-            {"template": "", "config": None, "name": None}, now=now, variables=variables
-        ),
+        "options": render_options({"template": "", "config": None}, now=now, variables=variables),
     }
     shares = json.loads(
-        _core.chat_fit(texts, json.dumps(candidates), _params.optional_whole("threads", threads))
+        _core.chat.fit(texts, json.dumps(candidates), _params.optional_whole("threads", threads))
     )
     return dict(sorted(shares, key=lambda pair: -pair[1]))

@@ -10,25 +10,25 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Unpack
 
 from thresher import _core, _params
 from thresher._arrow import wrap
-from thresher._files import BATCH_BYTES, MAX_QUARANTINE, MAX_RECORD_BYTES, RunReport, run_config
-from thresher.chat._rows import json_rows, named
+from thresher._parameters import checked, parameters
+from thresher._runs import RunOptions, RunReport, over_files, run
+from thresher.chat._rows import json_rows
 from thresher.chat.convert import RowError
 from thresher.errors import DataError, ParameterError
 
 if TYPE_CHECKING:
     import datetime
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     import pyarrow as pa
 
-    from thresher._files import Paths
-    from thresher._types import Progress
+    from thresher._runs import Paths
     from thresher.chat._rows import Rows
 
     Template: TypeAlias = str | os.PathLike[str] | Mapping[str, Any]
@@ -127,16 +127,17 @@ def render(
     """
     options = render_options(
         origin(template, name),
+        name=name,
         now=now,
         variables=variables,
         arguments=arguments,
-        from_format=named("from_format", from_format),
+        from_format=from_format,
         add_generation_prompt=add_generation_prompt,
         mask=mask,
         ending=ending,
     )
     strict = _params.flag("strict", strict)
-    texts, spans, report = _core.chat_render(
+    texts, spans, report = _core.chat.render(
         json_rows(rows), json.dumps(options), _params.optional_whole("threads", threads)
     )
     found = json.loads(report)
@@ -154,8 +155,7 @@ class RenderReport(RunReport):
     """The result of `render_files`: what was read, written and set aside.
 
     Attributes:
-        report: Everything, as it stands in `run.json`: `version`, `config`, `from`, `inputs`, `outputs`,
-            `accounting`, `timings` (seconds), `peak_rss_bytes`, `threads`.
+        report: Everything, as it stands in `run.json`: what that of every run has, and `from`.
     """
 
     def __repr__(self) -> str:
@@ -163,6 +163,7 @@ class RenderReport(RunReport):
         return f"RenderReport(documents={self.documents}, kept={self.kept}, quarantined={self.quarantined})"
 
 
+@over_files
 def render_files(
     inputs: Paths,
     output: str | os.PathLike[str],
@@ -175,15 +176,8 @@ def render_files(
     arguments: Arguments = "auto",
     ending: Literal["chosen", "rejected", "prompt"] = "chosen",
     name: str | None = None,
-    strict: bool = False,
-    overwrite: bool = False,
-    threads: int | None = None,
-    tmp: str | os.PathLike[str] | None = None,
-    max_quarantine: float = MAX_QUARANTINE,
-    max_record_bytes: int = MAX_RECORD_BYTES,
-    batch_bytes: int = BATCH_BYTES,
-    progress: Callable[[Progress], object] | None = None,
-    **variables: object,
+    variables: Mapping[str, object] | None = None,
+    **options: Unpack[RunOptions],
 ) -> RenderReport:
     r"""Renders the rows of files; see `render` for what the parameters mean.
 
@@ -204,17 +198,7 @@ def render_files(
         arguments: The form in which the template gets the arguments of calls.
         ending: Of a preference, which one; or `prompt` for none.
         name: Which template, if a configuration has several.
-        strict: Whether the first row that cannot be rendered ends the run.
-        overwrite: Whether a finished result of an earlier run, or a data file of that name, may be replaced.
-            It stays whole until the new one is complete. Other files are never touched.
-        threads: Threads to use. Default: as many as the process may use. The output does not depend on it.
-        tmp: Folder for the copy of standard input. Default: that of the system.
-        max_quarantine: Share of the rows, from 0 to 1, of which more may not be set aside; a run that sets
-            aside more ends with `DataError` and writes nothing.
-        max_record_bytes: Longest row in bytes; a longer one goes to quarantine.
-        batch_bytes: Bytes of input that a thread works on at a time.
-        progress: Called about ten times a second with a `Progress`; an exception from it stops the run.
-        **variables: Further variables of the template.
+        variables: Further variables of the template, by name.
 
     Returns:
         The report that `run.json` holds.
@@ -235,29 +219,22 @@ def render_files(
         >>> json.loads((folder / "out.jsonl").read_text())
         {'text': '<user>Hi</s><assistant>Ho</s>', 'spans': [{'start': 23, 'end': 29}], 'id': 7}
     """
-    settings = render_options(
-        origin(template, name),
-        now=now,
-        variables=variables,
-        arguments=arguments,
-        from_format=named("from_format", from_format),
-        add_generation_prompt=add_generation_prompt,
-        mask=mask,
-        ending=ending,
-    )
-    config = run_config(
-        inputs,
-        output,
-        overwrite=overwrite,
-        threads=threads,
-        tmp=tmp,
-        strict=strict,
-        max_quarantine=max_quarantine,
-        max_record_bytes=max_record_bytes,
-        batch_bytes=batch_bytes,
-        settings=settings,
-    )
-    return RenderReport._from_json(_core.chat_render_files(config, _params.callback("progress", progress)))
+    own = {
+        "inputs": inputs,
+        "output": output,
+        **render_options(
+            origin(template, name),
+            name=name,
+            now=now,
+            variables={} if variables is None else variables,
+            arguments=arguments,
+            from_format=from_format,
+            add_generation_prompt=add_generation_prompt,
+            mask=mask,
+            ending=ending,
+        ),
+    }
+    return run(_core.runs.render, own, options, RenderReport)
 
 
 def render_options(
@@ -265,8 +242,9 @@ def render_options(
     *,
     now: str | datetime.date | None,
     variables: Mapping[str, object],
+    name: str | None = None,
     arguments: Arguments = "auto",
-    from_format: str | dict[str, Any] | None = None,
+    from_format: str | Mapping[str, Any] | None = None,
     add_generation_prompt: bool = False,
     mask: bool = False,
     ending: str = "chosen",
@@ -274,23 +252,26 @@ def render_options(
     """The options of the native functions that render.
 
     Raises:
-        ParameterError: A variable is nothing that JSON can hold.
+        ParameterError: An option is wrong, or a variable is nothing that JSON can hold.
     """
+    given = {
+        "template": template,
+        "name": name,
+        "from_format": from_format,
+        "add_generation_prompt": add_generation_prompt,
+        "mask": mask,
+        "now": getattr(now, "isoformat", lambda: now)(),
+        "arguments": arguments,
+        "ending": ending,
+        "variables": variables,
+    }
+    found = checked(parameters("render"), given)
     try:
-        json.dumps(variables, allow_nan=False)
+        json.dumps(found["variables"], allow_nan=False)
     except (TypeError, ValueError) as error:
         message = f"the variables of a template are what JSON can hold: {error}"
         raise ParameterError(message) from error
-    return {
-        "template": template,
-        "from": from_format,
-        "add_generation_prompt": _params.flag("add_generation_prompt", add_generation_prompt),
-        "mask": _params.flag("mask", mask),
-        "now": _params.optional_word("now", getattr(now, "isoformat", lambda: now)(), "a date or a text"),
-        "variables": dict(variables),
-        "arguments": _params.choice("arguments", arguments, ("auto", "string", "mapping", "written")),
-        "variant": _params.choice("ending", ending, ("chosen", "rejected", "prompt")),
-    }
+    return found
 
 
 def origin(template: Template, name: str | None = None) -> dict[str, str | None]:
@@ -301,19 +282,15 @@ def origin(template: Template, name: str | None = None) -> dict[str, str | None]
     """
     name = _params.optional_word("name", name, "the name of a template")
     if isinstance(template, str) and not _is_path(template):
-        return {"template": template, "config": None, "name": name}
+        return {"template": template, "config": None}
     if not isinstance(template, str) and hasattr(template, "keys"):
-        return {"template": None, "config": json.dumps(dict(template)), "name": name}  # type: ignore[arg-type]
+        return {"template": None, "config": json.dumps(dict(template))}  # type: ignore[arg-type]
     path = Path(_params.path("template", template))
     try:
         if not path.is_dir():
             text = path.read_text("utf-8")
             is_config = path.suffix == ".json"
-            return {
-                "template": None if is_config else text,
-                "config": text if is_config else None,
-                "name": name,
-            }
+            return {"template": None if is_config else text, "config": text if is_config else None}
         texts = {
             file.name: file.read_text("utf-8")
             for file in (
@@ -335,7 +312,6 @@ def origin(template: Template, name: str | None = None) -> dict[str, str | None]
     return {
         "template": texts.get("chat_template.jinja") if name is None else None,
         "config": texts.get("tokenizer_config.json"),
-        "name": name,
     }
 
 

@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from thresher import _core, _params
-from thresher._files import BATCH_BYTES, MAX_QUARANTINE, MAX_RECORD_BYTES, RunReport, run_config
 from thresher._format import count
+from thresher._runs import RunOptions, RunReport, over_files, run
 from thresher.chat._rows import json_rows, named
 from thresher.errors import ParameterError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
-    from thresher._files import Paths
-    from thresher._types import Progress
+    from thresher._runs import Paths
     from thresher.chat._rows import Rows
 
     Severity = Literal["error", "warning"]
@@ -88,7 +87,7 @@ class CodeCount:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ValidationReport:
+class Validated:
     """What is wrong with rows of chat data.
 
     Attributes:
@@ -156,7 +155,7 @@ def validate(
     strict: bool = False,
     max_problems: int = 1000,
     threads: int | None = None,
-) -> ValidationReport:
+) -> Validated:
     """Checks rows of chat data, and says everything that is wrong with each.
 
     Args:
@@ -194,7 +193,7 @@ def validate(
         "max_problems": _checked(max_problems),
         "options": {**_options(target, reasoning, ignore), "strict": _params.flag("strict", strict)},
     }
-    found_format, found = _core.chat_validate(
+    found_format, found = _core.chat.validate(
         json_rows(rows), json.dumps(call), _params.optional_whole("threads", threads)
     )
     return _report(found_format, json.loads(found))
@@ -205,12 +204,12 @@ class ValidateReport(RunReport):
     """The result of `validate_files`: what is wrong with the rows of each file, and what was written.
 
     Attributes:
-        report: Everything: `version`, `config`, `format`, `inputs`, `outputs`, `accounting`, `found` (by
-            input), `timings` (seconds), `peak_rss_bytes`, `threads`. With an output, it is in `run.json`.
+        report: Everything: what that of every run has, and `format` and `found` (by input). With an output,
+            it is in `run.json`.
     """
 
     @property
-    def by_input(self) -> dict[str, ValidationReport]:
+    def by_input(self) -> dict[str, Validated]:
         """What was found, by the name of the input; its rows count from 0."""
         return {found["input"]: _report(str(self.report["from"]), found) for found in self.report["found"]}
 
@@ -224,6 +223,7 @@ class ValidateReport(RunReport):
         return f"ValidateReport(documents={self.documents}, valid={self.kept}, invalid={self.quarantined})"
 
 
+@over_files
 def validate_files(
     inputs: Paths,
     output: str | os.PathLike[str] | None = None,
@@ -232,15 +232,8 @@ def validate_files(
     target: str = "openai",
     reasoning: Literal["keep", "strip", "any"] = "any",
     ignore: Iterable[str] = (),
-    strict: bool = False,
     max_problems: int = 1000,
-    overwrite: bool = False,
-    threads: int | None = None,
-    tmp: str | os.PathLike[str] | None = None,
-    max_quarantine: float = MAX_QUARANTINE,
-    max_record_bytes: int = MAX_RECORD_BYTES,
-    batch_bytes: int = BATCH_BYTES,
-    progress: Callable[[Progress], object] | None = None,
+    **options: Unpack[RunOptions],
 ) -> ValidateReport:
     r"""Checks the rows of files; see `validate` for what is looked for.
 
@@ -256,18 +249,8 @@ def validate_files(
         target: Whose order of roles counts; see `validate`.
         reasoning: `keep`, `strip` or `any`; see `validate`.
         ignore: Codes of `checks()` that are not looked for.
-        strict: Whether a warning is an error.
-        max_problems: Problems to list for each input; all are counted.
-        overwrite: Whether a finished result of an earlier run, or a data file of that name, may be replaced.
-            It stays whole until the new one is complete. Other files are never touched.
-        threads: Threads to use. Default: as many as the process may use. The report does not depend on it.
-        tmp: Folder for the copy of standard input. Default: that of the system.
-        max_quarantine: With an output: share of the rows, from 0 to 1, of which more may not be unreadable; a
-            run with more ends with `DataError`. Rows with an error in them do not count.
-        max_record_bytes: Longest row in bytes; a longer one is in error.
-        batch_bytes: Bytes of input that a thread works on at a time: more memory, less overhead. The output
-            does not depend on it.
-        progress: Called about ten times a second with a `Progress`; an exception from it stops the run.
+        max_problems: Problems to list for each input; all are counted. Of `max_quarantine`, rows that cannot
+            be read count, and only with an output; rows with an error in them do not.
 
     Returns:
         The report; nothing in a row raises.
@@ -287,23 +270,16 @@ def validate_files(
         >>> report, report.by_input["in.jsonl"].counts
         (ValidateReport(documents=1, valid=0, invalid=1), {'empty_turn': 1})
     """
-    config = run_config(
-        inputs,
-        output,
-        overwrite=overwrite,
-        threads=threads,
-        tmp=tmp,
-        strict=strict,
-        max_quarantine=max_quarantine,
-        max_record_bytes=max_record_bytes,
-        batch_bytes=batch_bytes,
-        format=named("format", format),
-        max_problems=_checked(max_problems),
-        options=_options(target, reasoning, ignore),
-    )
-    return ValidateReport._from_json(
-        _core.chat_validate_files(config, _params.callback("progress", progress))
-    )
+    own = {
+        "inputs": inputs,
+        "output": output,
+        "format": format,
+        "target": target,
+        "reasoning": reasoning,
+        "ignore": ignore,
+        "max_problems": max_problems,
+    }
+    return run(_core.runs.validate, own, options, ValidateReport)
 
 
 def _checked(max_problems: int) -> int:
@@ -323,13 +299,13 @@ def _options(target: str, reasoning: str, ignore: Iterable[str]) -> dict[str, ob
     }
 
 
-def _report(format: str, found: Mapping[str, Any]) -> ValidationReport:
+def _report(format: str, found: Mapping[str, Any]) -> Validated:
     """The native report on rows as ours."""
     codes = {
         code: CodeCount(**{**counted, "examples": tuple(counted["examples"])})
         for code, counted in found["codes"].items()
     }
-    return ValidationReport(
+    return Validated(
         format=format,
         rows=found["rows"],
         valid=found["valid"],
@@ -349,7 +325,7 @@ def checks() -> tuple[Check, ...]:
     """
     return tuple(
         Check(code=code, severity="error" if severity == "error" else "warning", about=about)
-        for code, severity, about in _core.chat_checks()
+        for code, severity, about in _core.chat.checks()
     )
 
 
@@ -361,4 +337,4 @@ def targets() -> dict[str, str]:
         >>> sorted(th.chat.targets())
         ['alternating', 'any', 'openai', 'single-call']
     """
-    return dict(_core.chat_targets())
+    return dict(_core.chat.targets())

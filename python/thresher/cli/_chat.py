@@ -9,29 +9,28 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import thresher
-from thresher.cli._run import EXIT_DATA, check_streams, printable, run_options, say, with_progress
+from thresher.cli._options import options_of
+from thresher.cli._run import (
+    EXIT_DATA,
+    check_streams,
+    inputs_and_output,
+    printable,
+    run_options,
+    say,
+    with_progress,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, metavar="IN...")
-@click.option("--to", required=True, metavar="FORMAT", help="The format to write.")
-@click.option(
-    "--from",
-    "from_format",
-    metavar="FORMAT",
-    help="The format to read, or a JSON file with a mapping of fields; found out from the rows by default.",
-)
-@click.option(
-    "-o", "--output", required=True, metavar="OUT", help="Folder, data file, or - for standard output."
-)
+@inputs_and_output(required=True)
+@options_of("convert")
 @run_options
 def convert(
     inputs: Sequence[str],
     output: str,
-    from_format: str | None,
     as_json: bool,
     quiet: bool,
     **parameters: Any,  # noqa: ANN401 - they go on under the same names
@@ -39,9 +38,7 @@ def convert(
     """Convert chat data (JSONL, Parquet, Arrow) to another format, and say what it could not carry."""
     check_streams(output, as_json=as_json)
     report = with_progress(
-        lambda show: thresher.chat.convert_files(
-            inputs, output, from_format=_format_or_mapping(from_format), progress=show, **parameters
-        ),
+        lambda show: thresher.chat.convert_files(inputs, output, progress=show, **parameters),
         quiet=quiet,
     )
     if as_json:
@@ -55,23 +52,13 @@ def convert(
 
 
 @click.command()
-@click.argument("inputs", nargs=-1, metavar="IN...")
-@click.option("-o", "--output", metavar="OUT", help="Where the rows without an error go; default: nowhere.")
-@click.option(
-    "--format",
-    metavar="FORMAT",
-    help="The format of the rows, or a JSON file with a mapping of fields; default: found out from them.",
-)
-@click.option("--target", default="openai", show_default=True, help="Whose order of roles counts.")
-@click.option("--reasoning", type=click.Choice(["keep", "strip", "any"]), default="any", show_default=True)
-@click.option("--ignore", multiple=True, metavar="CODE", help="A check to leave out; repeatable.")
-@click.option("--max-problems", type=int, default=1000, show_default=True, help="Problems to list.")
+@inputs_and_output(required=False)
+@options_of("validate")
 @click.option("--list-checks", is_flag=True, help="List what is looked for, and for which targets.")
 @run_options
 def validate(
     inputs: Sequence[str],
     output: str | None,
-    format: str | None,
     list_checks: bool,
     as_json: bool,
     quiet: bool,
@@ -92,9 +79,7 @@ def validate(
         raise click.UsageError(message)
     check_streams(output, as_json=as_json)
     report = with_progress(
-        lambda show: thresher.chat.validate_files(
-            inputs, output, format=_format_or_mapping(format), progress=show, **parameters
-        ),
+        lambda show: thresher.chat.validate_files(inputs, output, progress=show, **parameters),
         quiet=quiet,
     )
     if as_json:
@@ -109,35 +94,13 @@ def validate(
 
 
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, metavar="IN...")
-@click.option(
-    "-o", "--output", required=True, metavar="OUT", help="Folder, data file, or - for standard output."
-)
-@click.option(
-    "--template",
-    required=True,
-    metavar="FILE",
-    help="A .jinja file, a tokenizer_config.json, or the folder of a tokenizer.",
-)
-@click.option("--name", metavar="NAME", help="Which template, if a configuration has several.")
-@click.option(
-    "--from",
-    "from_format",
-    metavar="FORMAT",
-    help="The format of the rows, or a JSON file with a mapping of fields; default: found out from them.",
-)
-@click.option("--add-generation-prompt", is_flag=True, help="End where the model would go on.")
-@click.option("--mask/--no-mask", default=True, help="Find what the model is to generate.")
-@click.option("--now", metavar="DATE", help="What the template takes for today, as 2024-07-26.")
-@click.option(
-    "--ending", type=click.Choice(["chosen", "rejected", "prompt"]), default="chosen", show_default=True
-)
+@inputs_and_output(required=True)
+@options_of("render")
 @run_options
 def render(
     inputs: Sequence[str],
     output: str,
     template: str,
-    from_format: str | None,
     as_json: bool,
     quiet: bool,
     **parameters: Any,  # noqa: ANN401 - they go on under the same names
@@ -149,7 +112,6 @@ def render(
             inputs,
             output,
             template=Path(template),
-            from_format=_format_or_mapping(from_format),
             progress=show,
             **parameters,
         ),
@@ -159,15 +121,3 @@ def render(
         click.echo(json.dumps(report.report, ensure_ascii=False))
     if not quiet:
         say(report)
-
-
-def _format_or_mapping(name: str | None) -> str | dict[str, Any] | None:
-    """The name of a format, or the mapping in a JSON file."""
-    if not name or not name.endswith(".json"):
-        return name
-    try:
-        mapping: dict[str, Any] = json.loads(Path(name).read_text("utf-8"))
-    except ValueError as error:
-        message = f"`{name}` is no JSON: {error}"
-        raise click.UsageError(message) from error
-    return mapping

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from thresher import _format
-from thresher._files import BATCH_BYTES, MAX_QUARANTINE, MAX_RECORD_BYTES
+from thresher.cli._options import options_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from thresher._files import RunReport
+    from thresher._runs import RunReport
     from thresher._types import Progress
 
 EXIT_DATA = 65
@@ -23,29 +23,31 @@ R = TypeVar("R")
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
 
+def inputs_and_output(*, required: bool) -> Callable[[Command], Command]:
+    """The inputs and the output of a run; without `required`, a command that can do without."""
+
+    def add(command: Command) -> Command:
+        about = "Folder, data file, or - for standard output."
+        output = click.option(
+            "-o",
+            "--output",
+            required=required,
+            metavar="OUT",
+            help=about if required else f"{about} Default: none.",
+        )
+        inputs = click.argument("inputs", nargs=-1, required=required, metavar="IN...")
+        return inputs(output(command))
+
+    return add
+
+
 def run_options(command: Command) -> Command:
     """The options that every run over files has."""
-    options = (
-        click.option("--overwrite", is_flag=True, help="Replace the finished result of an earlier run."),
-        click.option("--threads", type=int, help="Threads to use; default: as many as the process may use."),
-        click.option("--tmp", metavar="DIR", help="Folder for a copy of standard input."),
-        click.option("--strict", is_flag=True, help="Stop at the first bad record, or loss."),
-        click.option(
-            "--max-quarantine",
-            type=float,
-            default=MAX_QUARANTINE,
-            show_default=True,
-            metavar="SHARE",
-            help="More of the records set aside than this share is an error.",
-        ),
-        click.option("--max-record-bytes", type=int, default=MAX_RECORD_BYTES, show_default=True),
-        click.option("--batch-bytes", type=int, default=BATCH_BYTES, show_default=True),
-        click.option("--json", "as_json", is_flag=True, help="Write the report to standard output as JSON."),
-        click.option("--quiet", is_flag=True, help="Say nothing but errors."),
+    quiet = click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+    as_json = click.option(
+        "--json", "as_json", is_flag=True, help="Write the report to standard output as JSON."
     )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return options_of("options")(as_json(quiet(command)))
 
 
 def with_progress(run: Callable[[Callable[[Progress], None] | None], R], *, quiet: bool) -> R:
@@ -92,7 +94,7 @@ def printable(text: str) -> str:
 
 
 class _Bar:
-    """The progress line: bytes of the current step, documents a second, memory."""
+    """The progress line: bytes of the current step, documents a second, memory held and its bound."""
 
     def __init__(self) -> None:
         self._bar: Any = None
@@ -110,7 +112,10 @@ class _Bar:
                 total=total, desc=self._step, unit="B", unit_scale=True, leave=False, file=sys.stderr
             )
         seconds = max(moment["elapsed_s"] - self._began_s, 0.1)
-        notes = [f"{moment['docs'] / seconds:,.0f} docs/s", f"RSS {_format.size(moment['rss_bytes'])}"]
+        notes = [
+            f"{moment['docs'] / seconds:,.0f} docs/s",
+            f"RSS {_format.size(moment['rss_bytes'])}/{_format.size(moment['memory_bytes'])}",
+        ]
         if moment["quarantined"]:
             notes.append(f"{_format.count(moment['quarantined'])} bad")
         self._bar.set_postfix_str(", ".join(notes), refresh=False)

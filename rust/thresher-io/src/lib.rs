@@ -15,6 +15,7 @@ pub mod crew;
 pub mod error;
 mod evidence;
 pub mod input;
+pub mod machine;
 pub mod quarantine;
 pub mod readers;
 pub mod record;

@@ -10,32 +10,22 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use thresher_io::Error;
-use thresher_io::runs::Progress;
-use thresher_io::runs::dedup::{DedupRun, Report, run};
+use thresher_io::runs::dedup::{DedupRun, DedupStep, Report, run};
+use thresher_io::runs::{Progress, RunOptions};
 
 fn config(inputs: &[&Path], output: &Path) -> DedupRun {
     DedupRun {
         inputs: inputs.iter().map(|path| path.display().to_string()).collect(),
-        output: output.display().to_string(),
-        overwrite: true,
-        text: "text".into(),
-        id: None,
-        threshold: 0.8,
-        num_hashes: 128,
-        seed: 0,
-        ngram: 5,
-        unit: "word".into(),
-        recall: 0.995,
-        keep: "first".into(),
-        exact_only: false,
-        glob: None,
-        threads: 2,
-        tmp: None,
-        strict: false,
-        // Most of these tests are about bad records.
-        max_quarantine: 1.0,
-        max_record_bytes: 1 << 20,
-        batch_bytes: 4 << 20,
+        output: Some(output.display().to_string()),
+        step: DedupStep::default(),
+        options: RunOptions {
+            overwrite: true,
+            threads: Some(2),
+            // Most of these tests are about bad records.
+            max_quarantine: 1.0,
+            max_record_bytes: 1 << 20,
+            ..RunOptions::default()
+        },
     }
 }
 
@@ -121,7 +111,8 @@ fn threads_change_no_byte_of_any_output() {
         .into_iter()
         .map(|threads| {
             let output = folder.path().join(format!("out{threads}"));
-            let config = DedupRun { threads, ..config(&[&plain, &packed], &output) };
+            let mut config = config(&[&plain, &packed], &output);
+            config.options.threads = Some(threads);
             run(&config, &Progress::default()).unwrap();
             ["clusters.parquet", "data/a.jsonl", "data/b.jsonl.gz", "removed.parquet"]
                 .iter()
@@ -186,7 +177,8 @@ fn hostile_lines_are_set_aside_with_their_place_and_the_good_ones_stay() {
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["row"].as_u64().unwrap())
         .collect();
     assert_eq!(rows, (1..=8).collect::<Vec<u64>>());
-    let strict = DedupRun { strict: true, ..config(&[&input], &folder.path().join("strict")) };
+    let mut strict = config(&[&input], &folder.path().join("strict"));
+    strict.options.strict = true;
     let error = run(&strict, &Progress::default()).unwrap_err();
     assert!(matches!(&error, Error::Data { .. }) && error.to_string().contains("record 1 "), "{error}");
 }
@@ -205,7 +197,8 @@ fn keep_policies_look_at_fields_and_ids_name_documents() {
         [("max:m.score", line(11, "3")), ("min:m.score", line(10, "1.5")), ("first", line(10, "1.5"))]
     {
         let output = folder.path().join("out.jsonl");
-        let config = DedupRun { keep: keep.into(), id: Some("id".into()), ..config(&[&input], &output) };
+        let mut config = config(&[&input], &output);
+        config.step = DedupStep { keep: keep.into(), id: Some("id".into()), ..config.step };
         let report = run(&config, &Progress::default()).unwrap();
         assert_eq!(fs::read_to_string(&output).unwrap(), kept, "{keep}");
         assert_eq!(report.largest_clusters[0].size, 4);
@@ -290,7 +283,9 @@ fn no_line_of_a_damaged_gzip_member_is_kept_and_every_line_of_the_others_is_read
         let (texts, bytes) = members(damage);
         fs::write(&input, bytes).unwrap();
         for (threads, batch_bytes) in [(1, 1 << 20), (2, 4 << 10), (2, 64 << 10)] {
-            let config = DedupRun { threads, batch_bytes, exact_only: true, ..config(&[&input], &output) };
+            let mut config = config(&[&input], &output);
+            config.step.exact_only = true;
+            config.options = RunOptions { threads: Some(threads), batch_bytes, ..config.options };
             let report = run(&config, &Progress::default()).unwrap();
             let good: Vec<&String> = texts[0].iter().chain(&texts[2]).collect();
             let kept = fs::read_to_string(&output).unwrap();
@@ -321,28 +316,25 @@ fn a_field_that_no_record_has_is_a_parameter_error_that_names_those_that_are_the
             other => panic!("{other:?}"),
         }
     };
-    let text = said(|config| config.text = "txt".into(), &[&input]);
+    let text = said(|config| config.step.text = "txt".into(), &[&input]);
     assert!(
         text.starts_with("text is `txt`, but none of ") && text.contains("did you mean `text`?"),
         "{text}"
     );
     assert!(text.ends_with(r"the fields are `text`, `meta.lang`, `meta.a\.b`, `tag`"), "{text}");
-    let id = said(|config| config.id = Some("key".into()), &[&input]);
+    let id = said(|config| config.step.id = Some("key".into()), &[&input]);
     assert!(id.starts_with("id is `key`, but none of "), "{id}");
-    let rank = said(|config| config.keep = "max:nn".into(), &[&input]);
+    let rank = said(|config| config.step.keep = "max:nn".into(), &[&input]);
     assert!(rank.starts_with("the rank of keep is `nn`, but none of "), "{rank}");
-    let list = said(|config| config.text = "tag".into(), &[&input]);
+    let list = said(|config| config.step.text = "tag".into(), &[&input]);
     assert!(list.contains("has a string in it"), "{list}");
     // A short file that lacks a field says nothing of the next one; together they do.
     let short = folder.path().join("short.jsonl");
     fs::write(&short, rows(1)).unwrap();
-    let both = DedupRun {
-        text: "body".into(),
-        id: Some("name".into()),
-        ..config(&[&short, &second], &folder.path().join("out"))
-    };
+    let mut both = config(&[&short, &second], &folder.path().join("out"));
+    both.step = DedupStep { text: "body".into(), id: Some("name".into()), ..both.step };
     assert_eq!(run(&both, &Progress::default()).unwrap().accounting.kept.docs, 1);
-    let none = said(|config| config.id = Some("nn".into()), &[&short, &second]);
+    let none = said(|config| config.step.id = Some("nn".into()), &[&short, &second]);
     assert!(none.starts_with("id is `nn`, but "), "{none}");
 }
 
@@ -351,7 +343,11 @@ fn more_bad_records_than_allowed_are_an_error_and_leave_no_result() {
     let folder = tempfile::tempdir().unwrap();
     let (input, output) = (folder.path().join("in.jsonl"), folder.path().join("out"));
     fs::write(&input, "{\"text\":\"a b\"}\nx\n{\"text\":\"c d\"}\ny\nz\n").unwrap();
-    let with = |max_quarantine| DedupRun { max_quarantine, ..config(&[&input], &output) };
+    let with = |max_quarantine| {
+        let mut config = config(&[&input], &output);
+        config.options.max_quarantine = max_quarantine;
+        config
+    };
     let error = run(&with(0.5), &Progress::default()).unwrap_err();
     assert!(matches!(error, Error::Data { .. }) && error.to_string().contains("3 of 5 records"), "{error}");
     assert!(!output.join("run.json").exists() && !output.join("data").exists());
@@ -370,11 +366,13 @@ fn ids_are_what_stands_in_the_record() {
     let ids = ["123456789012345678901234567", "123456789012345678901234568", "1.10", "1e3", "-0"];
     let lines: Vec<String> = ids.iter().map(|id| format!(r#"{{"id":{id},"text":"the same"}}"#)).collect();
     fs::write(&input, lines.join("\n")).unwrap();
-    let report =
-        run(&DedupRun { id: Some("id".into()), ..config(&[&input], &output) }, &Progress::default()).unwrap();
+    let mut named = config(&[&input], &output);
+    named.step.id = Some("id".into());
+    let report = run(&named, &Progress::default()).unwrap();
     assert_eq!(report.largest_clusters[0].id, ids[0]);
     assert_eq!(report.largest_clusters[0].examples, ids[1..]);
-    let config = DedupRun { keep: "max:id".into(), ..config(&[&input], &folder.path().join("best.jsonl")) };
-    run(&config, &Progress::default()).unwrap();
+    let mut best = config(&[&input], &folder.path().join("best.jsonl"));
+    best.step.keep = "max:id".into();
+    run(&best, &Progress::default()).unwrap();
     assert_eq!(fs::read_to_string(folder.path().join("best.jsonl")).unwrap(), format!("{}\n", lines[1]));
 }

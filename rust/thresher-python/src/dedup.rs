@@ -16,7 +16,7 @@ use crate::ranks;
 use crate::texts::{little_bytes, with_texts};
 
 /// What a search found: one entry a document, in input order.
-#[pyclass(frozen, get_all, module = "thresher._core")]
+#[pyclass(frozen, get_all, module = "thresher._core.dedup")]
 pub(crate) struct DedupOutcome {
     /// bool: whether the document stays.
     keep: Py<ArrowArray>,

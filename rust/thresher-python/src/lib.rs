@@ -3,17 +3,18 @@
 //! Nothing is computed here. Each file binds one family of functions; `boundary` is the only way from Python
 //! into the core, and `import` the only place that takes over foreign Arrow memory.
 
+mod about;
 mod arrow_out;
 mod boundary;
 mod chat;
 mod dedup;
 mod errors;
-mod files;
 mod import;
 mod minhash;
 mod params;
 mod ranks;
 mod results;
+mod runs;
 mod texts;
 mod validate;
 
@@ -25,29 +26,58 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::about::{available_threads, instruction_set, machine, scheme_version, version};
+    #[pymodule_export]
     use crate::arrow_out::ArrowArray;
-    #[pymodule_export]
-    use crate::chat::convert::{chat_convert, chat_formats};
-    #[pymodule_export]
-    use crate::chat::fit::{chat_fit, chat_mismatch, chat_probe};
-    #[pymodule_export]
-    use crate::chat::template::{chat_render, chat_render_variables};
-    #[pymodule_export]
-    use crate::chat::validate::{chat_checks, chat_targets, chat_validate};
-    #[pymodule_export]
-    use crate::dedup::{DedupOutcome, choose_banding, dedup};
-    #[pymodule_export]
-    use crate::files::{chat_convert_files, chat_render_files, chat_validate_files, dedup_files};
-    #[pymodule_export]
-    use crate::minhash::{available_threads, instruction_set, minhash, scheme_version, version};
-    #[pymodule_export]
-    use crate::results::verify_result;
 
-    /// This library is the whole Rust program of the process, so its panic hook is ours to set.
+    /// Chat data: rows of JSON in, rows of JSON or a report out.
+    #[pymodule(gil_used = false)]
+    mod chat {
+        #[pymodule_export]
+        use crate::chat::convert::{convert, formats};
+        #[pymodule_export]
+        use crate::chat::fit::{fit, mismatch, probe};
+        #[pymodule_export]
+        use crate::chat::template::{render, render_variables};
+        #[pymodule_export]
+        use crate::chat::validate::{checks, targets, validate};
+    }
+
+    /// Signatures and near-duplicates of texts in memory.
+    #[pymodule(gil_used = false)]
+    mod dedup {
+        #[pymodule_export]
+        use crate::dedup::{DedupOutcome, choose_banding, dedup};
+        #[pymodule_export]
+        use crate::minhash::minhash;
+    }
+
+    /// Results of earlier runs.
+    #[pymodule(gil_used = false)]
+    mod results {
+        #[pymodule_export]
+        use crate::results::verify;
+    }
+
+    /// Runs over files.
+    #[pymodule(gil_used = false)]
+    mod runs {
+        #[pymodule_export]
+        use crate::runs::{convert_files, dedup_files, parameters, render_files, validate_files};
+    }
+
+    /// This library is the whole Rust program of the process, so its panic hook is ours to set. The modules inside are
+    /// made known to the import system, which asks for them by their whole names.
     #[pymodule_init]
-    #[expect(clippy::unnecessary_wraps, reason = "PyO3 asks for this signature")]
-    fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         thresher_io::quiet_guarded_panics();
+        let known = module.py().import("sys")?.getattr("modules")?;
+        for name in ["chat", "dedup", "results", "runs"] {
+            let inner = module.getattr(name)?;
+            let whole = format!("thresher._core.{name}");
+            inner.setattr("__name__", &whole)?;
+            known.set_item(whole, inner)?;
+        }
         Ok(())
     }
 }

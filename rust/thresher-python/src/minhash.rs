@@ -1,4 +1,4 @@
-//! Signatures, and what this build is.
+//! Signatures of texts.
 
 use std::sync::Arc;
 
@@ -6,27 +6,8 @@ use pyo3::prelude::*;
 use thresher_core::sign_all;
 
 use crate::arrow_out::ArrowArray;
-use crate::boundary::available;
 use crate::params::{num_hashes as checked_num_hashes, shingle_spec};
 use crate::texts::{little_bytes, with_texts};
-
-/// Version of thresher.
-#[pyfunction]
-pub(crate) fn version() -> &'static str {
-    env!("CARGO_PKG_VERSION")
-}
-
-/// Version of the hash scheme.
-#[pyfunction]
-pub(crate) fn scheme_version() -> u32 {
-    thresher_core::hash::SCHEME_VERSION
-}
-
-/// Name of the kernels that this processor runs.
-#[pyfunction]
-pub(crate) fn instruction_set() -> &'static str {
-    thresher_core::instruction_set()
-}
 
 /// Signatures of texts.
 #[pyfunction]
@@ -43,10 +24,4 @@ pub(crate) fn minhash(
     with_texts(texts, threads, little_bytes(lanes), |texts, stop| {
         Ok(ArrowArray(Arc::new(sign_all(texts, spec, lanes, seed, stop)?.into_arrow())))
     })
-}
-
-/// Threads that this process may use.
-#[pyfunction]
-pub(crate) fn available_threads() -> usize {
-    available()
 }

@@ -1,16 +1,17 @@
 //! What is done with the result of an earlier run: a configuration in, a report out, both as JSON.
 
 use pyo3::prelude::*;
-use thresher_io::runs::verify;
+use thresher_io::machine::default_memory;
+use thresher_io::runs::verify as verification;
 
-use crate::files::over_files;
+use crate::runs::over_files;
 
 /// Compares a result with what its `run.json` says of it.
 #[pyfunction]
-pub(crate) fn verify_result(
+pub(crate) fn verify(
     py: Python<'_>,
     config_json: &str,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
-    over_files(py, config_json, progress, verify::run)
+    over_files(py, config_json, progress, |_| default_memory(), verification::run)
 }

@@ -11,7 +11,9 @@ mod evidence;
 mod fields;
 mod find;
 mod names;
+pub mod options;
 pub(crate) mod output;
+pub mod parameters;
 mod pipeline;
 pub mod plan;
 pub mod progress;
@@ -22,5 +24,6 @@ mod stdin;
 mod survey;
 
 pub use books::{Accounting, Count, InputReport};
+pub use options::{Config, RunOptions};
 pub use output::{FileEntry, Files, Marker, verify};
 pub use progress::Progress;

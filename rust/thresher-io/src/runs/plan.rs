@@ -67,9 +67,6 @@ impl Plan {
         if reading.inputs.is_empty() {
             return Err(Error::Parameter("no input is given; name at least one file or folder".into()));
         }
-        if reading.batch_bytes == 0 {
-            return Err(Error::Parameter("batch_bytes is `0`, but a batch has at least 1 byte".into()));
-        }
         let (mut arguments, mut pipes, mut notes) = (Vec::new(), Vec::new(), Vec::new());
         for name in reading.inputs {
             match pipe_of(name)? {

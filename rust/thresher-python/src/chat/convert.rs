@@ -27,20 +27,20 @@ const SAMPLE_ROWS: usize = 1000;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Options {
-    from: Option<serde_json::Value>,
+    from_format: Option<serde_json::Value>,
     to: serde_json::Value,
 }
 
 /// Names of all chat formats.
 #[pyfunction]
-pub(crate) fn chat_formats() -> Vec<&'static str> {
+pub(crate) fn formats() -> Vec<&'static str> {
     NAMES.to_vec()
 }
 
 /// Rows in another format, null where one could not be converted, and a report as JSON.
 #[pyfunction]
 #[pyo3(signature = (rows, options_json, threads))]
-pub(crate) fn chat_convert(
+pub(crate) fn convert(
     rows: &Bound<'_, PyAny>,
     options_json: &str,
     threads: Option<i64>,
@@ -48,14 +48,14 @@ pub(crate) fn chat_convert(
     let options: Options = serde_json::from_str(options_json)
         .map_err(|error| to_py(parameter(format!("the options: {error}"))))?;
     let to = format_of(&options.to).map_err(to_py)?;
-    let from = options.from.as_ref().map(format_of).transpose().map_err(to_py)?;
+    let from = options.from_format.as_ref().map(format_of).transpose().map_err(to_py)?;
     with_texts(rows, threads, NEVER_LITTLE, |rows, stop| {
         let converter = Converter { from: from.map_or_else(|| detected(&sample(rows)), Ok)?, to };
         let parts: Vec<Part> = rows
             .par_chunks(TASK_ROWS)
             .map(|rows| {
                 check(stop)?;
-                Ok(convert(&converter, rows))
+                Ok(converted(&converter, rows))
             })
             .collect::<Result<_>>()?;
         let (mut losses, mut errors, mut first_row) = (Losses::default(), Vec::new(), 0);
@@ -88,7 +88,7 @@ struct Part {
     errors: Vec<(u64, RowError)>,
 }
 
-fn convert(converter: &Converter, rows: &[Option<&str>]) -> Part {
+fn converted(converter: &Converter, rows: &[Option<&str>]) -> Part {
     let mut lines = LargeStringBuilder::with_capacity(rows.len(), 0);
     let (mut losses, mut errors) = (Losses::default(), Vec::new());
     let (mut line, mut row_losses) = (String::new(), RowLosses::default());

@@ -10,7 +10,7 @@ use thresher_core::json::Json;
 use thresher_core::observe::check;
 use thresher_io::Result;
 use thresher_io::runs::rows::format::{detected, format_of};
-use thresher_io::runs::rows::render::{Origin, Settings};
+use thresher_io::runs::rows::render::{Origin, RenderStep};
 
 use crate::chat::convert::sample;
 use crate::chat::template::settings;
@@ -25,26 +25,37 @@ type Compared = std::result::Result<Option<RowDifference>, (bool, RowError)>;
 
 /// What a template can do, as JSON.
 #[pyfunction]
-pub(crate) fn chat_probe(options_json: &str) -> PyResult<String> {
+pub(crate) fn probe(options_json: &str) -> PyResult<String> {
     let options = settings(options_json).map_err(to_py)?;
-    let template = options.template.compile().map_err(to_py)?;
+    let template = options.template.compile(options.name.as_deref()).map_err(to_py)?;
     Ok(json!(template.probe(&options.options().map_err(to_py)?)).to_string())
+}
+
+/// Two templates that are compared.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sides {
+    /// How the training data was rendered.
+    trained: RenderStep,
+    /// The template that the model is deployed with.
+    deployed: Origin,
 }
 
 /// Whether rows rendered with one template fit a model deployed with another: a report as JSON.
 #[pyfunction]
 #[pyo3(signature = (rows, options_json, threads))]
-pub(crate) fn chat_mismatch(
+pub(crate) fn mismatch(
     rows: &Bound<'_, PyAny>,
     options_json: &str,
     threads: Option<i64>,
 ) -> PyResult<String> {
-    let options = settings(options_json).map_err(to_py)?;
-    let trained = options.template.compile().map_err(to_py)?;
-    let deployed = options.deployed.as_ref().ok_or_else(|| to_py(parameter("`deployed` is missing")))?;
-    let deployed = deployed.compile().map_err(to_py)?;
+    let sides: Sides = serde_json::from_str(options_json)
+        .map_err(|error| to_py(parameter(format!("the options: {error}"))))?;
+    let options = &sides.trained;
+    let trained = options.template.compile(None).map_err(to_py)?;
+    let deployed = sides.deployed.compile(None).map_err(to_py)?;
     let render = options.options().map_err(to_py)?;
-    let from = options.from.as_ref().map(format_of).transpose().map_err(to_py)?;
+    let from = options.from_format.as_ref().map(format_of).transpose().map_err(to_py)?;
     let parts = Parts::of(&trained, &render).differences(&Parts::of(&deployed, &render));
     with_texts(rows, threads, NEVER_LITTLE, |rows, stop| {
         let format = from.map_or_else(|| detected(&sample(rows)), Ok)?;
@@ -95,23 +106,19 @@ pub(crate) fn chat_mismatch(
 #[serde(deny_unknown_fields)]
 struct Candidates {
     templates: Vec<(String, Origin)>,
-    options: Settings,
+    options: RenderStep,
 }
 
 /// The share of the parts of each template that texts have, on average: name and share as JSON.
 #[pyfunction]
 #[pyo3(signature = (texts, candidates_json, threads))]
-pub(crate) fn chat_fit(
-    texts: &Bound<'_, PyAny>,
-    candidates_json: &str,
-    threads: Option<i64>,
-) -> PyResult<String> {
+pub(crate) fn fit(texts: &Bound<'_, PyAny>, candidates_json: &str, threads: Option<i64>) -> PyResult<String> {
     let candidates: Candidates = serde_json::from_str(candidates_json)
         .map_err(|error| to_py(parameter(format!("the candidates: {error}"))))?;
     let options = candidates.options.options().map_err(to_py)?;
     let mut parts = Vec::new();
     for (name, origin) in &candidates.templates {
-        parts.push((name, Parts::of(&origin.compile().map_err(to_py)?, &options)));
+        parts.push((name, Parts::of(&origin.compile(None).map_err(to_py)?, &options)));
     }
     with_texts(texts, threads, NEVER_LITTLE, |texts, stop| {
         check(stop)?;

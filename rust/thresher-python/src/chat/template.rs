@@ -15,7 +15,7 @@ use thresher_chat::{Format, RowError};
 use thresher_core::json::Json;
 use thresher_core::observe::check;
 use thresher_io::runs::rows::format::{detected, format_of};
-use thresher_io::runs::rows::render::Settings;
+use thresher_io::runs::rows::render::RenderStep;
 use thresher_io::{Error, Result};
 
 use crate::arrow_out::ArrowArray;
@@ -27,29 +27,29 @@ use crate::texts::{NEVER_LITTLE, with_texts};
 const TASK_ROWS: usize = 64;
 
 /// How rows are rendered, from JSON.
-pub(super) fn settings(text: &str) -> Result<Settings> {
+pub(super) fn settings(text: &str) -> Result<RenderStep> {
     serde_json::from_str(text).map_err(|error| parameter(format!("the options: {error}")))
 }
 
 /// Rows as texts, null where one could not be rendered; the spans of each in characters; and a report as JSON.
 #[pyfunction]
 #[pyo3(signature = (rows, options_json, threads))]
-pub(crate) fn chat_render(
+pub(crate) fn render(
     rows: &Bound<'_, PyAny>,
     options_json: &str,
     threads: Option<i64>,
 ) -> PyResult<(ArrowArray, ArrowArray, String)> {
     let options = settings(options_json).map_err(to_py)?;
-    let template = options.template.compile().map_err(to_py)?;
-    let render = options.options().map_err(to_py)?;
-    let from = options.from.as_ref().map(format_of).transpose().map_err(to_py)?;
+    let template = options.template.compile(options.name.as_deref()).map_err(to_py)?;
+    let how = options.options().map_err(to_py)?;
+    let from = options.from_format.as_ref().map(format_of).transpose().map_err(to_py)?;
     with_texts(rows, threads, NEVER_LITTLE, |rows, stop| {
         let format = from.map_or_else(|| detected(&sample(rows)), Ok)?;
         let parts: Vec<Part> = rows
             .par_chunks(TASK_ROWS)
             .map(|rows| {
                 check(stop)?;
-                Ok(Part::of(&template, &format, &render, rows))
+                Ok(Part::of(&template, &format, &how, rows))
             })
             .collect::<Result<_>>()?;
         gather(&parts, format.name())
@@ -137,11 +137,7 @@ fn span_column<'p>(rows: impl Iterator<Item = &'p Option<Vec<(i32, i32)>>>) -> R
 /// Renders a template with these variables (a JSON object) and nothing else, and gives the text.
 #[pyfunction]
 #[pyo3(signature = (template, variables_json, now))]
-pub(crate) fn chat_render_variables(
-    template: &str,
-    variables_json: &str,
-    now: Option<&str>,
-) -> PyResult<String> {
+pub(crate) fn render_variables(template: &str, variables_json: &str, now: Option<&str>) -> PyResult<String> {
     let bad = |error: RowError| to_py(parameter(format!("{}: {}", error.reason.name(), error.detail)));
     let template = Template::compile(&Source::text(template), &Limits::default()).map_err(bad)?;
     let options = RenderOptions { now: now.and_then(Moment::parse), ..RenderOptions::default() };

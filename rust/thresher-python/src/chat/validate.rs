@@ -23,21 +23,21 @@ struct Call {
 
 /// Codes of all checks: name, severity, description.
 #[pyfunction]
-pub(crate) fn chat_checks() -> Vec<(&'static str, &'static str, &'static str)> {
+pub(crate) fn checks() -> Vec<(&'static str, &'static str, &'static str)> {
     let severity = |severity| if severity == Severity::Error { "error" } else { "warning" };
     CODES.iter().map(|code| (code.name(), severity(code.severity()), code.about())).collect()
 }
 
 /// Names and descriptions of the targets that rows are checked for.
 #[pyfunction]
-pub(crate) fn chat_targets() -> Vec<(&'static str, &'static str)> {
+pub(crate) fn targets() -> Vec<(&'static str, &'static str)> {
     TARGETS.iter().map(|target| (target.name, target.about)).collect()
 }
 
 /// The name of the format and a report, as JSON.
 #[pyfunction]
 #[pyo3(signature = (rows, options_json, threads))]
-pub(crate) fn chat_validate(
+pub(crate) fn validate(
     rows: &Bound<'_, PyAny>,
     options_json: &str,
     threads: Option<i64>,

@@ -27,7 +27,7 @@ use thresher_core::exact::Classes;
 use thresher_core::json::Fields;
 use thresher_core::{Outcome, Precedence, Secret};
 
-pub use config::DedupRun;
+pub use config::{DedupRun, DedupStep};
 pub use report::Report;
 
 use crate::crew::Crew;
@@ -107,13 +107,13 @@ pub fn run(config: &DedupRun, progress: &Progress) -> Result<Report> {
     let checked = config.check()?;
     progress.begin(0, 0);
     let mut plan = Plan::new(config.reading(), &checked.fields, progress)?;
-    let output = RunOutput::open(&config.output, config.overwrite, &plan, true)?;
+    let output = RunOutput::open(config.output()?, config.options.overwrite, &plan, true)?;
     if output.is_single() {
         plan.join()?;
     }
     // What went to standard output cannot be taken back.
     let thorough = output.is_stream();
-    let crew = Crew::new(config.threads);
+    let crew = Crew::new(config.options.threads());
     let mut run = Run { config, checked, secret: secret::draw()?, plan, crew, progress, thorough };
     let report = match attempt(&run, &output, started) {
         // A column that nobody had looked at. Its rows have to be set aside before one of them stands for duplicates.
@@ -134,18 +134,18 @@ fn attempt(run: &Run<'_>, output: &RunOutput, started: Instant) -> Result<Report
     let mut clock = Clock::default();
 
     let (mut corpus, quarantine) = clock.time("sign", || {
-        surveyed(&run.plan.sources, config.threads, progress, || {
+        surveyed(&run.plan.sources, config.options.threads(), progress, || {
             let mut quarantine = output.quarantine();
             Ok((sign::sign(run, &mut quarantine)?, quarantine))
         })
     })?;
     let docs = corpus.units.iter().map(|unit| u64::from(unit.num_slots)).sum();
     let first = run.plan.sources.first().map(Source::input);
-    if let Err(error) = check_bulk(&quarantine, docs, config.max_quarantine, first) {
+    if let Err(error) = check_bulk(&quarantine, docs, config.options.max_quarantine, first) {
         return Err(output.reject(quarantine, error));
     }
     let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(config.threads)
+        .num_threads(config.options.threads())
         .build()
         .map_err(|error| Error::Internal(format!("no thread pool: {error}")))?;
     let hashes = std::mem::take(&mut corpus.hashes);

@@ -156,7 +156,7 @@ impl Report {
             largest_clusters: largest(run, corpus, outcome, ids, &sizes),
             timings: timings.into_iter().collect(),
             peak_rss_bytes: peak_rss_bytes(),
-            threads: run.config.threads,
+            threads: run.config.options.threads(),
         })
     }
 }

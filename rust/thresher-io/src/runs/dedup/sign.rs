@@ -217,7 +217,7 @@ pub(crate) fn sign(run: &Run<'_>, quarantine: &mut Quarantine) -> Result<Corpus>
             set_aside(
                 quarantine,
                 run.progress,
-                run.config.strict,
+                run.config.options.strict,
                 run.plan.sources[input].input(),
                 row,
                 &unit.bad,

@@ -44,7 +44,7 @@ pub(crate) fn write(
     run.plan.check_unchanged()?;
     let first_units = run.first_units(corpus);
     let sources = &run.plan.sources;
-    let threads = run.config.threads;
+    let threads = run.config.options.threads();
     let mut outputs =
         DataFiles::new(sources.len(), to.is_single(), |input| to.create_like(&sources[input], threads));
     run.begin(3);

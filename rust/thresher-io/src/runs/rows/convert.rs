@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use serde::{Deserialize, Serialize};
-use thresher_chat::{Converter, Losses, RowLosses};
+use serde::Serialize;
+use serde_json::Value;
+use thresher_chat::{Converter, Losses, NAMES, RowLosses};
 use thresher_core::json::Json;
 
 use super::format::format_of;
@@ -12,36 +13,23 @@ use super::{Refusal, RowWork, RowsReport, RowsRun, Setup};
 use crate::error::{Error, Result};
 use crate::runs::books::peak_rss_bytes;
 use crate::runs::clock::Clock;
+use crate::runs::options::Config;
 use crate::runs::output::Marker;
+use crate::runs::parameters::{Kind, parameters};
 use crate::runs::progress::Progress;
 
-/// The parameters of a conversion. Written to `run.json` as they are.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ConvertRun {
-    /// Files and patterns to read, or `-`.
-    pub inputs: Vec<String>,
-    /// A folder, a data file, or `-`.
-    pub output: String,
-    /// Whether a finished result may be replaced.
-    pub overwrite: bool,
-    /// The format of the inputs: a name or a mapping of fields; found out from the rows if not given.
-    pub from: Option<serde_json::Value>,
-    /// The format of the output.
-    pub to: serde_json::Value,
-    /// Threads to use.
-    pub threads: usize,
-    /// Folder for temporary files.
-    pub tmp: Option<String>,
-    /// Whether the first bad row, or the first loss, ends the run.
-    pub strict: bool,
-    /// Share of the rows, from 0 to 1, of which more may not be set aside.
-    pub max_quarantine: f64,
-    /// Longest row, in bytes; a longer one is set aside.
-    pub max_record_bytes: u64,
-    /// Bytes of input that a thread works on at a time; the output does not depend on it.
-    pub batch_bytes: u64,
+parameters! {
+    /// What a conversion is asked for.
+    pub struct ConvertStep is "convert" {
+        /// The format to write.
+        to: Value = Value::Null => Kind::Choice(|| NAMES.to_vec()), required;
+        /// The format to read: a name or a mapping of fields. Default: found out from the rows.
+        from_format: Option<Value> = None => Kind::Format;
+    }
 }
+
+/// The parameters of a run.
+pub type ConvertRun = Config<ConvertStep>;
 
 /// The contents of `run.json`.
 #[derive(Clone, Debug, Serialize)]
@@ -85,19 +73,14 @@ pub struct InputLosses {
 pub fn run(config: &ConvertRun, progress: &Progress) -> Result<ConvertReport> {
     let started = Instant::now();
     let mut clock = Clock::default();
-    let to = format_of(&config.to)?;
+    let to = format_of(&config.step.to)?;
     let setup = Setup {
         inputs: &config.inputs,
-        output: Some(&config.output),
-        overwrite: config.overwrite,
+        output: Some(config.output()?),
         keeps_format: false,
-        format: config.from.as_ref(),
-        threads: config.threads,
-        tmp: config.tmp.as_deref(),
-        strict: config.strict,
-        max_quarantine: config.max_quarantine,
-        max_record_bytes: config.max_record_bytes,
-        batch_bytes: config.batch_bytes,
+        format: config.step.from_format.as_ref(),
+        strict: config.options.strict,
+        options: &config.options,
     };
     let (rows_run, from) = RowsRun::open(setup, progress)?;
     let names = rows_run.names();
@@ -105,7 +88,7 @@ pub fn run(config: &ConvertRun, progress: &Progress) -> Result<ConvertReport> {
     let none = || vec![Losses::default(); names.len()];
     let (rows, losses) = clock.time("rows", || {
         rows_run.run(&work, none, |losses, input, first_row, found: Losses| {
-            if config.strict
+            if config.options.strict
                 && let Some((field, outcome, loss)) = found.iter().next()
             {
                 let row = first_row + loss.examples.first().copied().unwrap_or_default();
@@ -129,7 +112,7 @@ pub fn run(config: &ConvertRun, progress: &Progress) -> Result<ConvertReport> {
         losses: losses.map(|(input, losses)| InputLosses { input, losses }).collect(),
         timings: clock.seconds.into_iter().collect(),
         peak_rss_bytes: peak_rss_bytes(),
-        threads: config.threads,
+        threads: config.options.threads(),
     };
     rows_run.finish(&report)?;
     Ok(report)

@@ -29,12 +29,13 @@ use crate::error::{Error, Result};
 use crate::input::{Piece, Scratch, Unit, Written};
 use crate::quarantine::{BadRecords, Quarantine, QuarantineReport};
 use crate::record::{BadRecord, Reason, Record, Visitor};
-use crate::runs::aside::{check_bulk, check_share, set_aside};
+use crate::runs::aside::{check_bulk, set_aside};
 use crate::runs::books::{Accounting, Count, InputReport, by_name};
 use crate::runs::fields::FormatWatch;
+use crate::runs::options::RunOptions;
 use crate::runs::output::{DataFiles, Files, RunOutput};
 use crate::runs::pipeline::{Pass, for_each_unit};
-use crate::runs::plan::{Plan, Reading};
+use crate::runs::plan::Plan;
 use crate::runs::progress::Progress;
 use crate::runs::source::Source;
 use crate::runs::survey::{survey, surveyed};
@@ -108,17 +109,13 @@ pub(crate) struct RowsRun<'r> {
 pub(crate) struct Setup<'s> {
     pub(crate) inputs: &'s [String],
     pub(crate) output: Option<&'s str>,
-    pub(crate) overwrite: bool,
     /// Rows are written in the format of their input.
     pub(crate) keeps_format: bool,
     /// The chat format of the rows; found out from them if not given.
     pub(crate) format: Option<&'s serde_json::Value>,
-    pub(crate) threads: usize,
-    pub(crate) tmp: Option<&'s str>,
+    /// The first bad row ends the run, which need not be what the option of that name means.
     pub(crate) strict: bool,
-    pub(crate) max_quarantine: f64,
-    pub(crate) max_record_bytes: u64,
-    pub(crate) batch_bytes: u64,
+    pub(crate) options: &'s RunOptions,
 }
 
 /// What every run over rows reports.
@@ -173,15 +170,11 @@ impl<'r> RowsRun<'r> {
     /// # Errors
     /// `Error::Parameter` for what can be known to be wrong beforehand, and those of opening files.
     pub(crate) fn open(setup: Setup<'_>, progress: &'r Progress) -> Result<(Self, Format)> {
-        let Setup { inputs, output, overwrite, keeps_format, format, threads, tmp, strict, .. } = setup;
-        if threads == 0 {
-            return Err(Error::Parameter("threads is `0`, but a run needs at least 1".into()));
-        }
-        check_share(setup.max_quarantine)?;
+        let Setup { inputs, output, keeps_format, format, strict, options } = setup;
+        options.check()?;
         progress.begin(0, 0);
-        let (max_record_bytes, batch_bytes) = (setup.max_record_bytes, setup.batch_bytes);
-        let reading = Reading { inputs, glob: None, tmp, max_record_bytes, batch_bytes };
-        let mut plan = Plan::new(reading, &Fields::default(), progress)?;
+        let threads = options.threads();
+        let mut plan = Plan::new(options.reading(inputs, None), &Fields::default(), progress)?;
         plan.check_rows()?;
         let format = match format {
             Some(format) => format_of(format)?,
@@ -190,13 +183,14 @@ impl<'r> RowsRun<'r> {
             })?)?,
         };
         let is_streaming = output == Some("-");
-        let output =
-            output.map(|output| RunOutput::open(output, overwrite, &plan, keeps_format)).transpose()?;
+        let output = output
+            .map(|output| RunOutput::open(output, options.overwrite, &plan, keeps_format))
+            .transpose()?;
         if output.as_ref().is_some_and(RunOutput::is_single) {
             plan.join()?;
         }
         let crew = Crew::new(threads);
-        let (max_quarantine, name) = (setup.max_quarantine, format.name().to_owned());
+        let (max_quarantine, name) = (options.max_quarantine, format.name().to_owned());
         let run = Self { plan, output, is_streaming, crew, strict, max_quarantine, progress, format: name };
         Ok((run, format))
     }

@@ -14,32 +14,32 @@ use super::{Refusal, RowWork, RowsReport, RowsRun, Setup};
 use crate::error::{Error, Result};
 use crate::runs::books::peak_rss_bytes;
 use crate::runs::clock::Clock;
+use crate::runs::options::Config;
 use crate::runs::output::Marker;
+use crate::runs::parameters::{Kind, parameters};
 use crate::runs::progress::Progress;
 
 /// Where a template comes from.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
     /// The template itself.
     pub template: Option<String>,
     /// The text of `tokenizer_config.json`.
     pub config: Option<String>,
-    /// Which of several templates.
-    pub name: Option<String>,
 }
 
 impl Origin {
-    /// The template.
+    /// The template; `name` says which of several.
     ///
     /// # Errors
     /// `Error::Parameter` if it cannot be compiled.
-    pub fn compile(&self) -> Result<Template> {
+    pub fn compile(&self, name: Option<&str>) -> Result<Template> {
         let bad = |error: RowError| Error::Parameter(format!("the template: {error}"));
         let mut source = match &self.config {
             Some(config) => {
                 let config = Json::parse(config).map_err(|error| bad(error.into()))?;
-                Source::from_config(config, self.name.as_deref(), self.template.is_none()).map_err(bad)?
+                Source::from_config(config, name, self.template.is_none()).map_err(bad)?
             }
             None => Source::default(),
         };
@@ -50,32 +50,34 @@ impl Origin {
     }
 }
 
-/// How rows are rendered.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Settings {
-    /// The template.
-    pub template: Origin,
-    /// The template that the model is deployed with, if two are compared.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deployed: Option<Origin>,
-    /// The format of the rows: a name or a mapping of fields; found out from the rows if not given.
-    pub from: Option<Value>,
-    /// Whether the text ends where the model would go on.
-    pub add_generation_prompt: bool,
-    /// Whether to find what the model is to generate.
-    pub mask: bool,
-    /// What the template takes for today.
-    pub now: Option<String>,
-    /// Further variables of the template.
-    pub variables: Map<String, Value>,
-    /// The form in which the template gets the arguments of calls: `auto`, `string`, `mapping` or `written`.
-    pub arguments: String,
-    /// Of a preference: `chosen`, `rejected` or `prompt`.
-    pub variant: String,
+parameters! {
+    /// How rows are rendered.
+    pub struct RenderStep is "render" {
+        /// The template: its text, or a `.jinja` file, a `tokenizer_config.json`, or the folder of a tokenizer.
+        template: Origin = Origin::default() => Kind::Template, required;
+        /// Which template, if a configuration has several.
+        name: Option<String> = None => Kind::Text("NAME");
+        /// The format of the rows: a name or a mapping of fields. Default: found out from the rows.
+        from_format: Option<Value> = None => Kind::Format;
+        /// End the text where the model would go on.
+        add_generation_prompt: bool = false => Kind::Flag;
+        /// Find what the model is to generate.
+        mask: bool = true => Kind::Flag;
+        /// What the template takes for today, as 2024-07-26.
+        now: Option<String> = None => Kind::Text("DATE");
+        /// The form in which the template gets the arguments of calls; auto is the one that it wants.
+        arguments: String = "auto".into() => Kind::Choice(|| vec!["auto", "string", "mapping", "written"]);
+        /// Of a preference, which one; or prompt for none.
+        ending: String = "chosen".into() => Kind::Choice(|| vec!["chosen", "rejected", "prompt"]);
+        /// Further variables of the template.
+        variables: Map<String, Value> = Map::new() => Kind::Mapping;
+    }
 }
 
-impl Settings {
+/// The parameters of a run.
+pub type RenderRun = Config<RenderStep>;
+
+impl RenderStep {
     /// The same in the types of the renderer.
     ///
     /// # Errors
@@ -103,7 +105,7 @@ impl Settings {
                 "written" => Arguments::Written,
                 other => return Err(unknown("arguments", other, "auto, string, mapping or written")),
             },
-            variant: match &*self.variant {
+            variant: match &*self.ending {
                 "chosen" => Variant::Chosen,
                 "rejected" => Variant::Rejected,
                 "prompt" => Variant::Prompt,
@@ -112,32 +114,6 @@ impl Settings {
             limits: Limits::default(),
         })
     }
-}
-
-/// The parameters of a rendering. Written to `run.json` as they are.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RenderRun {
-    /// Files and patterns to read, or `-`.
-    pub inputs: Vec<String>,
-    /// A folder, a data file, or `-`.
-    pub output: String,
-    /// Whether a finished result may be replaced.
-    pub overwrite: bool,
-    /// How rows are rendered.
-    pub settings: Settings,
-    /// Threads to use.
-    pub threads: usize,
-    /// Folder for temporary files.
-    pub tmp: Option<String>,
-    /// Whether the first row that cannot be rendered ends the run.
-    pub strict: bool,
-    /// Share of the rows, from 0 to 1, of which more may not be set aside.
-    pub max_quarantine: f64,
-    /// Longest row, in bytes; a longer one is set aside.
-    pub max_record_bytes: u64,
-    /// Bytes of input that a thread works on at a time; the output does not depend on it.
-    pub batch_bytes: u64,
 }
 
 /// The contents of `run.json`.
@@ -169,19 +145,15 @@ pub struct RenderReport {
 pub fn run(config: &RenderRun, progress: &Progress) -> Result<RenderReport> {
     let started = Instant::now();
     let mut clock = Clock::default();
-    let (template, options) = (config.settings.template.compile()?, config.settings.options()?);
+    let step = &config.step;
+    let (template, options) = (step.template.compile(step.name.as_deref())?, step.options()?);
     let setup = Setup {
         inputs: &config.inputs,
-        output: Some(&config.output),
-        overwrite: config.overwrite,
+        output: Some(config.output()?),
         keeps_format: false,
-        format: config.settings.from.as_ref(),
-        threads: config.threads,
-        tmp: config.tmp.as_deref(),
-        strict: config.strict,
-        max_quarantine: config.max_quarantine,
-        max_record_bytes: config.max_record_bytes,
-        batch_bytes: config.batch_bytes,
+        format: step.from_format.as_ref(),
+        strict: config.options.strict,
+        options: &config.options,
     };
     let (rows_run, format) = RowsRun::open(setup, progress)?;
     let work = Rendering { template, options, format };
@@ -194,7 +166,7 @@ pub fn run(config: &RenderRun, progress: &Progress) -> Result<RenderReport> {
         rows,
         timings: clock.seconds.into_iter().collect(),
         peak_rss_bytes: peak_rss_bytes(),
-        threads: config.threads,
+        threads: config.options.threads(),
     };
     rows_run.finish(&report)?;
     Ok(report)

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use serde::{Deserialize, Serialize};
-use thresher_chat::validate::{Options, Report, Severity, Validator};
+use serde::Serialize;
+use serde_json::Value;
+use thresher_chat::validate::{CODES, Options, Reasoning, Report, Severity, TARGETS, Validator};
 use thresher_chat::{Format, Problem};
 use thresher_core::json::Json;
 
@@ -13,38 +14,37 @@ use crate::error::{Error, Result};
 use crate::record::Reason;
 use crate::runs::books::peak_rss_bytes;
 use crate::runs::clock::Clock;
+use crate::runs::options::Config;
 use crate::runs::output::Marker;
+use crate::runs::parameters::{Kind, parameters};
 use crate::runs::progress::Progress;
 
-/// The parameters of a validation. Written to `run.json` as they are.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ValidateRun {
-    /// Files and patterns to read, or `-`.
-    pub inputs: Vec<String>,
-    /// Where the rows without an error go: a folder, a data file, or `-`; nowhere if not given.
-    pub output: Option<String>,
-    /// Whether a finished result may be replaced.
-    pub overwrite: bool,
-    /// The format of the inputs: a name or a mapping of fields; found out from the rows if not given.
-    pub format: Option<serde_json::Value>,
-    /// What is looked for.
-    pub options: Options,
-    /// Problems that the report lists; all are counted.
-    pub max_problems: usize,
-    /// Threads to use.
-    pub threads: usize,
-    /// Folder for temporary files.
-    pub tmp: Option<String>,
-    /// Whether a warning is an error.
-    pub strict: bool,
-    /// Share of the rows, from 0 to 1, of which more may not be set aside.
-    pub max_quarantine: f64,
-    /// Longest row, in bytes; a longer one is set aside.
-    pub max_record_bytes: u64,
-    /// Bytes of input that a thread works on at a time; the output does not depend on it.
-    pub batch_bytes: u64,
+parameters! {
+    /// What a validation is asked for.
+    pub struct ValidateStep is "validate" {
+        /// The format of the rows: a name or a mapping of fields. Default: found out from the rows.
+        format: Option<Value> = None => Kind::Format;
+        /// Whose order of roles counts.
+        target: String = Options::default().target => Kind::Choice(targets);
+        /// Reasoning that the last assistant turn must have (keep), that no turn may have (strip), or any.
+        reasoning: Reasoning = Reasoning::Any => Kind::Choice(|| vec!["keep", "strip", "any"]);
+        /// Checks to leave out.
+        ignore: Vec<String> = Vec::new() => Kind::Choices("CODE", codes);
+        /// Problems to list for each input; all are counted.
+        max_problems: usize = 1000 => Kind::Whole { least: 0, most: u32::MAX as u64 };
+    }
 }
+
+fn targets() -> Vec<&'static str> {
+    TARGETS.iter().map(|target| target.name).collect()
+}
+
+fn codes() -> Vec<&'static str> {
+    CODES.iter().map(|code| code.name()).collect()
+}
+
+/// The parameters of a run.
+pub type ValidateRun = Config<ValidateStep>;
 
 /// The contents of `run.json`.
 #[derive(Clone, Debug, Serialize)]
@@ -87,25 +87,26 @@ pub struct InputFindings {
 pub fn run(config: &ValidateRun, progress: &Progress) -> Result<ValidateReport> {
     let started = Instant::now();
     let mut clock = Clock::default();
-    let options = Options { strict: config.strict, ..config.options.clone() };
+    let step = &config.step;
+    let options = Options {
+        target: step.target.clone(),
+        reasoning: step.reasoning,
+        ignore: step.ignore.clone(),
+        strict: config.options.strict,
+    };
     Validator::try_new(&options).map_err(|error| Error::Parameter(error.to_string()))?;
     let setup = Setup {
         inputs: &config.inputs,
         output: config.output.as_deref(),
-        overwrite: config.overwrite,
         keeps_format: true,
-        format: config.format.as_ref(),
-        threads: config.threads,
-        tmp: config.tmp.as_deref(),
+        format: step.format.as_ref(),
         strict: false,
-        max_quarantine: config.max_quarantine,
-        max_record_bytes: config.max_record_bytes,
-        batch_bytes: config.batch_bytes,
+        options: &config.options,
     };
     let (rows_run, format) = RowsRun::open(setup, progress)?;
     let names = rows_run.names();
-    let work = Validation { options, max_problems: config.max_problems, format };
-    let none = || vec![Report::new(config.max_problems); names.len()];
+    let work = Validation { options, max_problems: step.max_problems, format };
+    let none = || vec![Report::new(step.max_problems); names.len()];
     let (rows, found) = clock.time("rows", || {
         rows_run.run(&work, none, |found, input, first_row, unit| {
             found[input].merge(unit, first_row);
@@ -122,7 +123,7 @@ pub fn run(config: &ValidateRun, progress: &Progress) -> Result<ValidateReport> 
         found: found.collect(),
         timings: clock.seconds.into_iter().collect(),
         peak_rss_bytes: peak_rss_bytes(),
-        threads: config.threads,
+        threads: config.options.threads(),
     };
     rows_run.finish(&report)?;
     Ok(report)

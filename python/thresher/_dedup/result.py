@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from thresher import _format
 from thresher._arrow import wrap
-from thresher._files import RunReport
+from thresher._runs import RunReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     import pyarrow as pa
 
-    from thresher._core import DedupOutcome
+    from thresher._core.dedup import DedupOutcome
 
 _SHOWN_CLUSTERS = 5
 
@@ -174,13 +174,13 @@ class DedupResult:
         return _html("DedupResult", rows)
 
 
-class FileReport(RunReport):
+class DedupReport(RunReport):
     """The result of `thresher.dedup_files`: what was read, written, removed and set aside.
 
     Attributes:
-        report: Everything, as it stands in `run.json`: `version`, `hash_scheme`, `instruction_set`, `config`,
-            `inputs`, `outputs`, `banding`, `accounting`, `candidates`, `checks`, `capped`, `unchecked`,
-            `clusters`, `largest_clusters`, `timings` (seconds), `peak_rss_bytes`, `threads`.
+        report: Everything, as it stands in `run.json`: what that of every run has, and `hash_scheme`,
+            `instruction_set`, `banding`, `candidates`, `checks`, `capped`, `unchecked`, `clusters`,
+            `largest_clusters`.
     """
 
     @property
@@ -206,8 +206,8 @@ class FileReport(RunReport):
     def __repr__(self) -> str:
         """One line with the counts."""
         return (
-            f"FileReport(documents={self.documents}, kept={self.kept}, exact={self.exact}, near={self.near}, "
-            f"quarantined={self.quarantined})"
+            f"DedupReport(documents={self.documents}, kept={self.kept}, exact={self.exact}, "
+            f"near={self.near}, quarantined={self.quarantined})"
         )
 
     def _repr_html_(self) -> str:
@@ -216,7 +216,7 @@ class FileReport(RunReport):
         clusters = [
             (str(cluster["id"]), int(cluster["size"])) for cluster in self.largest_clusters[:_SHOWN_CLUSTERS]
         ]
-        return _html("FileReport", rows, clusters)
+        return _html("DedupReport", rows, clusters)
 
 
 def _html(title: str, rows: Iterable[tuple[str, int, int]], clusters: Iterable[tuple[str, int]] = ()) -> str:

@@ -6,8 +6,13 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use thresher_io::runs::rows::{convert, render, validate};
-use thresher_io::runs::{Progress, dedup};
+use serde_json::Value;
+use thresher_io::runs::dedup::{self, DedupStep};
+use thresher_io::runs::parameters::{Step, describe};
+use thresher_io::runs::rows::convert::{self, ConvertStep};
+use thresher_io::runs::rows::render::{self, RenderStep};
+use thresher_io::runs::rows::validate::{self, ValidateStep};
+use thresher_io::runs::{Config, Progress, RunOptions};
 use thresher_io::{Error, Result};
 
 use crate::boundary::watch;
@@ -18,49 +23,74 @@ const EVERY: Duration = Duration::from_millis(100);
 
 /// Removes near-duplicates from files.
 #[pyfunction]
+#[pyo3(name = "dedup")]
 pub(crate) fn dedup_files(
     py: Python<'_>,
     config_json: &str,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
-    over_files(py, config_json, progress, dedup::run)
+    over_files(py, config_json, progress, bound, dedup::run)
 }
 
 /// Rows of files in another chat format.
 #[pyfunction]
-pub(crate) fn chat_convert_files(
+#[pyo3(name = "convert")]
+pub(crate) fn convert_files(
     py: Python<'_>,
     config_json: &str,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
-    over_files(py, config_json, progress, convert::run)
+    over_files(py, config_json, progress, bound, convert::run)
 }
 
 /// Rows of files as texts of a template.
 #[pyfunction]
-pub(crate) fn chat_render_files(
+#[pyo3(name = "render")]
+pub(crate) fn render_files(
     py: Python<'_>,
     config_json: &str,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
-    over_files(py, config_json, progress, render::run)
+    over_files(py, config_json, progress, bound, render::run)
 }
 
 /// What is wrong with the rows of files.
 #[pyfunction]
-pub(crate) fn chat_validate_files(
+#[pyo3(name = "validate")]
+pub(crate) fn validate_files(
     py: Python<'_>,
     config_json: &str,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
-    over_files(py, config_json, progress, validate::run)
+    over_files(py, config_json, progress, bound, validate::run)
 }
 
-/// Does a run with the configuration in `config_json`; the report comes back as JSON.
+/// What there is to ask a verb for, or of `options` every run, as a list of descriptions in JSON.
+#[pyfunction]
+pub(crate) fn parameters(verb: &str) -> PyResult<String> {
+    let described = match verb {
+        RunOptions::NAME => describe::<RunOptions>(),
+        DedupStep::NAME => describe::<DedupStep>(),
+        ConvertStep::NAME => describe::<ConvertStep>(),
+        RenderStep::NAME => describe::<RenderStep>(),
+        ValidateStep::NAME => describe::<ValidateStep>(),
+        other => return Err(to_py(parameter(format!("there is no verb `{other}`")))),
+    };
+    Ok(Value::from(described).to_string())
+}
+
+/// The bound on the memory of a run.
+fn bound<P>(config: &Config<P>) -> u64 {
+    config.options.memory()
+}
+
+/// Does a run with the configuration in `config_json`; the report comes back as JSON. `bound` says how much memory the
+/// process is to hold.
 pub(crate) fn over_files<C: DeserializeOwned + Sync, R: Serialize>(
     py: Python<'_>,
     config_json: &str,
     progress: Option<&Bound<'_, PyAny>>,
+    bound: impl FnOnce(&C) -> u64,
     run: impl FnOnce(&C, &Progress) -> Result<R> + Send,
 ) -> PyResult<String> {
     // By way of a value, so that no message names a line and column of a text that the user has not written.
@@ -68,6 +98,7 @@ pub(crate) fn over_files<C: DeserializeOwned + Sync, R: Serialize>(
         .and_then(serde_json::from_value::<C>)
         .map_err(|error| to_py(parameter(format!("a parameter of the run: {error}"))))?;
     let watched = Progress::default();
+    let memory = bound(&config);
     let started = Instant::now();
     let mut reported: Option<Instant> = None;
     let tick = |py: Python<'_>| -> PyResult<()> {
@@ -76,7 +107,7 @@ pub(crate) fn over_files<C: DeserializeOwned + Sync, R: Serialize>(
             return Ok(());
         }
         reported = Some(Instant::now());
-        callback.call1((moment(py, &watched, started)?,)).map(drop)
+        callback.call1((moment(py, &watched, started, memory)?,)).map(drop)
     };
     watch(py, &|| watched.cancel(), tick, || {
         let report = run(&config, &watched)?;
@@ -85,7 +116,12 @@ pub(crate) fn over_files<C: DeserializeOwned + Sync, R: Serialize>(
 }
 
 /// What there is to show now.
-fn moment<'py>(py: Python<'py>, progress: &Progress, started: Instant) -> PyResult<Bound<'py, PyDict>> {
+fn moment<'py>(
+    py: Python<'py>,
+    progress: &Progress,
+    started: Instant,
+    memory_bytes: u64,
+) -> PyResult<Bound<'py, PyDict>> {
     let now = progress.moment();
     let dict = PyDict::new(py);
     dict.set_item("step", now.step)?;
@@ -95,6 +131,7 @@ fn moment<'py>(py: Python<'py>, progress: &Progress, started: Instant) -> PyResu
     dict.set_item("quarantined", now.quarantined)?;
     dict.set_item("elapsed_s", started.elapsed().as_secs_f64())?;
     dict.set_item("rss_bytes", rss_bytes())?;
+    dict.set_item("memory_bytes", memory_bytes)?;
     Ok(dict)
 }
 

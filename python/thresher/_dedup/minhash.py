@@ -80,7 +80,7 @@ def minhash(
         (4, 128)
     """
     return wrap(
-        _core.minhash(
+        _core.dedup.minhash(
             column(texts, text),
             num_hashes=_params.whole("num_hashes", num_hashes),
             ngram=_params.whole("ngram", ngram),
