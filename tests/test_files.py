@@ -258,6 +258,7 @@ def test_progress_is_reported_and_its_exceptions_stop_the_run(tmp_path: Path, la
         "quarantined",
         "elapsed_s",
         "rss_bytes",
+        "memory_bytes",
     }
     assert 0 < moments[0]["elapsed_s"] < moments[1]["elapsed_s"]
     assert not (tmp_path / "out" / "run.json").exists()
