@@ -14,7 +14,7 @@ thread_local!(static FILES: [ScratchFile; 2] = [ScratchFile::new(".jsonl"), Scra
 const LARGE: Limits = Limits { unit_bytes: 4 << 20, max_record_bytes: 1 << 20 };
 
 fn records(path: &std::path::Path, fields: &Fields, limits: Limits) -> Option<(JsonlInput, Vec<Vec<Seen>>)> {
-    let input = no_bug(JsonlInput::open(path.to_owned(), "fuzz".to_owned(), Codec::Plain, limits))?;
+    let input = no_bug(JsonlInput::open(path, "fuzz".to_owned(), Codec::Plain, limits))?;
     let records = no_bug(read(&input, fields))?;
     Some((input, records))
 }

@@ -10,6 +10,8 @@
 //! Bytes are hashed as they pass and go out in blocks of 1 MiB. Asking Linux to start write-back early
 //! (`sync_file_range`) was tried and left out: the sync at the end gets shorter by what the writes get longer.
 
+mod resume;
+
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -48,6 +50,8 @@ pub struct PendingFile {
     /// Folders that got a new entry by `create`, the deepest first.
     dirty_folders: Vec<PathBuf>,
     committed: bool,
+    /// It stays where it is when it is dropped.
+    is_kept: bool,
 }
 
 impl PendingFile {
@@ -66,7 +70,15 @@ impl PendingFile {
             reserve_temp(folder, |temp| OpenOptions::new().write(true).create_new(true).open(temp))
                 .map_err(|e| Error::io("create a file in", folder)(explain(e, 0)))?;
         let out = HashingWriter::new(file);
-        Ok(Self { out, temp, final_path: final_path.to_path_buf(), target, dirty_folders, committed: false })
+        Ok(Self {
+            out,
+            temp,
+            final_path: final_path.to_path_buf(),
+            target,
+            dirty_folders,
+            committed: false,
+            is_kept: false,
+        })
     }
 
     /// The final name, for messages.
@@ -114,7 +126,7 @@ impl Write for PendingFile {
 
 impl Drop for PendingFile {
     fn drop(&mut self) {
-        if !self.committed {
+        if !self.committed && !self.is_kept {
             // Nobody is left to hear of a failure; `remove_stale` of a later run takes what stays.
             let _ = fs::remove_file(&self.temp);
         }
@@ -284,13 +296,15 @@ pub(crate) struct HashingWriter<W> {
     buffer: Vec<u8>,
     hash: Box<Xxh3>,
     bytes: u64,
+    /// So many of the bytes that come next are there already: they are hashed, and not written.
+    present: u64,
     failed: bool,
 }
 
 impl<W: Write> HashingWriter<W> {
     pub(crate) fn new(inner: W) -> Self {
         // The buffer grows with the first writes: many files are small.
-        Self { inner, buffer: Vec::new(), hash: Box::new(Xxh3::new()), bytes: 0, failed: false }
+        Self { inner, buffer: Vec::new(), hash: Box::new(Xxh3::new()), bytes: 0, present: 0, failed: false }
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -307,7 +321,9 @@ impl<W: Write> HashingWriter<W> {
             return Err(io::Error::other("an earlier write failed"));
         }
         self.hash.update(block);
-        let result = self.inner.write_all(block);
+        let present = self.present.min(block.len() as u64);
+        self.present -= present;
+        let result = self.inner.write_all(&block[present as usize..]);
         self.failed = result.is_err();
         result
     }

@@ -230,6 +230,17 @@ impl Written {
     }
 }
 
+/// How far an output is on disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Checkpoint {
+    /// Length of the file under construction up to there.
+    pub bytes: u64,
+    /// Rows that are in it as a whole.
+    pub rows: u64,
+    /// Bytes of the next row that are in it.
+    pub inside: u64,
+}
+
 /// A file under construction. It appears under its final name at `finish` and not before.
 pub trait Output: Send {
     /// Appends the piece of the next unit (called in order). `rows` is the number of kept records in it.
@@ -237,6 +248,16 @@ pub trait Output: Send {
     /// # Errors
     /// I/O failures.
     fn write(&mut self, piece: Piece, rows: u64) -> Result<()>;
+
+    /// Makes what is complete so far outlive the process, and says how much that is: to go on there, the output is resumed
+    /// and gets the rows behind the first `rows` again. Nothing if it cannot be resumed: standard output, Arrow IPC files,
+    /// folders, compressed arrays. An output that was asked once stays on disk when it is dropped.
+    ///
+    /// # Errors
+    /// I/O failures.
+    fn checkpoint(&mut self) -> Result<Option<Checkpoint>> {
+        Ok(None)
+    }
 
     /// Completes and commits the file.
     ///

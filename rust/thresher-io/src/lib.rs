@@ -1,13 +1,14 @@
 //! Files for thresher: readers, writers, codecs, commit, and the runs that drive `thresher-core` over them.
 //!
 //! ```text
-//! codec, commit, sink, crew -> readers, writers, quarantine -> evidence (clusters, removed) -> runs
+//! blob, codec, commit, sink, crew -> readers, writers, quarantine -> evidence (clusters, removed) -> runs
 //! ```
 //!
 //! A format is a reader that implements [`input::Input`] and a writer that implements [`input::Output`]; a run
 //! knows nothing else of it. Whatever is wrong with the content of a file reaches the run as a bad record, never as
 //! a panic and never unseen.
 
+pub mod blob;
 pub mod clusters;
 pub mod codec;
 pub mod commit;

@@ -1,7 +1,7 @@
 //! Where the bytes of an output go: to a file that appears when it is complete, or to standard output as they come.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::commit::{Committed, HashingWriter, PendingFile};
 use crate::error::{Error, Result};
@@ -32,6 +32,41 @@ impl Sink {
         match self {
             Self::File(file) => file.path(),
             Self::Stream(_) => Path::new(STDOUT),
+        }
+    }
+
+    /// Writes all of `content`.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(crate) fn append(&mut self, content: &[u8]) -> Result<()> {
+        self.write_all(content).map_err(|error| Error::io("write", self.path())(error))
+    }
+
+    /// Goes on with a file that has `bytes` bytes; see [`PendingFile::resume`].
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn resume(path: &Path, bytes: u64) -> Result<Self> {
+        PendingFile::resume(path, bytes).map(Self::File)
+    }
+
+    /// Where the file stands once it had a checkpoint; nowhere on standard output.
+    pub(crate) fn part(&self) -> Option<PathBuf> {
+        match self {
+            Self::File(file) => Some(file.part()),
+            Self::Stream(_) => None,
+        }
+    }
+
+    /// Makes what was written durable, and says how much that is; nothing on standard output.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(crate) fn checkpoint(&mut self) -> Result<Option<u64>> {
+        match self {
+            Self::File(file) => file.checkpoint().map(Some),
+            Self::Stream(_) => Ok(None),
         }
     }
 

@@ -13,7 +13,7 @@
 //! Memory: about 60 bytes and the relative path for each file.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -23,6 +23,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use thresher_core::json::{Fields, Scalar};
 
+use crate::blob::{self, BlobReader};
 use crate::error::{Error, Result};
 use crate::input::{Cutter, GoOn, Input, Payload, Piece, Position, Scratch, SlotMask, Unit};
 use crate::record::{BadRecord, Reason, Record, Visitor};
@@ -265,17 +266,14 @@ fn path_bytes(file: &Entry) -> &[u8] {
 /// Fills `buffer` with the file, or with its head if it is longer than `limit`; returns its length.
 fn read_file(path: &Path, limit: u64, buffer: &mut Vec<u8>) -> io::Result<u64> {
     buffer.clear();
-    let file = File::open(path)?;
-    let found = file.metadata()?;
-    if !found.is_file() {
-        return Err(io::Error::other("it is no regular file any more"));
-    }
-    let is_long = found.len() > limit;
+    let file = blob::open(path)?;
+    let len = file.len();
+    let is_long = len > limit;
     // One byte more than allowed tells of a file that grows while it is read.
     let most = if is_long { RAW_BYTES as u64 } else { limit.saturating_add(1) };
-    buffer.try_reserve(found.len().min(most) as usize)?;
-    file.take(most).read_to_end(buffer)?;
-    Ok(if is_long { found.len() } else { buffer.len() as u64 })
+    buffer.try_reserve(len.min(most) as usize)?;
+    BlobReader::new(file, 0).take(most).read_to_end(buffer)?;
+    Ok(if is_long { len } else { buffer.len() as u64 })
 }
 
 /// Whether an error tells of our process rather than of the file.

@@ -10,8 +10,7 @@ mod batches;
 mod index;
 
 use std::{
-    fs::File,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -33,6 +32,7 @@ use crate::writers::conform::conform;
 use thresher_core::json::Fields as Asked;
 
 use crate::{
+    blob::{Blob, Original},
     error::{Error, Result},
     input::{Cutter, Input, Payload, Piece, Position, Scratch, SlotMask, Unit},
     record::{BadRecord, Reason, Visitor},
@@ -41,9 +41,8 @@ use crate::{
 /// One Arrow IPC file or stream.
 #[derive(Debug)]
 pub struct IpcInput {
-    path: PathBuf,
+    file: Original,
     name: String,
-    size: u64,
     unit_bytes: u64,
     max_record_bytes: u64,
     content: std::result::Result<Content, Damage>,
@@ -85,9 +84,8 @@ impl IpcInput {
     /// # Errors
     /// The system refused. A damaged file opens; it has one unit with one bad record.
     pub fn open(path: &Path, name: &str, unit_bytes: u64) -> Result<Self> {
-        let file = File::open(path).map_err(Error::io("open", path))?;
-        let size = file.metadata().map_err(Error::io("read", path))?.len();
-        let content = index::load(&file, size).map_err(Error::io("read", path))?.map(|index| {
+        let (file, blob) = Original::open(path)?;
+        let content = index::load(&*blob).map_err(Error::io("read", path))?.map(|index| {
             let bytes = Arc::new(Schema::new_with_metadata(
                 strings::as_bytes(index.schema.fields()),
                 index.schema.metadata().clone(),
@@ -95,9 +93,8 @@ impl IpcInput {
             Content { index, bytes, decoders: Mutex::default() }
         });
         Ok(Self {
-            path: path.to_path_buf(),
+            file,
             name: name.to_owned(),
-            size,
             unit_bytes: unit_bytes.max(1),
             max_record_bytes: u64::MAX,
             content,
@@ -146,23 +143,12 @@ impl IpcInput {
     /// `Error::Parameter` with the columns there are.
     pub fn check(&self, fields: &Asked) -> Result<()> {
         let Ok(content) = &self.content else { return Ok(()) };
-        columns::check(&content.index.schema, fields, &self.path)
+        columns::check(&content.index.schema, fields, self.file.path())
     }
 
     fn places(&self, content: &Content, fields: &Asked) -> Result<Places> {
-        columns::resolve(&content.index.schema, fields).map_err(|message| Error::data(&self.path, message))
-    }
-
-    fn reopen(&self) -> Result<File> {
-        let file = File::open(&self.path).map_err(Error::io("open", &self.path))?;
-        let size = file.metadata().map_err(Error::io("read", &self.path))?.len();
-        if size == self.size {
-            return Ok(file);
-        }
-        Err(Error::data(
-            &self.path,
-            format!("the file changed from {} to {size} bytes while it was read", self.size),
-        ))
+        columns::resolve(&content.index.schema, fields)
+            .map_err(|message| Error::data(self.file.path(), message))
     }
 
     /// Decodes a batch: all columns, or those listed. The inner error is damage.
@@ -175,16 +161,17 @@ impl IpcInput {
         if let Some(damage) = &batch.damage {
             return Ok(Err(damage.clone()));
         }
-        let file = self.reopen()?;
+        let file = self.file.reopen()?;
         let corrupt = |message: String| Ok(Err((Reason::Corrupt, message)));
-        let prepared = match self.prepared(content, &file, batch, columns)? {
+        let prepared = match self.prepared(content, &*file, batch, columns)? {
             Ok(prepared) => prepared,
             Err(message) => return corrupt(format!("a dictionary is damaged: {message}")),
         };
-        let bytes = match index::read_message(&file, batch.at).map_err(Error::io("read", &self.path))? {
-            Ok(bytes) => bytes,
-            Err(message) => return corrupt(message),
-        };
+        let bytes =
+            match index::read_message(&*file, batch.at).map_err(Error::io("read", self.file.path()))? {
+                Ok(bytes) => bytes,
+                Err(message) => return corrupt(message),
+            };
         match guarded(|| prepared.decoder.read_record_batch(&batch.at.block(), &bytes)) {
             Ok(Some(decoded)) if decoded.num_rows() == batch.rows as usize => Ok(Ok(decoded)),
             Ok(_) => corrupt("it does not have the rows that it claims".to_owned()),
@@ -195,7 +182,7 @@ impl IpcInput {
     fn prepared(
         &self,
         content: &Content,
-        file: &File,
+        file: &dyn Blob,
         batch: &Batch,
         columns: Option<&[usize]>,
     ) -> Result<std::result::Result<Arc<Prepared>, String>> {
@@ -207,7 +194,7 @@ impl IpcInput {
         }
         let mut decoder = FileDecoder::new(content.bytes.clone(), content.index.version);
         for &at in batch.dictionaries.iter() {
-            let bytes = match index::read_message(file, at).map_err(Error::io("read", &self.path))? {
+            let bytes = match index::read_message(file, at).map_err(Error::io("read", self.file.path()))? {
                 Ok(bytes) => bytes,
                 Err(message) => return Ok(Err(message)),
             };
@@ -281,7 +268,7 @@ fn projected(places: &Places, schema: &Schema) -> (Vec<usize>, Places) {
 
 impl Input for IpcInput {
     fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     fn name(&self) -> &str {
@@ -289,7 +276,7 @@ impl Input for IpcInput {
     }
 
     fn size_on_disk(&self) -> u64 {
-        self.size
+        self.file.len()
     }
 
     fn cut(&self, from: Position) -> Result<Box<dyn Cutter + '_>> {
@@ -318,8 +305,14 @@ impl Input for IpcInput {
             }
             Err((reason, detail)) => {
                 let detail = detail.clone();
-                let bad =
-                    BadRecord { slot: 0, offset: 0, reason: *reason, detail, raw: &[], bytes: self.size };
+                let bad = BadRecord {
+                    slot: 0,
+                    offset: 0,
+                    reason: *reason,
+                    detail,
+                    raw: &[],
+                    bytes: self.file.len(),
+                };
                 return if slots.is_empty() { Ok(()) } else { visitor.bad(bad) };
             }
         };
@@ -354,7 +347,7 @@ impl Input for IpcInput {
         }
         let damaged = |message: String| {
             let message = format!("unit {} cannot be copied, a column is damaged: {message}", unit.index);
-            Error::Uncopyable { path: self.path.clone(), message }
+            Error::Uncopyable { path: self.file.path().to_path_buf(), message }
         };
         let mut batch = self.batch_of(&unit, None)?.map_err(|(_, message)| damaged(message))?;
         if let (true, Some(schema)) = (self.by_types, self.schema()) {

@@ -19,17 +19,13 @@ mod ranges;
 #[cfg(test)]
 mod tests;
 
-use std::fs;
-use std::fs::{File, Metadata};
-use std::io;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use memchr::memrchr;
 
 use thresher_core::json::Fields;
 
+use crate::blob::{BlobReader, Original};
 use crate::codec;
 use crate::codec::{Codec, Stream, names_array};
 use crate::error::{Error, Result};
@@ -73,32 +69,15 @@ impl Limits {
     }
 }
 
-/// What tells that a file was written to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    len: u64,
-    modified: Option<SystemTime>,
-}
-
-impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
-        Self { len: metadata.len(), modified: metadata.modified().ok() }
-    }
-}
-
-/// A JSON lines file. It is opened anew for each unit, so that a run over many files holds few of them open.
+/// A JSON lines file. It is opened anew for each unit.
 #[derive(Debug)]
 pub struct JsonlInput {
-    /// Where it came from, for people.
-    path: PathBuf,
-    /// Where its bytes are: elsewhere for what came through a pipe.
-    location: PathBuf,
+    file: Original,
     name: String,
     codec: Codec,
     /// The rows are the elements of one array, which is read as a stream.
     is_array: bool,
     limits: Limits,
-    stamp: Stamp,
     damage: Surveyed,
 }
 
@@ -107,20 +86,14 @@ impl JsonlInput {
     ///
     /// # Errors
     /// `Error::Io` if it cannot be opened, `Error::Data` if it is no regular file: passes need to start over.
-    pub fn open(path: PathBuf, name: String, codec: Codec, limits: Limits) -> Result<Self> {
-        let metadata = fs::metadata(&path).map_err(Error::io("open", &path))?;
-        if !metadata.is_file() {
-            return Err(Error::data(&path, "not a regular file; give the path of a file of JSON lines"));
-        }
+    pub fn open(path: &Path, name: String, codec: Codec, limits: Limits) -> Result<Self> {
+        let (file, blob) = Original::open(path)?;
         let unit_bytes = limits.unit_bytes.clamp(1, MAX_UNIT_BYTES);
         let limits = Limits { unit_bytes, ..limits };
-        let (stamp, damage) = (Stamp::of(&metadata), Surveyed::new());
-        let location = path.clone();
-        let mut input = Self { path, location, name, codec, is_array: false, limits, stamp, damage };
-        let file = input.file()?;
+        let mut input = Self { file, name, codec, is_array: false, limits, damage: Surveyed::new() };
         if names_array(&input.name) {
             // What cannot be decoded is told when it is read.
-            input.is_array = codec::decoder(codec, file).is_ok_and(array::is_array);
+            input.is_array = codec::decoder(codec, BlobReader::new(blob, 0)).is_ok_and(array::is_array);
         }
         Ok(input)
     }
@@ -128,26 +101,7 @@ impl JsonlInput {
     /// The same, a copy of what came through the pipe at `origin`.
     #[must_use]
     pub(crate) fn of_pipe(self, origin: PathBuf) -> Self {
-        Self { path: origin, ..self }
-    }
-
-    /// The opened file, provided nothing was written to it since `open`.
-    fn file(&self) -> Result<File> {
-        let file = File::open(&self.location).map_err(Error::io("open", &self.path))?;
-        let metadata = file.metadata().map_err(Error::io("read", &self.path))?;
-        if Stamp::of(&metadata) == self.stamp { Ok(file) } else { Err(self.changed()) }
-    }
-
-    fn changed(&self) -> Error {
-        Error::data(&self.path, "the file changed while it was read; run again when nothing writes to it")
-    }
-
-    fn read_at(&self, mut file: &File, start: u64, bytes: &mut [u8]) -> Result<()> {
-        let done = file.seek(SeekFrom::Start(start)).and_then(|_| file.read_exact(bytes));
-        done.map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => self.changed(),
-            _ => Error::io("read", &self.path)(error),
-        })
+        Self { file: self.file.named(origin), ..self }
     }
 
     /// Whether the rows are the elements of one array.
@@ -158,7 +112,8 @@ impl JsonlInput {
 
     /// The lines of the file as a stream.
     fn decoded(&self) -> Result<Box<dyn Stream>> {
-        let source = codec::decoder(self.codec, self.file()?).map_err(Error::io("decode", &self.path))?;
+        let file = BlobReader::new(self.file.reopen()?, 0);
+        let source = codec::decoder(self.codec, file).map_err(Error::io("decode", self.file.path()))?;
         Ok(if self.is_array { Box::new(ArrayLines::new(source)) } else { source })
     }
 
@@ -175,7 +130,7 @@ impl JsonlInput {
                 stopped.is_ok()
             });
             stopped?;
-            let damage = surveyed.map_err(Error::io("read", &self.path))?;
+            let damage = surveyed.map_err(Error::io("read", self.file.path()))?;
             // Another thread would have found the same.
             let _ = self.damage.set(damage);
         }
@@ -184,7 +139,7 @@ impl JsonlInput {
 
     /// Reads bytes `start..end`. If the last line is over the limit, only its head is read, and its place returned.
     fn load(&self, start: u64, end: u64, bytes: &mut Vec<u8>) -> Result<Option<usize>> {
-        let file = self.file()?;
+        let file = self.file.reopen()?;
         let unit = self.limits.unit_bytes;
         let too_long = end - start > (unit as u64).saturating_add(self.limits.longest_line() as u64);
         let most = if too_long { (unit + HEAD_BYTES) as u64 } else { u64::MAX };
@@ -194,7 +149,7 @@ impl JsonlInput {
         }
         bytes.resize(len, 0);
         bytes.shrink_to(4 * unit);
-        self.read_at(&file, start, bytes)?;
+        self.file.read_at(&*file, bytes, start)?;
         Ok(too_long.then(|| memrchr(b'\n', &bytes[..unit - 1]).map_or(0, |newline| newline + 1)))
     }
 
@@ -204,7 +159,7 @@ impl JsonlInput {
         let mut original = Vec::new();
         if self.codec == Codec::Plain {
             original.resize(data.len(), 0);
-            self.read_at(&self.file()?, offset, &mut original)?;
+            self.file.read_at(&*self.file.reopen()?, &mut original, offset)?;
         }
         let source = if original.is_empty() { data } else { &original };
         let (mut bytes, mut ends) = (Vec::new(), Vec::new());
@@ -214,17 +169,17 @@ impl JsonlInput {
             bytes.extend_from_slice(&source[start..start + text.trim_ascii().len()]);
             ends.push(bytes.len());
         });
-        if is_complete { Ok(Piece::Elements { bytes, ends }) } else { Err(self.changed()) }
+        if is_complete { Ok(Piece::Elements { bytes, ends }) } else { Err(self.file.changed()) }
     }
 
     fn foreign(&self) -> Error {
-        Error::Internal(format!("a unit of another format came to `{}`", self.path.display()))
+        Error::Internal(format!("a unit of another format came to `{}`", self.file.path().display()))
     }
 }
 
 impl Input for JsonlInput {
     fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     fn name(&self) -> &str {
@@ -232,7 +187,7 @@ impl Input for JsonlInput {
     }
 
     fn size_on_disk(&self) -> u64 {
-        self.stamp.len
+        self.file.len()
     }
 
     fn cut(&self, from: Position) -> Result<Box<dyn Cutter + '_>> {
@@ -274,7 +229,7 @@ impl Input for JsonlInput {
             Payload::Oversized { head, bytes, offset } => parser.too_long(head, *bytes, *offset)?,
             _ => return Err(self.foreign()),
         }
-        if parser.all_seen() { Ok(()) } else { Err(self.changed()) }
+        if parser.all_seen() { Ok(()) } else { Err(self.file.changed()) }
     }
 
     fn copy(&self, unit: Unit, keep: &SlotMask, _scratch: &mut Scratch) -> Result<Piece> {
@@ -302,7 +257,7 @@ impl Input for JsonlInput {
         if lines::retain(&mut data, offset, self.limits.max_record_bytes, keep) {
             Ok(Piece::Bytes(data))
         } else {
-            Err(self.changed())
+            Err(self.file.changed())
         }
     }
 }

@@ -10,6 +10,7 @@
 
 pub(crate) mod alike;
 mod canonical;
+pub(crate) mod chunks;
 mod flags;
 mod footer;
 mod groups;
@@ -19,11 +20,7 @@ pub(crate) mod rewrite;
 pub(crate) mod stored;
 mod thrift;
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Fields as ArrowFields, Schema, SchemaRef};
@@ -57,6 +54,7 @@ use super::{
 use thresher_core::json::Fields;
 
 use crate::{
+    blob::Original,
     error::{Error, Result},
     input::{Cutter, Input, Payload, Piece, Position, Scratch, SlotMask, Unit},
     record::{BadRecord, Visitor},
@@ -72,9 +70,8 @@ const MAX_BATCH_ROWS: i64 = 8192;
 /// One Parquet file.
 #[derive(Debug)]
 pub struct ParquetInput {
-    path: PathBuf,
+    file: Original,
     name: String,
-    size: u64,
     unit_bytes: u64,
     max_record_bytes: u64,
     content: std::result::Result<Content, Damage>,
@@ -101,14 +98,12 @@ impl ParquetInput {
     /// # Errors
     /// The system refused. A damaged file opens; it has one unit with one bad record.
     pub fn open(path: &Path, name: &str, unit_bytes: u64) -> Result<Self> {
-        let mut file = File::open(path).map_err(Error::io("open", path))?;
-        let size = file.metadata().map_err(Error::io("read", path))?.len();
-        let content = footer::load(&mut file, path, size)?
-            .and_then(|(footer, metadata)| Content::new(&footer, metadata));
+        let (file, blob) = Original::open(path)?;
+        let content =
+            footer::load(&*blob, path)?.and_then(|(footer, metadata)| Content::new(&footer, metadata));
         Ok(Self {
-            path: path.to_path_buf(),
+            file,
             name: name.to_owned(),
-            size,
             unit_bytes: unit_bytes.max(1),
             max_record_bytes: u64::MAX,
             content,
@@ -146,7 +141,7 @@ impl ParquetInput {
     pub(crate) fn has_pages_of_version_2(&self) -> bool {
         let sample = self.metadata().and_then(|m| m.row_groups().iter().find(|group| group.num_rows() > 0));
         let first = sample.and_then(|group| group.columns().first());
-        first.is_some_and(|column| self.reopen().is_ok_and(|file| pages::is_version_2(&file, column)))
+        first.is_some_and(|column| self.file.reopen().is_ok_and(|file| pages::is_version_2(&*file, column)))
     }
 
     /// Checks that the columns of a run are there and of a type that can be read. `read` checks too, but a file without
@@ -156,28 +151,16 @@ impl ParquetInput {
     /// `Error::Parameter` with the columns there are.
     pub fn check(&self, fields: &Fields) -> Result<()> {
         let Ok(content) = &self.content else { return Ok(()) };
-        columns::check(content.exact.schema(), fields, &self.path)
+        columns::check(content.exact.schema(), fields, self.file.path())
     }
 
     fn places(&self, content: &Content, fields: &Fields) -> Result<Places> {
-        columns::resolve(content.exact.schema(), fields).map_err(|message| Error::data(&self.path, message))
+        columns::resolve(content.exact.schema(), fields)
+            .map_err(|message| Error::data(self.file.path(), message))
     }
 
     fn copying_view<'a>(&self, content: &'a Content) -> &'a ArrowReaderMetadata {
         if self.by_types { &content.exact } else { &content.stored.metadata }
-    }
-
-    /// Opens the file for one unit, if it is still the file whose footer was read.
-    fn reopen(&self) -> Result<File> {
-        let file = File::open(&self.path).map_err(Error::io("open", &self.path))?;
-        let size = file.metadata().map_err(Error::io("read", &self.path))?.len();
-        if size == self.size {
-            return Ok(file);
-        }
-        Err(Error::data(
-            &self.path,
-            format!("the file changed from {} to {size} bytes while it was read", self.size),
-        ))
     }
 }
 
@@ -261,7 +244,7 @@ impl BatchSource for Source<'_> {
     type Batches = ParquetRecordBatchReader;
 
     fn open(&self, slots: &[u32], batch_rows: usize) -> Result<std::result::Result<Self::Batches, String>> {
-        let file = self.input.reopen()?;
+        let file = self.input.file.reopen()?;
         let mut wanted = vec![false; self.span.rows];
         for &slot in slots {
             wanted[slot as usize] = true;
@@ -281,7 +264,7 @@ impl BatchSource for Source<'_> {
 
 impl Input for ParquetInput {
     fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     fn name(&self) -> &str {
@@ -289,7 +272,7 @@ impl Input for ParquetInput {
     }
 
     fn size_on_disk(&self) -> u64 {
-        self.size
+        self.file.len()
     }
 
     fn cut(&self, from: Position) -> Result<Box<dyn Cutter + '_>> {
@@ -315,7 +298,7 @@ impl Input for ParquetInput {
                     reason: *reason,
                     detail: detail.clone(),
                     raw: &[],
-                    bytes: self.size,
+                    bytes: self.file.len(),
                 };
                 return visitor.bad(bad);
             }
@@ -326,7 +309,7 @@ impl Input for ParquetInput {
             None => (0..content.reading.parquet_schema().num_columns()).collect(),
         };
         let metadata = content.reading.metadata();
-        content.pages.plan(metadata, span.group, self.unit_bytes, &self.reopen()?);
+        content.pages.plan(metadata, span.group, self.unit_bytes, &*self.file.reopen()?);
         let batch_rows = batch_rows(metadata, span.group, &leaves, READ_BATCH_BYTES);
         let mask = ProjectionMask::leaves(content.reading.parquet_schema(), leaves);
         let source = Source { input: self, view: &content.reading, span, mask };
@@ -340,7 +323,7 @@ impl Input for ParquetInput {
         let span = Span::of(unit)?;
         let Ok(content) = &self.content else { return Ok(Vec::new()) };
         let view = self.copying_view(content);
-        content.pages.plan(view.metadata(), span.group, self.unit_bytes, &self.reopen()?);
+        content.pages.plan(view.metadata(), span.group, self.unit_bytes, &*self.file.reopen()?);
         let source = Source { input: self, view, span, mask: ProjectionMask::all() };
         let mut found = Vec::new();
         let rows = copy_batch_rows(view.metadata(), span.group);
@@ -364,10 +347,10 @@ impl Input for ParquetInput {
         if keep.len() != span.rows {
             return Err(Error::Internal(format!("{} slots kept of a unit of {}", keep.len(), span.rows)));
         }
-        let file = self.reopen()?;
+        let file = self.file.reopen()?;
         let view = self.copying_view(content);
         let metadata = view.metadata();
-        content.pages.plan(metadata, span.group, self.unit_bytes, &file);
+        content.pages.plan(metadata, span.group, self.unit_bytes, &*file);
         let selection = span.select(|s| keep[s]);
         let batches: std::result::Result<Vec<RecordBatch>, String> = guarded(|| {
             let file = PageFile::new(file, metadata);
@@ -403,7 +386,7 @@ impl ParquetInput {
         let message = format!(
             "the rows {first_row} to {last} of row group {group} cannot be copied, a column is damaged: {message}"
         );
-        Error::Uncopyable { path: self.path.clone(), message }
+        Error::Uncopyable { path: self.file.path().to_path_buf(), message }
     }
 }
 

@@ -107,6 +107,18 @@ pub(crate) fn units(input: &dyn Input) -> Vec<Unit> {
     units_from(input, Position::default()).unwrap()
 }
 
+/// Makes sure that behind each unit of `input` a later pass goes on with the same units, and says how many there are.
+pub(crate) fn assert_goes_on(input: &dyn Input) -> usize {
+    let shown = |units: Vec<Unit>| units.iter().map(|unit| format!("{unit:?}")).collect::<Vec<_>>();
+    let whole = shown(units(input));
+    for unit in units(input) {
+        let rest = shown(units_from(input, unit.after()).unwrap());
+        assert_eq!(rest, whole[unit.index + 1..]);
+    }
+    assert!(units_from(input, Position::END).unwrap().is_empty());
+    whole.len()
+}
+
 /// What each unit hands over.
 pub(crate) fn read(input: &dyn Input, fields: &Fields) -> Result<Vec<Vec<Seen>>> {
     units(input).iter().map(|unit| read_unit(input, unit, fields, None)).collect()

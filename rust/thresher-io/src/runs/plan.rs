@@ -177,7 +177,7 @@ fn open(found: &Found, name: String, reading: Reading<'_>) -> Result<Source> {
             Source::Folder(FolderInput::open(path, &name, globs, reading.max_record_bytes, &is_our_output)?)
         }
         Some((DataFormat::Jsonl, codec)) => {
-            Source::Lines(JsonlInput::open(path.clone(), name, codec, limits(reading))?, codec)
+            Source::Lines(JsonlInput::open(path, name, codec, limits(reading))?, codec)
         }
         Some((DataFormat::Parquet, _)) => {
             let input = ParquetInput::open(path, &name, columnar)?;
@@ -192,7 +192,7 @@ fn open(found: &Found, name: String, reading: Reading<'_>) -> Result<Source> {
 
 fn open_copy(spool: &Spool, name: String, reading: Reading<'_>) -> Result<Source> {
     let codec = split_suffix(&name).map_or(Codec::Plain, |(_, codec)| codec);
-    let input = JsonlInput::open(spool.path.clone(), name, codec, limits(reading))?;
+    let input = JsonlInput::open(&spool.path, name, codec, limits(reading))?;
     Ok(Source::Lines(input.of_pipe(spool.origin.clone()), codec))
 }
 

@@ -11,13 +11,11 @@ use crate::readers::folder::FolderInput;
 use crate::readers::ipc::IpcInput;
 use crate::readers::jsonl::JsonlInput;
 use crate::readers::parquet::ParquetInput;
+use crate::writers::Means;
 use crate::writers::folder::FolderOutput;
 use crate::writers::ipc::{IpcLayout, IpcOutput};
 use crate::writers::lines::{LinesLayout, LinesOutput};
-use crate::writers::parquet::{EncodeOptions, ParquetLayout, ParquetOutput};
-
-/// Memory for row groups on their way into a Parquet file.
-pub(crate) const ENCODER_MEMORY: u64 = 512 << 20;
+use crate::writers::parquet::{ParquetLayout, ParquetOutput};
 
 /// How data is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,19 +103,15 @@ impl Source {
     }
 
     /// A writer of the same format and layout at `path`. Rows of JSON take the layout of `form`.
-    pub(crate) fn create_output(&self, path: &Path, form: Form, threads: usize) -> Result<Box<dyn Output>> {
+    pub(crate) fn create_output(&self, path: &Path, form: Form, means: &Means) -> Result<Box<dyn Output>> {
         // Of a file that cannot be read nothing can be kept, and an empty file of no schema is no Parquet file.
         let unreadable =
             || Error::data(self.input().path(), "the file has no readable schema, so no output can be made");
         Ok(match self {
-            Self::Lines(..) => Box::new(LinesOutput::create(path, form.lines(), threads)?),
+            Self::Lines(..) => Box::new(LinesOutput::create(path, form.lines(), means)?),
             Self::Parquet(input) => {
                 let layout = ParquetLayout::like(input).ok_or_else(unreadable)?;
-                Box::new(ParquetOutput::create(
-                    path,
-                    layout,
-                    EncodeOptions { threads, memory: ENCODER_MEMORY },
-                )?)
+                Box::new(ParquetOutput::create(path, layout, means)?)
             }
             Self::Ipc(input) => {
                 let layout = IpcLayout::like(input).ok_or_else(unreadable)?;

@@ -5,7 +5,8 @@
 /// An array under construction.
 #[derive(Debug, Default)]
 pub(super) struct ArrayText {
-    has_rows: bool,
+    /// A row stands before.
+    pub(super) has_rows: bool,
 }
 
 impl ArrayText {

@@ -5,13 +5,14 @@
 //!
 //! ```text
 //! write() -> Regroup -> group 3 [text][id]  -+                      +-> group 1 [text][id] -> appended in order
-//!            (64 MB)    group 2 [text][id]  -+-> encoder threads ---+
+//!            (64 MB)    group 2 [text][id]  -+-> jobs of the crew --+
 //! ```
 //!
 //! Memory: at most `groups_in_flight` groups as rows or as encoded columns, and one that fills. The bytes depend on the
 //! rows alone, not on pieces, threads or memory.
 
 mod footer;
+mod groups;
 mod layout;
 
 use std::{
@@ -19,26 +20,29 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    thread::JoinHandle,
 };
 
 use arrow_array::RecordBatch;
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use parquet::{
     arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves},
     errors::ParquetError,
-    file::writer::SerializedFileWriter,
+    file::{metadata::ParquetMetaData, writer::SerializedFileWriter},
 };
 
 use self::footer::FooterFile;
+use self::groups::{GroupLog, Indexes};
 pub use self::layout::ParquetLayout;
 use super::{
+    Means,
     conform::conform,
     regroup::{Group, Limits, Regroup},
 };
 use crate::{
+    blob,
+    crew::Promise,
     error::{Error, Result},
-    input::{Output, Piece, Written},
+    input::{Checkpoint, Output, Piece, Written},
+    readers::parquet::chunks::BlobChunks,
     sink::Sink,
 };
 
@@ -47,17 +51,7 @@ const GROUP_BYTES: u64 = 64 << 20;
 /// Content that the encoder takes at a time; pages of 1 MiB overshoot by less than this.
 const CHUNK_BYTES: u64 = 256 << 10;
 
-/// Resources of an output. They do not change its bytes.
-#[derive(Debug, Clone, Copy)]
-pub struct EncodeOptions {
-    /// Encoder threads.
-    pub threads: usize,
-    /// Memory for rows and encoded columns under way, in bytes; never less than two row groups are used.
-    pub memory: u64,
-}
-
 /// A Parquet file under construction.
-#[derive(Debug)]
 pub struct ParquetOutput {
     path: PathBuf,
     layout: ParquetLayout,
@@ -65,39 +59,38 @@ pub struct ParquetOutput {
     factory: ArrowRowGroupWriterFactory,
     order: Vec<usize>,
     regroup: Regroup,
-    encoders: Encoders,
+    means: Means,
     in_flight: VecDeque<Encoding>,
     most_in_flight: usize,
     groups: usize,
     /// Input and row group of the rows that came last, where these are not to be mixed.
     origin: Option<(Arc<str>, usize)>,
     rows: u64,
+    /// The groups that are in the file, and what is noted of them, if the file is one to go on with.
+    complete: Checkpoint,
+    log: Option<GroupLog>,
 }
 
-/// A row group that is being encoded.
-#[derive(Debug)]
-struct Encoding {
-    columns: Vec<Option<Vec<ArrowColumnChunk>>>,
-    missing: usize,
-    done: Receiver<Encoded>,
-}
-
-type Encoded = (usize, std::result::Result<Vec<ArrowColumnChunk>, ParquetError>);
+/// The columns of a row group that is being encoded, in file order.
+type Encoding = Vec<Promise<Vec<ArrowColumnChunk>>>;
 
 impl ParquetOutput {
     /// Begins a file that will appear at `path`, or a stream to standard output if that is `-`.
     ///
     /// # Errors
     /// The file cannot be created; the schema has a type that Parquet has not.
-    pub fn create(path: &Path, layout: ParquetLayout, options: EncodeOptions) -> Result<Self> {
+    pub fn create(path: &Path, layout: ParquetLayout, means: &Means) -> Result<Self> {
+        Self::begin(path, layout, means, Sink::create(path)?)
+    }
+
+    fn begin(path: &Path, layout: ParquetLayout, means: &Means, sink: Sink) -> Result<Self> {
         let unsupported =
             |e: ParquetError| Error::Parameter(format!("output `{}` cannot be Parquet: {e}", path.display()));
         let (root, properties) = layout.build().map_err(unsupported)?;
-        let pending = FooterFile::new(Sink::create(path)?);
-        let file =
-            SerializedFileWriter::new(pending, root, Arc::new(properties)).map_err(|e| failed(e, path))?;
+        let log = sink.part().filter(|_| means.resumable).map(|part| GroupLog::new(&part));
+        let file = SerializedFileWriter::new(FooterFile::new(sink), root, Arc::new(properties))
+            .map_err(|e| failed(e, path))?;
         let factory = ArrowRowGroupWriterFactory::new(&file, layout.schema.clone());
-        let threads = options.threads.max(1);
         Ok(Self {
             path: path.to_path_buf(),
             order: layout.by_weight(),
@@ -105,18 +98,57 @@ impl ParquetOutput {
             layout,
             file,
             factory,
-            encoders: Encoders::start(threads).map_err(Error::io("start threads for", path))?,
+            means: means.clone(),
             in_flight: VecDeque::new(),
-            // One more than threads, so that an encoder has work while a finished group waits for its turn.
-            most_in_flight: ((options.memory / GROUP_BYTES) as usize).clamp(2, threads + 2) - 1,
+            // One more than threads, so that there is work while a finished group waits for its turn.
+            most_in_flight: ((means.memory / GROUP_BYTES) as usize).clamp(2, means.crew.threads() + 2) - 1,
             groups: 0,
             origin: None,
             rows: 0,
+            complete: Checkpoint::default(),
+            log,
         })
     }
 
+    /// Goes on at `from` with the file that will appear at `path`; the rows behind it have to come again.
+    ///
+    /// # Errors
+    /// As [`crate::commit::PendingFile::resume`]; `Error::Data` if the groups so far are not those that were noted.
+    pub fn resume(path: &Path, layout: ParquetLayout, means: &Means, from: &Checkpoint) -> Result<Self> {
+        let sink = Sink::resume(path, from.bytes)?;
+        let part = sink.part().unwrap_or_default();
+        let mut output = Self::begin(path, layout, means, sink)?;
+        let schema = Arc::new(output.file.schema_descr().clone());
+        let (log, groups) = GroupLog::resume(&part, from.rows, &schema)?;
+        let written = BlobChunks(blob::open(&part).map_err(Error::io("open", &part))?);
+        output.groups = groups.len();
+        for footer in groups {
+            output.append_again(&footer, &written).map_err(|e| failed(e, path))?;
+        }
+        output.file.flush().map_err(Error::io("write", path))?;
+        if output.file.bytes_written() as u64 != from.bytes {
+            let message = "the row groups of an interrupted run are not those that were noted; start over";
+            return Err(Error::data(&part, message));
+        }
+        (output.rows, output.complete, output.log) = (from.rows, *from, Some(log));
+        Ok(output)
+    }
+
+    /// Appends a group that is in the file already.
+    fn append_again(
+        &mut self,
+        footer: &ParquetMetaData,
+        written: &BlobChunks,
+    ) -> std::result::Result<(), ParquetError> {
+        let mut writer = self.file.next_row_group()?;
+        for column in 0..footer.row_group(0).num_columns() {
+            writer.append_column(written, groups::closed(footer, column, written)?)?;
+        }
+        writer.close().map(drop)
+    }
+
     fn submit(&mut self, group: Group) -> Result<()> {
-        while self.in_flight.front().is_some_and(Encoding::is_ready)
+        while self.in_flight.front().is_some_and(|group| group.iter().all(Promise::is_kept))
             || self.in_flight.len() >= self.most_in_flight
         {
             self.append_oldest()?;
@@ -131,44 +163,42 @@ impl ParquetOutput {
             by_field.push(writers.split_off(writers.len().saturating_sub(leaves)));
         }
         by_field.reverse();
-        let (send, done) = bounded(fields.len());
         let group = Arc::new(group);
-        for &column in &self.order {
-            let task = Task {
-                group: group.clone(),
-                column,
-                field: fields[column].clone(),
-                writers: std::mem::take(&mut by_field[column]),
-                done: send.clone(),
-            };
-            self.encoders.submit(task)?;
-        }
-        let columns = fields.iter().map(|_| None).collect();
-        self.in_flight.push_back(Encoding { columns, missing: fields.len(), done });
+        let mut columns: Vec<_> = self
+            .order
+            .iter()
+            .map(|&column| {
+                let (writers, field) = (std::mem::take(&mut by_field[column]), fields[column].clone());
+                let (group, path) = (group.clone(), self.path.clone());
+                let encode = move || encode(group, column, &field, writers).map_err(|e| failed(e, &path));
+                (column, self.means.crew.promise(encode))
+            })
+            .collect();
+        columns.sort_unstable_by_key(|(column, _)| *column);
+        self.in_flight.push_back(columns.into_iter().map(|(_, column)| column).collect());
         Ok(())
     }
 
     /// Waits for the oldest group and appends it.
     fn append_oldest(&mut self) -> Result<()> {
-        let Some(mut group) = self.in_flight.pop_front() else { return Ok(()) };
-        while group.missing > 0 {
-            let (column, chunks) =
-                group.done.recv().map_err(|_| Error::Internal("an encoder died".to_owned()))?;
-            group.columns[column] = Some(chunks.map_err(|e| failed(e, &self.path))?);
-            group.missing -= 1;
-        }
+        let Some(group) = self.in_flight.pop_front() else { return Ok(()) };
         let mut writer = self.file.next_row_group().map_err(|e| failed(e, &self.path))?;
-        for chunk in group.columns.into_iter().flatten().flatten() {
-            chunk.append_to_row_group(&mut writer).map_err(|e| failed(e, &self.path))?;
+        let mut indexes = Indexes::default();
+        for column in group {
+            for chunk in column.get()? {
+                if self.log.is_some() {
+                    indexes.add(&chunk);
+                }
+                chunk.append_to_row_group(&mut writer).map_err(|e| failed(e, &self.path))?;
+            }
         }
         writer.close().map_err(|e| failed(e, &self.path))?;
+        let last = self.file.flushed_row_groups().last();
+        if let (Some(log), Some(group)) = (&mut self.log, last) {
+            log.note(group, indexes.placed(group)).map_err(|e| failed(e, &self.path))?;
+            self.complete.rows += group.num_rows().unsigned_abs();
+        }
         Ok(())
-    }
-}
-
-impl Encoding {
-    fn is_ready(&self) -> bool {
-        self.done.len() == self.missing
     }
 }
 
@@ -201,6 +231,15 @@ impl Output for ParquetOutput {
         Ok(())
     }
 
+    fn checkpoint(&mut self) -> Result<Option<Checkpoint>> {
+        let Some(log) = &mut self.log else { return Ok(None) };
+        log.checkpoint()?;
+        self.file.flush().map_err(Error::io("write", &self.path))?;
+        let bytes = self.file.inner_mut().checkpoint()?;
+        self.complete.bytes = bytes.unwrap_or_default();
+        Ok(bytes.map(|_| self.complete))
+    }
+
     fn finish(mut self: Box<Self>) -> Result<Written> {
         if let Some(group) = self.regroup.rest() {
             self.submit(group)?;
@@ -208,9 +247,12 @@ impl Output for ParquetOutput {
         while !self.in_flight.is_empty() {
             self.append_oldest()?;
         }
-        let Self { path, layout, mut file, rows, .. } = *self;
+        let Self { path, layout, mut file, rows, log, .. } = *self;
         file.inner_mut().hold();
         let committed = file.into_inner().map_err(|e| failed(e, &path))?.commit(layout.original(), &path)?;
+        if let Some(log) = log {
+            log.remove();
+        }
         Ok(Written::of(committed, rows))
     }
 }
@@ -226,76 +268,27 @@ pub(crate) fn failed(error: ParquetError, path: &Path) -> Error {
     }
 }
 
-/// One column of one row group.
-struct Task {
+/// Encodes one column of one row group. The rows are let go with the last column.
+fn encode(
     group: Arc<Group>,
     column: usize,
-    field: arrow_schema::FieldRef,
-    writers: Vec<ArrowColumnWriter>,
-    done: Sender<Encoded>,
-}
-
-impl Task {
-    fn run(mut self) {
-        let result = self.encode();
-        // The rows are let go before the result is known, so that the next group finds the memory.
-        drop(self.group);
-        // Nobody listens any more when the output was given up.
-        let _ = self.done.send((self.column, result));
-    }
-
-    fn encode(&mut self) -> std::result::Result<Vec<ArrowColumnChunk>, ParquetError> {
-        // A power of two that depends on the group's content alone.
-        let fitting = CHUNK_BYTES * self.group.rows as u64 / self.group.bytes.max(1);
-        let rows = fitting.clamp(16, 1024).next_power_of_two() as usize;
-        for chunk in self.group.chunks(self.column, rows) {
-            for (leaf, writer) in compute_leaves(&self.field, &chunk?)?.iter().zip(&mut self.writers) {
-                writer.write(leaf)?;
-            }
-        }
-        std::mem::take(&mut self.writers).into_iter().map(ArrowColumnWriter::close).collect()
-    }
-}
-
-/// Threads that encode. They end when the output is dropped.
-#[derive(Debug)]
-struct Encoders {
-    tasks: Option<Sender<Task>>,
-    threads: Vec<JoinHandle<()>>,
-}
-
-impl Encoders {
-    fn start(threads: usize) -> io::Result<Self> {
-        let (tasks, queue) = unbounded::<Task>();
-        let mut encoders = Self { tasks: Some(tasks), threads: Vec::new() };
-        for _ in 0..threads {
-            let queue = queue.clone();
-            let work = move || queue.iter().for_each(Task::run);
-            encoders.threads.push(std::thread::Builder::new().name("encode".to_owned()).spawn(work)?);
-        }
-        Ok(encoders)
-    }
-
-    fn submit(&self, task: Task) -> Result<()> {
-        let sent = self.tasks.as_ref().map(|tasks| tasks.send(task));
-        if matches!(sent, Some(Ok(()))) {
-            Ok(())
-        } else {
-            Err(Error::Internal("no encoder is left".to_owned()))
+    field: &arrow_schema::FieldRef,
+    mut writers: Vec<ArrowColumnWriter>,
+) -> std::result::Result<Vec<ArrowColumnChunk>, ParquetError> {
+    // A power of two that depends on the group's content alone.
+    let fitting = CHUNK_BYTES * group.rows as u64 / group.bytes.max(1);
+    let rows = fitting.clamp(16, 1024).next_power_of_two() as usize;
+    for chunk in group.chunks(column, rows) {
+        for (leaf, writer) in compute_leaves(field, &chunk?)?.iter().zip(&mut writers) {
+            writer.write(leaf)?;
         }
     }
+    drop(group);
+    writers.into_iter().map(ArrowColumnWriter::close).collect()
 }
 
-impl Drop for Encoders {
-    fn drop(&mut self) {
-        self.tasks = None;
-        for thread in self.threads.drain(..) {
-            // A panic of an encoder was seen by `append_oldest` as a missing column.
-            let _ = thread.join();
-        }
-    }
-}
-
+#[cfg(test)]
+mod resume_tests;
 #[cfg(test)]
 mod stored_tests;
 #[cfg(test)]

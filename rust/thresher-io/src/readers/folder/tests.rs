@@ -1,8 +1,10 @@
+use std::fs::File;
+
 use proptest::prelude::*;
 use tempfile::{TempDir, tempdir};
 
 use super::*;
-use crate::readers::testing::{fields, units};
+use crate::readers::testing::{self, fields, units};
 
 /// A folder with files of the given names and contents.
 fn folder(files: &[(&str, &[u8])]) -> TempDir {
@@ -353,4 +355,11 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_later_pass_goes_on_behind_any_unit() {
+    let names: Vec<String> = (0..1100).map(|i| format!("f{i}")).collect();
+    let dir = folder(&names.iter().map(|name| (name.as_str(), &b"text"[..])).collect::<Vec<_>>());
+    assert_eq!(testing::assert_goes_on(&open(&dir, &[])), 3);
 }

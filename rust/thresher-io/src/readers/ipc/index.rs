@@ -8,12 +8,7 @@
 //!
 //! Format: <https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc>.
 
-use std::{
-    fs::File,
-    io::{self, Read, Seek, SeekFrom},
-    path::Path,
-    sync::Arc,
-};
+use std::{io, path::Path, sync::Arc};
 
 use arrow_buffer::Buffer;
 use arrow_ipc::{
@@ -22,7 +17,7 @@ use arrow_ipc::{
 };
 use arrow_schema::{Schema, SchemaRef};
 
-use crate::{readers::guard::guarded, record::Reason};
+use crate::{blob::Blob, readers::guard::guarded, record::Reason};
 
 /// First and last bytes of the file format.
 const MAGIC: &[u8; 6] = b"ARROW1";
@@ -109,17 +104,9 @@ impl Place {
     }
 }
 
-/// Reads `n` bytes at `offset`; the caller has checked that the file has them.
-pub(super) fn read_at(mut file: &File, offset: u64, n: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(n as usize);
-    file.seek(SeekFrom::Start(offset))?;
-    file.take(n).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 == n { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
-}
-
 /// Reads a whole message and checks that its buffers can be reserved.
-pub(super) fn read_message(file: &File, place: Place) -> io::Result<Result<Buffer, String>> {
-    let bytes = read_at(file, place.offset, place.bytes())?;
+pub(super) fn read_message(file: &dyn Blob, place: Place) -> io::Result<Result<Buffer, String>> {
+    let bytes = file.bytes_at(place.offset, place.bytes())?;
     let (header, body) = bytes.split_at(place.header as usize);
     let checked = match parse(header) {
         Some(message) => check_buffers(message, body),
@@ -162,9 +149,10 @@ fn check_buffers(message: Message<'_>, body: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// Reads the index of `file`, which is `len` bytes long.
-pub(super) fn load(file: &File, len: u64) -> io::Result<Result<Index, Damage>> {
-    let head = read_at(file, 0, len.min(8))?;
+/// Reads the index of `file`.
+pub(super) fn load(file: &dyn Blob) -> io::Result<Result<Index, Damage>> {
+    let len = file.len();
+    let head = file.bytes_at(0, len.min(8))?;
     if head.starts_with(FEATHER_V1) {
         let message = "this is Feather version 1; write it again as Feather version 2 (`.arrow`)";
         return Ok(Err((Reason::Corrupt, message.to_owned())));
@@ -176,12 +164,12 @@ fn corrupt(message: impl Into<String>) -> Damage {
     (Reason::Corrupt, message.into())
 }
 
-fn from_footer(file: &File, len: u64) -> io::Result<Result<Index, Damage>> {
+fn from_footer(file: &dyn Blob, len: u64) -> io::Result<Result<Index, Damage>> {
     let truncated = || Err((Reason::Truncated, "the file ends without an Arrow footer".to_owned()));
     if len < 8 + TRAILER {
         return Ok(truncated());
     }
-    let trailer = read_at(file, len - TRAILER, TRAILER)?;
+    let trailer = file.bytes_at(len - TRAILER, TRAILER)?;
     let Some((claimed, magic)) = trailer.split_first_chunk::<4>() else { return Ok(truncated()) };
     if magic != MAGIC {
         return Ok(truncated());
@@ -190,13 +178,13 @@ fn from_footer(file: &File, len: u64) -> io::Result<Result<Index, Damage>> {
     let Some(footer_len) = u64::try_from(claimed).ok().filter(|n| *n <= len - TRAILER - 8) else {
         return Ok(Err(corrupt(format!("the footer claims {claimed} bytes in a file of {len}"))));
     };
-    let bytes = read_at(file, len - TRAILER - footer_len, footer_len)?;
+    let bytes = file.bytes_at(len - TRAILER - footer_len, footer_len)?;
     let mut index = match guarded(|| read_footer(&bytes, len)) {
         Ok(index) => index,
         Err(message) => return Ok(Err(corrupt(format!("the footer cannot be decoded: {message}")))),
     };
     for batch in index.batches.iter_mut().filter(|b| b.damage.is_none()) {
-        let header = read_at(file, batch.at.offset, batch.at.header)?;
+        let header = file.bytes_at(batch.at.offset, batch.at.header)?;
         match rows_of(&header, batch.at.bytes()) {
             Ok((rows, compression)) => {
                 batch.rows = rows;
@@ -259,7 +247,7 @@ fn rows_of(header: &[u8], bytes: u64) -> Result<(u32, Option<CompressionType>), 
 }
 
 /// Walks over the messages of a stream. Behind the first that is broken nothing can be found any more.
-fn from_stream(file: &File, len: u64) -> io::Result<Result<Index, Damage>> {
+fn from_stream(file: &dyn Blob, len: u64) -> io::Result<Result<Index, Damage>> {
     let first = match next_message(file, 0, len)? {
         Ok(Some((at, header))) => parse(&header).map(|m| (at, m.version(), schema_of(m))),
         Ok(None) => None,
@@ -339,14 +327,14 @@ impl Index {
 type Next = Result<Option<(Place, Vec<u8>)>, Damage>;
 
 /// The message at `pos`: its place and header. Its body may go beyond the end of the file.
-fn next_message(file: &File, pos: u64, len: u64) -> io::Result<Next> {
+fn next_message(file: &dyn Blob, pos: u64, len: u64) -> io::Result<Next> {
     let left = len.saturating_sub(pos);
     if left == 0 {
         // A stream may end without an end mark.
         return Ok(Ok(None));
     }
     let truncated = || Ok(Err((Reason::Truncated, "the stream ends inside a message".to_owned())));
-    let prefix = read_at(file, pos, left.min(8))?;
+    let prefix = file.bytes_at(pos, left.min(8))?;
     let size = match prefix.split_first_chunk::<4>() {
         None => return truncated(),
         Some((&CONTINUATION, rest)) => match rest.first_chunk::<4>() {
@@ -366,7 +354,7 @@ fn next_message(file: &File, pos: u64, len: u64) -> io::Result<Next> {
     if header > left {
         return truncated();
     }
-    let bytes = read_at(file, pos, header)?;
+    let bytes = file.bytes_at(pos, header)?;
     let Some(message) = parse(&bytes) else { return Ok(Err(corrupt("the header of a message is broken"))) };
     let Some(body) = u64::try_from(message.bodyLength()).ok().filter(|b| *b <= i64::MAX as u64 - len) else {
         return Ok(Err(corrupt("a message has an impossible length")));

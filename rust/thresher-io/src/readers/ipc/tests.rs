@@ -242,3 +242,15 @@ fn bytes_are_text_and_long_texts_are_set_aside() {
     let reasons: Vec<_> = seen.iter().filter_map(Seen::reason).collect();
     assert_eq!(reasons, [Reason::InvalidUtf8, Reason::TooLong]);
 }
+
+#[test]
+fn a_later_pass_goes_on_behind_any_unit() {
+    let rows = many_types(5000);
+    let batches: Vec<_> = [(0, 10), (10, 0), (10, 4000), (4010, 1)].map(|(at, n)| rows.slice(at, n)).into();
+    for kind in [IpcKind::File, IpcKind::Stream] {
+        let (_dir, input) = open(&encode(&batches, kind, None), 5000);
+        assert!(testing::assert_goes_on(&input) > 4);
+    }
+    let (_dir, broken) = open(b"no arrow file", 100);
+    assert_eq!(testing::assert_goes_on(&broken), 1);
+}

@@ -83,12 +83,12 @@ impl<'i> Blocks<'i> {
                 self.searched = self.block.len();
             }
         }
-        self.input.file()?;
+        self.input.file.reopen()?;
         Ok(None)
     }
 
     fn failed(&self) -> impl FnOnce(io::Error) -> Error {
-        Error::io("read", &self.input.path)
+        Error::io("read", self.input.file.path())
     }
 
     /// Skips the line that begins in the block: its head and its length. The block holds then what was read beyond it.
@@ -125,7 +125,7 @@ impl<'i> Blocks<'i> {
                 let here = offset + block.len() as u64;
                 if Damage::of(fault, here).is_some() && self.input.damage.get().is_none() {
                     // Its first rows may be gone already; what is known in advance can be set aside.
-                    return Err(Error::Damaged(self.input.path.clone()));
+                    return Err(Error::Damaged(self.input.file.path().to_path_buf()));
                 }
                 self.broken = Some(Damage::break_of(fault));
                 self.ended = true;

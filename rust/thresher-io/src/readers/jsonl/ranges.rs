@@ -2,11 +2,12 @@
 //!
 //! Only the few bytes around each cut are read, in search of the newline that ends a unit.
 
-use std::fs::File;
+use std::sync::Arc;
 
 use memchr::memchr;
 
 use super::JsonlInput;
+use crate::blob::Blob;
 use crate::error::Result;
 use crate::input::{Cutter, GoOn, Payload, Position, Unit};
 
@@ -16,7 +17,7 @@ const WINDOW_BYTES: usize = 64 << 10;
 /// A plain file on its way to units.
 pub(super) struct Ranges<'i> {
     input: &'i JsonlInput,
-    file: File,
+    file: Arc<dyn Blob>,
     at: Position,
     window: Vec<u8>,
 }
@@ -24,17 +25,17 @@ pub(super) struct Ranges<'i> {
 impl<'i> Ranges<'i> {
     /// The units of `input` behind `from`.
     pub(super) fn new(input: &'i JsonlInput, from: Position) -> Result<Self> {
-        Ok(Self { input, file: input.file()?, at: from, window: Vec::new() })
+        Ok(Self { input, file: input.file.reopen()?, at: from, window: Vec::new() })
     }
 
     /// Where the unit at `start` ends: after the first newline that makes it `unit_bytes` long or longer.
     fn end_of(&mut self, start: u64, go_on: GoOn<'_>) -> Result<u64> {
-        let (len, window) = (self.input.stamp.len, &mut self.window);
+        let (len, window) = (self.input.file.len(), &mut self.window);
         let mut at = start + self.input.limits.unit_bytes as u64 - 1;
         while at < len {
             go_on()?;
             window.resize((len - at).min(WINDOW_BYTES as u64) as usize, 0);
-            self.input.read_at(&self.file, at, window)?;
+            self.input.file.read_at(&*self.file, window, at)?;
             if let Some(newline) = memchr(b'\n', window) {
                 return Ok(at + newline as u64 + 1);
             }
@@ -47,7 +48,7 @@ impl<'i> Ranges<'i> {
 impl Cutter for Ranges<'_> {
     fn next(&mut self, go_on: GoOn<'_>) -> Result<Option<Unit>> {
         let Position { units: index, offset: start } = self.at;
-        if start >= self.input.stamp.len {
+        if start >= self.input.file.len() {
             return Ok(None);
         }
         let end = self.end_of(start, go_on)?;

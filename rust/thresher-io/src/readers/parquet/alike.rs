@@ -23,7 +23,7 @@ pub(crate) fn join(inputs: &mut [&mut ParquetInput]) -> Result<()> {
     for input in inputs.iter_mut() {
         if let Some(column) = input.inexact_column() {
             return Err(Error::data(
-                &input.path,
+                input.file.path(),
                 format!(
                     "column `{column}` has a type that cannot be converted, but column `{differs}` differs between \
                      the inputs; choose a folder as output"

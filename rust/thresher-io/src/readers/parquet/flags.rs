@@ -4,8 +4,8 @@
 //! see it set. What is read is the same otherwise.
 
 use std::{
-    fs::File,
     io::{Cursor, Read},
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -17,7 +17,9 @@ use parquet::{
     },
 };
 
+use super::chunks::BlobChunks;
 use super::thrift;
+use crate::blob::Blob;
 
 /// What is read of a page to find its header. Statistics in a header can be longer, but nobody wrote such.
 const HEADER_BYTES: u64 = 64 << 10;
@@ -27,13 +29,13 @@ const TRUE: u8 = 1;
 /// A file that is read by pages.
 #[derive(Debug)]
 pub(super) struct PageFile {
-    file: File,
+    file: BlobChunks,
     is_compressed: bool,
 }
 
 impl PageFile {
     /// `file`, whose footer is `metadata`.
-    pub(super) fn new(file: File, metadata: &ParquetMetaData) -> Self {
+    pub(super) fn new(file: Arc<dyn Blob>, metadata: &ParquetMetaData) -> Self {
         let writer = metadata.file_metadata().created_by().unwrap_or_default();
         let early = [
             "parquet-cpp version ",
@@ -41,7 +43,7 @@ impl PageFile {
             "parquet-cpp-arrow version 1.",
             "parquet-cpp-arrow version 2.",
         ];
-        Self { file, is_compressed: early.iter().any(|start| writer.starts_with(start)) }
+        Self { file: BlobChunks(file), is_compressed: early.iter().any(|start| writer.starts_with(start)) }
     }
 }
 

@@ -2,12 +2,7 @@
 //!
 //! A damaged file is data, not a failure: what cannot be read comes back as a [`Reason`] with a sentence.
 
-use std::{
-    fs::File,
-    io::{Read, Seek, SeekFrom},
-    path::Path,
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use arrow_schema::{Fields as ArrowFields, Schema};
 use parquet::{
@@ -17,6 +12,7 @@ use parquet::{
 
 use super::{canonical::canonical, pages::PageMap, projection::reading_types, rewrite, thrift};
 use crate::{
+    blob::Blob,
     error::{Error, Result},
     readers::guard::guarded,
     record::Reason,
@@ -39,11 +35,12 @@ pub(super) type Damage = (Reason, String);
 /// A footer: its bytes, and what they say.
 pub(super) type Footer = (Vec<u8>, ParquetMetaData);
 
-/// Reads and checks the footer of `file`, which is `len` bytes long.
+/// Reads and checks the footer of `file`.
 ///
 /// # Errors
 /// I/O failures only.
-pub(super) fn load(file: &mut File, path: &Path, len: u64) -> Result<std::result::Result<Footer, Damage>> {
+pub(super) fn load(file: &dyn Blob, path: &Path) -> Result<std::result::Result<Footer, Damage>> {
+    let len = file.len();
     let mut head = [0; 4];
     let mut tail = [0; 8];
     if len < SMALLEST {
@@ -51,18 +48,11 @@ pub(super) fn load(file: &mut File, path: &Path, len: u64) -> Result<std::result
     }
     let read = Error::io("read", path);
     let footer = (|| {
-        file.seek(SeekFrom::Start(0))?;
-        file.read_exact(&mut head)?;
-        file.seek(SeekFrom::Start(len - 8))?;
-        file.read_exact(&mut tail)?;
+        file.read_exact_at(&mut head, 0)?;
+        file.read_exact_at(&mut tail, len - 8)?;
         let claimed = u64::from(u32::from_le_bytes([tail[0], tail[1], tail[2], tail[3]]));
-        let mut footer = Vec::new();
-        if &tail[4..] == MAGIC && claimed <= len - SMALLEST {
-            file.seek(SeekFrom::Start(len - 8 - claimed))?;
-            footer.resize(claimed as usize, 0);
-            file.read_exact(&mut footer)?;
-        }
-        Ok(footer)
+        let is_there = &tail[4..] == MAGIC && claimed <= len - SMALLEST;
+        if is_there { file.bytes_at(len - 8 - claimed, claimed) } else { Ok(Vec::new()) }
     })()
     .map_err(read)?;
     Ok(check_magic(head, tail, len).and_then(|()| decode(footer)))

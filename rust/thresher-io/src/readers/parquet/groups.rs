@@ -1,9 +1,10 @@
 //! Cuts the row groups of a file into units, as the plan of each group says (see [`super::pages`]).
 
-use std::fs::File;
+use std::sync::Arc;
 
 use super::ParquetInput;
 use crate::{
+    blob::Blob,
     error::Result,
     input::{Cutter, GoOn, Payload, Position, Unit},
 };
@@ -12,7 +13,7 @@ use crate::{
 pub(super) struct Groups<'i> {
     input: &'i ParquetInput,
     /// None if the input has no row groups that could be read.
-    file: Option<File>,
+    file: Option<Arc<dyn Blob>>,
     /// Units that are passed over.
     skip: usize,
     /// The unit that comes next: over all, its row group, and its place there.
@@ -24,7 +25,7 @@ pub(super) struct Groups<'i> {
 impl<'i> Groups<'i> {
     /// The units of `input` behind `from`.
     pub(super) fn new(input: &'i ParquetInput, from: Position) -> Result<Self> {
-        let file = input.content.is_ok().then(|| input.reopen()).transpose()?;
+        let file = input.content.is_ok().then(|| input.file.reopen()).transpose()?;
         Ok(Self { input, file, skip: from.units, index: 0, group: 0, at: 0 })
     }
 
@@ -36,7 +37,7 @@ impl<'i> Groups<'i> {
         let metadata = content.exact.metadata();
         while let Some(about) = metadata.row_groups().get(self.group) {
             let (group, at) = (self.group, self.at);
-            let starts = &content.pages.plan(metadata, group, self.input.unit_bytes, file).starts;
+            let starts = &content.pages.plan(metadata, group, self.input.unit_bytes, &**file).starts;
             if let Some(&first_row) = starts.get(at) {
                 self.at += 1;
                 let rows = usize::try_from(about.num_rows()).unwrap_or(0);

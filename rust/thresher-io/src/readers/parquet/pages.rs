@@ -8,11 +8,7 @@
 //!
 //! The cut depends on the footer and the page headers alone. Headers are about 30 bytes for a page of about 1 MB.
 
-use std::{
-    fs::File,
-    io::{self, Read, Seek, SeekFrom},
-    sync::OnceLock,
-};
+use std::{io, sync::OnceLock};
 
 use parquet::{
     basic::Type as PhysicalType,
@@ -26,6 +22,7 @@ use parquet::{
 };
 
 use super::thrift::{self, PageHeader};
+use crate::blob::Blob;
 
 /// A unit has no more rows than this, however small they are.
 const MAX_ROWS: usize = 1 << 20;
@@ -63,7 +60,7 @@ impl PageMap {
         metadata: &ParquetMetaData,
         group: usize,
         unit_bytes: u64,
-        file: &File,
+        file: &dyn Blob,
     ) -> &GroupPlan {
         self.groups[group].get_or_init(|| plan(metadata.row_group(group), unit_bytes, file))
     }
@@ -91,7 +88,7 @@ impl PageIndexProvider for PageMap {
     }
 }
 
-fn plan(group: &RowGroupMetaData, unit_bytes: u64, file: &File) -> GroupPlan {
+fn plan(group: &RowGroupMetaData, unit_bytes: u64, file: &dyn Blob) -> GroupPlan {
     let rows = usize::try_from(group.num_rows()).unwrap_or(0);
     let mut columns: Vec<Option<OffsetIndexMetaData>> = vec![None; group.num_columns()];
     let Some(heavy) = heaviest(group) else {
@@ -164,15 +161,14 @@ fn by_pages(pages: &[PageHeader], target: u64) -> Vec<usize> {
 }
 
 /// Whether the first data page of a column is of version 2; what cannot be read is not.
-pub(super) fn is_version_2(mut file: &File, column: &ColumnChunkMetaData) -> bool {
+pub(super) fn is_version_2(file: &dyn Blob, column: &ColumnChunkMetaData) -> bool {
     let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
     let Ok(mut pos) = u64::try_from(start) else { return false };
     // A dictionary, and the first page behind it.
     for _ in 0..2 {
-        let mut buffer = Vec::new();
-        let read = file.seek(SeekFrom::Start(pos));
-        let read = read.and_then(|_| file.take(HEADER_LIMIT as u64 >> 8).read_to_end(&mut buffer));
-        let Some(header) = read.ok().and_then(|_| thrift::page_header(&buffer)) else { return false };
+        let some = file.len().saturating_sub(pos).min(HEADER_LIMIT as u64 >> 8);
+        let bytes = file.bytes_at(pos, some).ok();
+        let Some(header) = bytes.and_then(|bytes| thrift::page_header(&bytes)) else { return false };
         if header.values.is_some() {
             return header.is_version_2;
         }
@@ -184,22 +180,19 @@ pub(super) fn is_version_2(mut file: &File, column: &ColumnChunkMetaData) -> boo
 type Scanned = (OffsetIndexMetaData, Vec<PageHeader>);
 
 /// Walks over the page headers of a column without lists. Nothing comes back if they do not add up to `rows`.
-fn scan(mut file: &File, column: &ColumnChunkMetaData, rows: usize) -> io::Result<Option<Scanned>> {
+fn scan(file: &dyn Blob, column: &ColumnChunkMetaData, rows: usize) -> io::Result<Option<Scanned>> {
     if column.column_descr().max_rep_level() > 0 {
         return Ok(None);
     }
     let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
     let Ok(mut pos) = u64::try_from(start) else { return Ok(None) };
-    let end = pos.saturating_add(column.compressed_size().max(0) as u64);
+    let end = pos.saturating_add(column.compressed_size().max(0) as u64).min(file.len());
     let mut index = OffsetIndexBuilder::new();
     let (mut pages, mut seen) = (Vec::new(), 0_usize);
-    let mut buffer = Vec::new();
     while seen < rows {
         let mut guess = HEADER_GUESS;
         let header = loop {
-            buffer.clear();
-            file.seek(SeekFrom::Start(pos))?;
-            file.take((guess as u64).min(end.saturating_sub(pos))).read_to_end(&mut buffer)?;
+            let buffer = file.bytes_at(pos, (guess as u64).min(end.saturating_sub(pos)))?;
             match thrift::page_header(&buffer) {
                 Some(header) => break header,
                 None if buffer.len() == guess && guess < HEADER_LIMIT => guess *= 16,

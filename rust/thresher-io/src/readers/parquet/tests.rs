@@ -385,3 +385,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_later_pass_goes_on_behind_any_unit() {
+    let docs: Vec<String> = (0..400).map(|i| format!("{i} {}", "word ".repeat(50))).collect();
+    let settings = properties()
+        .set_dictionary_enabled(false)
+        .set_data_page_size_limit(4096)
+        .set_max_row_group_row_count(Some(150));
+    let (_dir, input) = open(&encode(&[one_text(&docs)], settings), 16_000);
+    assert!(testing::assert_goes_on(&input) > 5);
+    let (_dir, broken) = open(b"no parquet file", 100);
+    assert_eq!(testing::assert_goes_on(&broken), 1);
+}

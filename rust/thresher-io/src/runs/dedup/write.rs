@@ -16,6 +16,7 @@ use crate::record::{BadRecord, Record, Visitor};
 use crate::removed::{Kept, Removal, RemovedWriter};
 use crate::runs::output::{DataFiles, RunOutput};
 use crate::runs::pipeline::{Order, Pass, for_each_unit};
+use crate::writers::Means;
 
 /// The ids of the documents that evidence names.
 pub(crate) type Ids = HashMap<u32, String>;
@@ -44,9 +45,9 @@ pub(crate) fn write(
     run.plan.check_unchanged()?;
     let first_units = run.first_units(corpus);
     let sources = &run.plan.sources;
-    let threads = run.config.options.threads();
+    let means = Means::new(&run.crew);
     let mut outputs =
-        DataFiles::new(sources.len(), to.is_single(), |input| to.create_like(&sources[input], threads));
+        DataFiles::new(sources.len(), to.is_single(), |input| to.create_like(&sources[input], &means));
     run.begin(3);
     for_each_unit(
         run.pass(),

@@ -17,6 +17,7 @@ use crate::input::{Output, Written};
 use crate::quarantine::Quarantine;
 use crate::runs::plan::Plan;
 use crate::runs::source::{Form, Source};
+use crate::writers::Means;
 use crate::writers::folder::Listing;
 
 /// The outputs of a run, and nobody else's until it ends.
@@ -127,11 +128,11 @@ impl RunOutput {
 
     /// The output of an input, in its own format. A columnar file that cannot be read has no schema to write; its one
     /// bad record is in quarantine.
-    pub(crate) fn create_like(&self, source: &Source, threads: usize) -> Result<Option<Box<dyn Output>>> {
+    pub(crate) fn create_like(&self, source: &Source, means: &Means) -> Result<Option<Box<dyn Output>>> {
         if !source.is_readable() {
             return Ok(None);
         }
-        source.create_output(&self.data_path(source)?, self.form(source), threads).map(Some)
+        source.create_output(&self.data_path(source)?, self.form(source), means).map(Some)
     }
 
     /// Where the evidence of each removal is made; none with standard output.

@@ -328,7 +328,7 @@ fn count_rows(path: &Path, lines: u64, progress: &Progress) -> Result<u64> {
         None => return Ok(lines),
         Some((DataFormat::Jsonl, Codec::Plain)) if !names_array(&name) => return Ok(lines),
         Some((DataFormat::Jsonl, codec)) => {
-            let input = JsonlInput::open(path.to_path_buf(), name, codec, Limits::default())?;
+            let input = JsonlInput::open(path, name, codec, Limits::default())?;
             if input.is_array() {
                 return count_records(&input, progress);
             }

@@ -39,6 +39,7 @@ use crate::runs::plan::Plan;
 use crate::runs::progress::Progress;
 use crate::runs::source::Source;
 use crate::runs::survey::{survey, surveyed};
+use crate::writers::Means;
 use format::{detected, format_of};
 pub(crate) use sample::sample;
 use shape::Shape;
@@ -246,10 +247,11 @@ impl<'r> RowsRun<'r> {
         };
         self.begin(ROWS);
         let mut outputs = self.output.as_ref().map(|to| {
+            let means = Means::new(&self.crew);
             let forms = forms.as_ref();
             DataFiles::new(sources.len(), to.is_single(), move |input| match forms {
-                Some(forms) => forms.create(to, sources, input, self.crew.threads()).map(Some),
-                None => to.create_like(&sources[input], self.crew.threads()),
+                Some(forms) => forms.create(to, sources, input, &means).map(Some),
+                None => to.create_like(&sources[input], &means),
             })
         });
         let mut quarantine = self.output.as_ref().map_or_else(Quarantine::counting, RunOutput::quarantine);

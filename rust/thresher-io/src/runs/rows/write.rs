@@ -11,10 +11,11 @@ use crate::error::{Error, Result};
 use crate::input::{Output, Piece};
 use crate::readers::ipc::IpcKind;
 use crate::runs::output::RunOutput;
-use crate::runs::source::{ENCODER_MEMORY, Form, Source};
+use crate::runs::source::{Form, Source};
+use crate::writers::Means;
 use crate::writers::ipc::{IpcLayout, IpcOutput};
 use crate::writers::lines::LinesOutput;
-use crate::writers::parquet::{EncodeOptions, ParquetLayout, ParquetOutput};
+use crate::writers::parquet::{ParquetLayout, ParquetOutput};
 
 /// Rows that are turned into columns at once.
 const BATCH_ROWS: usize = 8192;
@@ -89,16 +90,15 @@ impl Forms {
         output: &RunOutput,
         sources: &[Source],
         input: usize,
-        threads: usize,
+        means: &Means,
     ) -> Result<Box<dyn Output>> {
         let path = output.data_path(&sources[input])?;
         let schema = || self.schemas[self.place(input)].clone();
         let form = self.of_inputs[input];
         Ok(match form.format {
-            DataFormat::Jsonl => Box::new(LinesOutput::create(&path, form.lines(), threads)?),
+            DataFormat::Jsonl => Box::new(LinesOutput::create(&path, form.lines(), means)?),
             DataFormat::Parquet => {
-                let options = EncodeOptions { threads, memory: ENCODER_MEMORY };
-                Box::new(ParquetOutput::create(&path, ParquetLayout::of(schema()), options)?)
+                Box::new(ParquetOutput::create(&path, ParquetLayout::of(schema()), means)?)
             }
             DataFormat::Ipc => {
                 let kind = IpcKind::of_name(&output.final_path(&sources[input]));

@@ -1,15 +1,21 @@
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor, Read, Write};
 use std::sync::{Arc, Mutex};
 
+use proptest::prelude::*;
 use tempfile::tempdir;
 
 use super::*;
-use crate::codec::decoder;
+use crate::codec::{BlockEncoder, decoder};
 use crate::commit::{HashingWriter, PendingFile};
+use crate::crew::Crew;
 
 /// Compressing full-size blocks without optimisation takes minutes.
 const SMALL: usize = 64 << 10;
 const CODECS: [Codec; 3] = [Codec::Plain, Codec::Gzip, Codec::Zstd];
+
+fn means(threads: usize) -> Means {
+    Means::new(&Crew::new(threads))
+}
 
 /// Lines that compress, but not to nothing.
 fn content(bytes: usize) -> Vec<u8> {
@@ -26,7 +32,7 @@ fn content(bytes: usize) -> Vec<u8> {
 /// Writes `content` in pieces of the given size and returns what `finish` said and the file.
 fn write(path: &Path, codec: Codec, threads: usize, content: &[u8], piece: usize) -> (Written, Vec<u8>) {
     let sink = Sink::File(PendingFile::create(path).unwrap());
-    let mut output = Box::new(LinesOutput::new(sink, codec.into(), threads, SMALL).unwrap());
+    let mut output = Box::new(LinesOutput::new(sink, codec.into(), &means(threads), SMALL));
     for part in content.chunks(piece) {
         output.write(Piece::Bytes(part.to_vec()), 2).unwrap();
     }
@@ -103,7 +109,7 @@ fn a_sink_that_fails_is_reported_by_the_end_at_the_latest() {
     for codec in CODECS {
         for threads in [1, 3] {
             let sink = Sink::Stream(HashingWriter::new(Box::new(Failing(100_000))));
-            let mut output = Box::new(LinesOutput::new(sink, codec.into(), threads, SMALL).unwrap());
+            let mut output = Box::new(LinesOutput::new(sink, codec.into(), &means(threads), SMALL));
             let result = output.write(Piece::Bytes(content.clone()), 1).and_then(|()| output.finish());
             let error = result.unwrap_err().to_string();
             assert!(error.starts_with("cannot write `-`"), "{error}");
@@ -115,7 +121,7 @@ fn a_sink_that_fails_is_reported_by_the_end_at_the_latest() {
 fn an_output_given_up_in_the_middle_leaves_nothing() {
     let dir = tempdir().unwrap();
     let sink = Sink::File(PendingFile::create(&dir.path().join("a.gz")).unwrap());
-    let mut output = LinesOutput::new(sink, Codec::Gzip.into(), 2, SMALL).unwrap();
+    let mut output = LinesOutput::new(sink, Codec::Gzip.into(), &means(2), SMALL);
     output.write(Piece::Bytes(content(20 * SMALL)), 1).unwrap();
     drop(output);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -124,7 +130,7 @@ fn an_output_given_up_in_the_middle_leaves_nothing() {
 #[test]
 fn rows_and_files_are_refused() {
     let dir = tempdir().unwrap();
-    let mut output = LinesOutput::create(&dir.path().join("a"), Codec::Plain, 1).unwrap();
+    let mut output = LinesOutput::create(&dir.path().join("a"), Codec::Plain, &means(1)).unwrap();
     assert!(matches!(output.write(Piece::Files(Vec::new()), 0), Err(Error::Internal(_))));
     assert!(matches!(output.write(Piece::Batches(Vec::new()), 0), Err(Error::Internal(_))));
 }
@@ -151,7 +157,7 @@ fn a_stream_gets_the_bytes_of_a_file() {
         let (file, raw) = write(&dir.path().join("file"), codec, 2, &content, 1000);
         let shared = Shared::default();
         let sink = Sink::Stream(HashingWriter::new(Box::new(shared.clone())));
-        let mut output = Box::new(LinesOutput::new(sink, codec.into(), 2, SMALL).unwrap());
+        let mut output = Box::new(LinesOutput::new(sink, codec.into(), &means(2), SMALL));
         output.write(Piece::Bytes(content.clone()), 1).unwrap();
         let stream = output.finish().unwrap();
         assert_eq!((stream.bytes, stream.xxh3_128), (file.bytes, file.xxh3_128));
@@ -163,7 +169,7 @@ fn a_stream_gets_the_bytes_of_a_file() {
 fn users_get_blocks_of_four_mebibytes() {
     let dir = tempdir().unwrap();
     let path = dir.path().join("a.zst");
-    let mut output = Box::new(LinesOutput::create(&path, Codec::Zstd, 2).unwrap());
+    let mut output = Box::new(LinesOutput::create(&path, Codec::Zstd, &means(2)).unwrap());
     output.write(Piece::Bytes(vec![b'x'; (4 << 20) + 1]), 1).unwrap();
     output.finish().unwrap();
     let mut want: Vec<u8> = Vec::new();
@@ -173,4 +179,94 @@ fn users_get_blocks_of_four_mebibytes() {
         want.extend(&block);
     }
     assert!(std::fs::read(&path).unwrap() == want);
+}
+
+/// Writes a part of `rows`, with a checkpoint on the way; then goes on from it with the rest.
+fn interrupted(
+    path: &Path,
+    layout: LinesLayout,
+    rows: &[&[u8]],
+    (step, until, at): (usize, usize, usize),
+    garbage: &[u8],
+) -> Vec<u8> {
+    let means = Means { resumable: true, ..means(2) };
+    let sink = Sink::File(PendingFile::create(path).unwrap());
+    let mut output = LinesOutput::new(sink, layout, &means, SMALL);
+    let mut checkpoint = None;
+    let write = |output: &mut LinesOutput, rows: &[&[u8]]| {
+        output.write(Piece::Bytes(rows.concat()), rows.len() as u64).unwrap();
+    };
+    for (n, rows) in rows[..until].chunks(step).enumerate() {
+        write(&mut output, rows);
+        if n == at {
+            checkpoint = output.checkpoint().unwrap();
+        }
+    }
+    drop(output);
+    let from = checkpoint.unwrap();
+    let part = path.with_file_name("file.part");
+    std::fs::OpenOptions::new().append(true).open(&part).unwrap().write_all(garbage).unwrap();
+    let mut file = PendingFile::resume(path, from.bytes).unwrap();
+    file.replay().unwrap();
+    let mut output = Box::new(LinesOutput::new(Sink::File(file), layout, &means, SMALL).behind(&from));
+    for rows in rows[from.rows as usize..].chunks(step + 1) {
+        write(&mut output, rows);
+    }
+    let written = output.finish().unwrap();
+    let bytes = std::fs::read(path).unwrap();
+    assert_eq!(written.rows, rows.len() as u64);
+    assert_eq!(written.xxh3_128, format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes)));
+    assert!(!part.exists());
+    bytes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn an_interrupted_output_goes_on_at_any_checkpoint(
+        lengths in prop::collection::vec(prop_oneof![5 => 1_usize..3000, 1 => Just(2 * SMALL + 7)], 1..150),
+        step in 1_usize..30,
+        until in 0.0..1.0_f64,
+        at in 0.0..1.0_f64,
+        garbage in prop::collection::vec(any::<u8>(), 0..50),
+    ) {
+        let noise = content(3 * SMALL);
+        let line = |(n, &length): (usize, &usize)| {
+            let text: Vec<u8> = noise.iter().cycle().skip(n * 37).take(length).map(|&b| b.max(b' ')).collect();
+            [&text[..], b"\n"].concat()
+        };
+        let lines: Vec<Vec<u8>> = lengths.iter().enumerate().map(line).collect();
+        let rows: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
+        let until = 1 + (until * (rows.len() - 1) as f64) as usize;
+        let at = (at * until.div_ceil(step) as f64) as usize;
+        let dir = tempdir().unwrap();
+        for (codec, is_array) in [(Codec::Plain, false), (Codec::Gzip, false), (Codec::Zstd, false), (Codec::Plain, true)] {
+            let layout = LinesLayout { codec, is_array };
+            let sink = Sink::File(PendingFile::create(&dir.path().join("whole")).unwrap());
+            let mut whole = Box::new(LinesOutput::new(sink, layout, &means(1), SMALL));
+            whole.write(Piece::Bytes(rows.concat()), rows.len() as u64).unwrap();
+            whole.finish().unwrap();
+            let resumed = interrupted(&dir.path().join("file"), layout, &rows, (step, until, at), &garbage);
+            prop_assert!(resumed == std::fs::read(dir.path().join("whole")).unwrap(), "{:?}", layout);
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_gone_on_with_says_so() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("file");
+    let layout = LinesLayout { codec: Codec::Gzip, is_array: true };
+    let mut array = LinesOutput::create(&path, layout, &means(1)).unwrap();
+    assert_eq!(array.checkpoint().unwrap(), None);
+    let mut stream = LinesOutput::create(Path::new("-"), Codec::Plain, &means(1)).unwrap();
+    assert_eq!(stream.checkpoint().unwrap(), None);
+    let mut lines = LinesOutput::create(&path, Codec::Plain, &means(1)).unwrap();
+    lines.write(Piece::Bytes(b"{}\n".to_vec()), 1).unwrap();
+    let from = lines.checkpoint().unwrap().unwrap();
+    let resume = |from| LinesOutput::resume(&path, Codec::Plain, &means(1), from).err().unwrap();
+    assert!(matches!(resume(&from), Error::Busy(_)));
+    drop(lines);
+    let more = Checkpoint { bytes: from.bytes + 1, ..from };
+    assert!(matches!(resume(&more), Error::Data { .. }));
 }

@@ -34,6 +34,14 @@ impl FooterFile {
         self.held.get_or_insert_default();
     }
 
+    /// Makes what was written durable, and says how much that is.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(super) fn checkpoint(&mut self) -> Result<Option<u64>> {
+        self.file.checkpoint()
+    }
+
     /// Completes the file, with the schema of `original` if there is one.
     ///
     /// # Errors

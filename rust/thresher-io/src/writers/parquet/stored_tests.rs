@@ -19,8 +19,9 @@ use parquet::{
     schema::parser::parse_message_type,
 };
 
-use super::{EncodeOptions, ParquetLayout, ParquetOutput};
+use super::{Means, ParquetLayout, ParquetOutput};
 use crate::{
+    crew::Crew,
     input::{Input, Output, Scratch},
     readers::{
         parquet::{ParquetInput, alike::join},
@@ -28,10 +29,12 @@ use crate::{
     },
 };
 
-const OPTIONS: EncodeOptions = EncodeOptions { threads: 2, memory: 1 << 30 };
+fn means() -> Means {
+    Means::new(&Crew::new(2))
+}
 
 fn output(input: &ParquetInput, path: &std::path::Path) -> Box<dyn Output> {
-    Box::new(ParquetOutput::create(path, ParquetLayout::like(input).unwrap(), OPTIONS).unwrap())
+    Box::new(ParquetOutput::create(path, ParquetLayout::like(input).unwrap(), &means()).unwrap())
 }
 
 /// A file of a text column and one more, which has `values` and no nulls.

@@ -14,6 +14,7 @@ use parquet::{
 
 use super::*;
 use crate::{
+    crew::Crew,
     input::Input,
     readers::{
         parquet::ParquetInput,
@@ -21,7 +22,9 @@ use crate::{
     },
 };
 
-const OPTIONS: EncodeOptions = EncodeOptions { threads: 2, memory: 1 << 30 };
+fn means(threads: usize, memory: u64) -> Means {
+    Means { memory, resumable: true, ..Means::new(&Crew::new(threads)) }
+}
 
 fn read(path: &Path) -> (SchemaRef, Arc<ParquetMetaData>, RecordBatch) {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
@@ -43,7 +46,7 @@ fn source(dir: &Path, batch: &RecordBatch, properties: WriterProperties) -> Parq
 
 fn output(input: &ParquetInput, path: &Path) -> Box<dyn Output> {
     let layout = ParquetLayout::like(input).unwrap();
-    Box::new(ParquetOutput::create(path, layout, OPTIONS).unwrap())
+    Box::new(ParquetOutput::create(path, layout, &means(2, 1 << 30)).unwrap())
 }
 
 #[test]
@@ -162,7 +165,8 @@ fn no_rows_is_a_valid_file_with_the_schema() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out.parquet");
     let batch = many_types(0);
-    let output = Box::new(ParquetOutput::create(&out, ParquetLayout::of(batch.schema()), OPTIONS).unwrap());
+    let output =
+        Box::new(ParquetOutput::create(&out, ParquetLayout::of(batch.schema()), &means(2, 1 << 30)).unwrap());
     let written = output.finish().unwrap();
     assert_eq!(written.rows, 0);
     let (schema, metadata, _) = read(&out);
@@ -186,10 +190,10 @@ fn large() -> RecordBatch {
 fn bytes_depend_on_rows_alone() {
     let dir = tempfile::tempdir().unwrap();
     let batch = large();
-    let write = |name: &str, cut: usize, options: EncodeOptions| {
+    let write = |name: &str, cut: usize, means: &Means| {
         let path = dir.path().join(name);
         let layout = ParquetLayout::of(batch.schema());
-        let mut output = Box::new(ParquetOutput::create(&path, layout, options).unwrap());
+        let mut output = Box::new(ParquetOutput::create(&path, layout, means).unwrap());
         for start in (0..batch.num_rows()).step_by(cut) {
             let piece = batch.slice(start, cut.min(batch.num_rows() - start));
             let rows = piece.num_rows() as u64;
@@ -197,9 +201,9 @@ fn bytes_depend_on_rows_alone() {
         }
         output.finish().unwrap().xxh3_128
     };
-    let reference = write("a", usize::MAX >> 8, EncodeOptions { threads: 1, memory: 0 });
-    assert_eq!(reference, write("b", 1009, EncodeOptions { threads: 3, memory: 1 << 30 }));
-    assert_eq!(reference, write("c", 40_000, EncodeOptions { threads: 2, memory: 0 }));
+    let reference = write("a", usize::MAX >> 8, &means(1, 0));
+    assert_eq!(reference, write("b", 1009, &means(3, 1 << 30)));
+    assert_eq!(reference, write("c", 40_000, &means(2, 0)));
     let (_, metadata, rows) = read(&dir.path().join("a"));
     assert_eq!(metadata.num_row_groups(), 3);
     assert_eq!(rows, batch);
@@ -210,7 +214,8 @@ fn rows_of_another_type_are_converted_or_refused() {
     let dir = tempfile::tempdir().unwrap();
     let schema = Arc::new(Schema::new(vec![Field::new("text", DataType::LargeUtf8, false)]));
     let path = dir.path().join("out.parquet");
-    let mut output = Box::new(ParquetOutput::create(&path, ParquetLayout::of(schema), OPTIONS).unwrap());
+    let mut output =
+        Box::new(ParquetOutput::create(&path, ParquetLayout::of(schema), &means(2, 1 << 30)).unwrap());
     output.write(Piece::Batches(vec![one_text(&["a"])]), 1).unwrap();
     let other: ArrayRef = Arc::new(StringArray::from(vec!["b"]));
     let other = RecordBatch::try_from_iter([("txt", other)]).unwrap();
@@ -227,7 +232,8 @@ fn null_in_a_column_without_nulls_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let schema = Arc::new(Schema::new(vec![Field::new("text", DataType::Utf8, false)]));
     let path = dir.path().join("out.parquet");
-    let mut output = Box::new(ParquetOutput::create(&path, ParquetLayout::of(schema), OPTIONS).unwrap());
+    let mut output =
+        Box::new(ParquetOutput::create(&path, ParquetLayout::of(schema), &means(2, 1 << 30)).unwrap());
     let text: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>]));
     let batch = RecordBatch::try_from_iter_with_nullable([("text", text, true)]).unwrap();
     assert!(output.write(Piece::Batches(vec![batch]), 1).is_err());
