@@ -8,6 +8,8 @@
 //! numbers, what one unit holds in memory. A bound for each reason, and not for all together, leaves room for the rare
 //! ones. All are counted, and the report says how many are not written.
 
+mod stored;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -60,6 +60,28 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Those for which a record of a file is set aside, whatever is done with its content.
+    pub(crate) const OF_FILES: [Self; 13] = [
+        Self::InvalidJson,
+        Self::InvalidUtf8,
+        Self::MissingText,
+        Self::NullText,
+        Self::TextNotString,
+        Self::LoneSurrogate,
+        Self::TooLong,
+        Self::Truncated,
+        Self::DamagedMember,
+        Self::TrailingGarbage,
+        Self::UnsupportedCompression,
+        Self::Corrupt,
+        Self::Encrypted,
+    ];
+
+    /// The one of these with this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::OF_FILES.into_iter().find(|reason| reason.name() == name)
+    }
+
     /// Whether nothing is known of the fields of such a record.
     pub(crate) fn is_unreadable(self) -> bool {
         use Reason as R;

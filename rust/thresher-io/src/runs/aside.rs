@@ -20,6 +20,21 @@ pub(crate) fn set_aside(
     first_row: u64,
     bad: &BadRecords,
 ) -> Result<()> {
+    count_bad(progress, strict, input, first_row, bad)?;
+    quarantine.add(input.name(), first_row, bad)
+}
+
+/// Counts the bad records of a unit, whose slot 0 is row `first_row` of `input`.
+///
+/// # Errors
+/// `Error::Data` for the first one if `strict`.
+pub(crate) fn count_bad(
+    progress: &Progress,
+    strict: bool,
+    input: &dyn Input,
+    first_row: u64,
+    bad: &BadRecords,
+) -> Result<()> {
     progress.quarantine(bad.tally().docs);
     if let Some(bad) = bad.first().filter(|_| strict) {
         let row = first_row + u64::from(bad.slot);
@@ -33,7 +48,7 @@ pub(crate) fn set_aside(
             ),
         ));
     }
-    quarantine.add(input.name(), first_row, bad)
+    Ok(())
 }
 
 /// Checks the parameter `max_quarantine`.

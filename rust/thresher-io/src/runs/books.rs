@@ -46,7 +46,7 @@ pub struct Count {
     pub bytes: u64,
 }
 
-/// `in = kept + removed + quarantined`, for documents and bytes.
+/// `in = kept + removed + quarantined`, for documents and bytes; and references, where there are any.
 #[derive(Clone, Debug, Serialize)]
 pub struct Accounting {
     /// Everything that was read.
@@ -56,6 +56,9 @@ pub struct Accounting {
     pub kept: Count,
     /// What was removed, by reason.
     pub removed: BTreeMap<&'static str, Count>,
+    /// Documents that only others were compared with.
+    #[serde(skip_serializing_if = "Count::is_none")]
+    pub references: Count,
     /// What was set aside, by reason.
     pub quarantined: BTreeMap<&'static str, Count>,
     /// Bytes of blank lines and byte order marks, which belong to no document.
@@ -68,8 +71,12 @@ impl Accounting {
     /// # Errors
     /// `Error::Internal` if they do not balance.
     pub(crate) fn check(&self) -> Result<()> {
-        let parts =
-            || std::iter::once(&self.kept).chain(self.removed.values()).chain(self.quarantined.values());
+        let parts = || {
+            [&self.kept, &self.references]
+                .into_iter()
+                .chain(self.removed.values())
+                .chain(self.quarantined.values())
+        };
         let docs: u64 = parts().map(|count| count.docs).sum();
         let bytes: u64 = parts().map(|count| count.bytes).sum::<u64>() + self.blank_bytes;
         if docs == self.read.docs && bytes == self.read.bytes {
@@ -80,6 +87,11 @@ impl Accounting {
 }
 
 impl Count {
+    /// Whether nothing was counted.
+    pub(crate) fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Adds documents and their bytes.
     pub(crate) fn add(&mut self, docs: u64, bytes: u64) {
         self.docs += docs;
@@ -117,6 +129,7 @@ mod tests {
             read: count(10, 100),
             kept: count(6, 50),
             removed: [("exact", count(1, 20)), ("near", count(2, 20))].into(),
+            references: Count::default(),
             quarantined: [("invalid_json", count(1, 7))].into(),
             blank_bytes: 3,
         };

@@ -10,6 +10,7 @@ pub mod dedup;
 mod evidence;
 mod fields;
 mod find;
+mod memory;
 mod names;
 pub mod options;
 pub(crate) mod output;
@@ -20,6 +21,7 @@ pub mod progress;
 pub mod rows;
 mod sniff;
 mod source;
+mod spill;
 mod stdin;
 mod survey;
 

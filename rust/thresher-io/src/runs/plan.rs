@@ -46,6 +46,8 @@ pub(crate) struct Reading<'a> {
 /// The inputs of a run.
 pub(crate) struct Plan {
     pub(crate) sources: Vec<Source>,
+    /// The first of them that are references: read, and never written.
+    pub(crate) num_references: usize,
     /// Size and time of change of each input that is a file.
     fingerprints: Vec<Option<(u64, SystemTime)>>,
     /// What the user should know about the inputs.
@@ -109,7 +111,16 @@ impl Plan {
             source.check(fields)?;
             sources.push(source);
         }
-        Ok(Self { sources, fingerprints, notes, _spools: spools })
+        Ok(Self { sources, num_references: 0, fingerprints, notes, _spools: spools })
+    }
+
+    /// Puts references in front of the inputs.
+    pub(crate) fn put_in_front(&mut self, references: Self) {
+        self.num_references = references.sources.len();
+        self.sources.splice(0..0, references.sources);
+        self.fingerprints.splice(0..0, references.fingerprints);
+        self.notes.splice(0..0, references.notes);
+        self._spools.extend(references._spools);
     }
 
     /// The one format of all inputs, which a single output needs.

@@ -48,6 +48,13 @@ pub(crate) struct Checked {
     pub(crate) fields: Fields,
 }
 
+impl Checked {
+    /// What is looked for in references: they are kept whatever their ranks.
+    pub(crate) fn reference_fields(&self) -> Fields {
+        Fields { id: None, rank: None, ..self.fields.clone() }
+    }
+}
+
 impl DedupRun {
     /// Checks every parameter that can be checked without reading.
     pub(crate) fn check(&self) -> Result<Checked> {
@@ -63,11 +70,6 @@ impl DedupRun {
             }
         };
         self.options.check()?;
-        if let Some(reference) = step.against.first() {
-            return Err(Error::Parameter(format!(
-                "against is `{reference}`, but this version has no comparison with references; leave it out"
-            )));
-        }
         let num_hashes = NumHashes::try_new(step.num_hashes)?;
         let threshold = Threshold::try_new(step.threshold)?;
         let search = DedupConfig {
@@ -90,6 +92,11 @@ impl DedupRun {
     /// What is read, and how.
     pub(crate) fn reading(&self) -> Reading<'_> {
         self.options.reading(&self.inputs, self.step.glob.as_deref())
+    }
+
+    /// The references, and how they are read.
+    pub(crate) fn reading_references(&self) -> Reading<'_> {
+        self.options.reading(&self.step.against, self.step.glob.as_deref())
     }
 
     fn keep_policy(&self) -> Result<(Keep, Option<FieldPath>)> {

@@ -1,31 +1,45 @@
 //! Deduplication over files, in three streaming passes.
 //!
 //! ```text
-//! 1 sign     read everything: content hash, band keys               holds 16 + 4 bytes a document, 8 a band and text
-//!   group    buckets and clusters, in memory
-//! 2 verify   read what collided: exact shingles, cluster by cluster  holds the texts of open clusters
-//! 3 write    read everything: kept records to the output, evidence   holds a few units
+//! 1 sign     read everything            per task a spill file: band keys, content hashes, packed signatures
+//!   group    range by range of keys     equal texts, pairs that pass the screen, large buckets
+//! 2 decide   read the candidates        in keep order, each against its kept neighbours; their shingles lie in a spool
+//! 3 write    read everything            kept records to the output, then the evidence
 //! ```
+//!
+//! Neither texts nor tables of the corpus are held: a document costs a few bits of memory, a candidate 4 to 8 bytes, and
+//! everything else goes to disk when its share of the memory is used up ([`crate::runs::memory`]).
 //!
 //! Pass 1 decodes the columns that it needs. If pass 3 then finds a row damaged in another column, all is done again, this
 //! time decoding every column in pass 1: a row that cannot be written must not be the one for which others go.
 //!
-//! The corpus itself is never held. Each pass sees the same units with the same slots, so a document is known
-//! by its ordinal alone. The output depends on the inputs and the parameters, not on threads or timing.
+//! Each pass sees the same units with the same slots, so a document is known by its number alone. The output depends on
+//! the inputs and the parameters, not on threads, memory or timing.
 
+mod classes;
 pub mod config;
+mod corpus;
+mod decide;
+mod distinct;
+mod evidence;
+mod fates;
+mod links;
+mod ranks;
+mod records;
 mod report;
+mod seen;
 mod sign;
-mod verify;
+mod signatures;
+mod spool;
+mod turns;
 mod write;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use thresher_core::cluster::Clusters;
-use thresher_core::exact::Classes;
+use thresher_core::Secret;
 use thresher_core::json::Fields;
-use thresher_core::{Outcome, Precedence, Secret};
 
 pub use config::{DedupRun, DedupStep};
 pub use report::Report;
@@ -34,15 +48,18 @@ use crate::crew::Crew;
 use crate::error::{Error, Result};
 use crate::runs::aside::check_bulk;
 use crate::runs::clock::Clock;
+use crate::runs::memory::Memory;
 use crate::runs::output::RunOutput;
-use crate::runs::pipeline::Pass;
+use crate::runs::pipeline::{Order, Pass};
 use crate::runs::plan::Plan;
 use crate::runs::progress::Progress;
 use crate::runs::source::Source;
 use crate::runs::survey::surveyed;
 use crate::secret;
 use config::Checked;
-use sign::{Corpus, UnitPlace};
+use corpus::{Corpus, UnitPlace};
+use evidence::Clusters;
+use fates::Fates;
 
 /// What every pass needs.
 pub(crate) struct Run<'a> {
@@ -52,6 +69,9 @@ pub(crate) struct Run<'a> {
     pub(crate) secret: Secret,
     pub(crate) plan: Plan,
     pub(crate) crew: Arc<Crew>,
+    pub(crate) memory: Memory,
+    /// The folder of temporary files.
+    pub(crate) work: PathBuf,
     pub(crate) progress: &'a Progress,
     /// Columns that are only copied are decoded in pass 1 too, to find damaged rows before they are decided on.
     pub(crate) thorough: bool,
@@ -63,8 +83,8 @@ impl Run<'_> {
     }
 
     /// A pass over all inputs.
-    fn pass(&self) -> Pass<'_> {
-        Pass::new(&self.plan.sources, &self.crew, self.progress)
+    fn pass(&self, order: Order) -> Pass<'_> {
+        Pass { order, ..Pass::new(&self.plan.sources, &self.crew, self.progress) }
     }
 
     /// The fields of a pass that looks at texts alone.
@@ -105,16 +125,24 @@ impl Run<'_> {
 pub fn run(config: &DedupRun, progress: &Progress) -> Result<Report> {
     let started = Instant::now();
     let checked = config.check()?;
+    let memory = Memory::of(&config.options)?;
     progress.begin(0, 0);
     let mut plan = Plan::new(config.reading(), &checked.fields, progress)?;
     let output = RunOutput::open(config.output()?, config.options.overwrite, &plan, true)?;
     if output.is_single() {
         plan.join()?;
     }
+    if !config.step.against.is_empty() {
+        let references = Plan::new(config.reading_references(), &checked.reference_fields(), progress)?;
+        output.refuse_inputs(&references)?;
+        plan.put_in_front(references);
+    }
     // What went to standard output cannot be taken back.
     let thorough = output.is_stream();
-    let crew = Crew::new(config.options.threads());
-    let mut run = Run { config, checked, secret: secret::draw()?, plan, crew, progress, thorough };
+    let work = output.work(config.options.tmp.as_deref())?;
+    let work_path = work.path().to_path_buf();
+    let (secret, crew) = (secret::draw()?, Crew::new(config.options.threads()));
+    let mut run = Run { config, checked, secret, plan, crew, memory, work: work_path, progress, thorough };
     let report = match attempt(&run, &output, started) {
         // A column that nobody had looked at. Its rows have to be set aside before one of them stands for duplicates.
         Err(Error::Uncopyable { .. }) => {
@@ -125,6 +153,7 @@ pub fn run(config: &DedupRun, progress: &Progress) -> Result<Report> {
         }
         done => done?,
     };
+    drop(work);
     output.publish(&report)?;
     Ok(report)
 }
@@ -133,50 +162,49 @@ fn attempt(run: &Run<'_>, output: &RunOutput, started: Instant) -> Result<Report
     let (config, progress) = (run.config, run.progress);
     let mut clock = Clock::default();
 
-    let (mut corpus, quarantine) = clock.time("sign", || {
-        surveyed(&run.plan.sources, config.options.threads(), progress, || {
-            let mut quarantine = output.quarantine();
-            Ok((sign::sign(run, &mut quarantine)?, quarantine))
-        })
-    })?;
+    let mut corpus =
+        clock.time("sign", || surveyed(&run.plan.sources, run.crew.threads(), progress, || sign::sign(run)))?;
+    let mut quarantine = output.quarantine();
+    corpus.set_aside(&run.plan.sources, &mut quarantine)?;
+    let references = run.plan.num_references;
+    let of_references = corpus.units.iter().take_while(|unit| unit.input < references);
+    corpus.num_references = of_references.map(UnitPlace::num_docs).sum();
     let docs = corpus.units.iter().map(|unit| u64::from(unit.num_slots)).sum();
     let first = run.plan.sources.first().map(Source::input);
     if let Err(error) = check_bulk(&quarantine, docs, config.options.max_quarantine, first) {
         return Err(output.reject(quarantine, error));
     }
     let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(config.options.threads())
+        .num_threads(run.crew.threads())
         .build()
         .map_err(|error| Error::Internal(format!("no thread pool: {error}")))?;
-    let hashes = std::mem::take(&mut corpus.hashes);
-    let (lengths, ranks) = (std::mem::take(&mut corpus.lengths), std::mem::take(&mut corpus.ranks));
-    let precedence = Precedence::new(run.checked.search.keep, &lengths, &ranks);
-    let (classes, clusters) = clock.time("group", || {
-        let classes = Classes::new(hashes.iter().copied().map(Some), precedence);
-        progress.check()?;
-        let standing = classes.standing(hashes.len());
-        corpus.table.relabel(|doc| standing[doc as usize]);
-        let clusters = pool.install(|| Clusters::of(&corpus.table, hashes.len(), progress))?;
-        Ok::<_, Error>((classes, clusters))
+    let (copies, links) = clock.time("group", || {
+        pool.install(|| {
+            let copies = classes::find(run, &corpus)?;
+            let links = links::find(run, &corpus, &copies.bits)?;
+            Ok::<_, Error>((copies, links))
+        })
     })?;
-    corpus.table = thresher_core::lsh::BandTable::default();
-    corpus.hashes = hashes;
-    progress.check()?;
-    let resolutions = clock.time("verify", || verify::verify(run, &corpus, &clusters, precedence))?;
-    let outcome = Outcome::new(corpus.hashes.len(), &classes, &resolutions);
-    let ids = clock.time("ids", || write::read_ids(run, &corpus, &outcome))?;
-    let sizes = write::sizes(&outcome);
-    let (written, evidence) =
-        clock.time("write", || write::write(run, &corpus, &outcome, &ids, &sizes, output))?;
+    let candidates = links.candidates.len();
+    let decisions = clock.time("verify", || decide::decide(run, &corpus, &links, &pool))?;
+    drop(links);
+    let spilled = corpus.spilled_bytes() + decisions.spooled;
+    let fates = Fates::new(corpus.n_docs, copies, decisions)?;
+    let (written, tallies) = clock.time("write", || write::write(run, &corpus, &fates, output))?;
+    let (clusters, evidence) = clock.time("evidence", || {
+        let clusters = Clusters::new(run, &corpus, &fates)?;
+        let written = evidence::write(run, &corpus, &fates, &clusters, output)?;
+        Ok::<_, Error>((clusters, written))
+    })?;
     let (quarantined, set_aside) = (quarantine.tallies().clone(), quarantine.report());
     let (outputs, files) = output.settle(written, evidence.into_iter().chain(quarantine.finish()?))?;
     clock.total(started);
     let found = report::Found {
-        outcome: &outcome,
-        ids: &ids,
-        sizes: &sizes,
-        candidates: clusters.docs().len() as u64,
-        resolutions: &resolutions,
+        tallies,
+        candidates: u64::from(candidates),
+        counts: fates.counts(),
+        clusters: &clusters,
+        spilled,
         outputs,
         files,
         quarantined: &quarantined,

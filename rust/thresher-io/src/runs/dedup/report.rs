@@ -3,24 +3,21 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use thresher_core::Tally;
 use thresher_core::hash::SCHEME_VERSION;
-use thresher_core::resolve::{Resolution, Unchecked};
-use thresher_core::{Outcome, RemovalReason, Tally};
+use thresher_core::resolve::decide::Counts;
 
 use super::Run;
 use super::config::DedupRun;
-use super::sign::Corpus;
-use super::write::{Ids, Sizes, name_of};
+use super::corpus::Corpus;
+use super::evidence::Clusters;
+use super::write::Tallies;
 use crate::error::{Error, Result};
 use crate::input::Written;
 use crate::quarantine::QuarantineReport;
 use crate::record::Reason;
 use crate::runs::books::{Accounting, Count, InputReport, by_name, peak_rss_bytes};
-use crate::runs::evidence::figures::{ClusterSizes, Similarities};
 use crate::runs::output::{Files, Marker};
-
-/// Removed documents that are named for each of the largest clusters.
-const EXAMPLES: usize = 5;
 
 /// The contents of `run.json`.
 #[derive(Clone, Debug, Serialize)]
@@ -58,12 +55,14 @@ pub struct Report {
     pub unchecked: BTreeMap<String, u64>,
     /// Documents that went for a similar one, by their similarity, rounded down to a hundredth.
     pub similarities: BTreeMap<String, u64>,
-    /// Kept documents that others duplicate.
-    pub clusters: u64,
     /// Clusters by the power of two that the number of their documents reaches: `4` counts those of 4 to 7.
     pub cluster_sizes: BTreeMap<u64, u64>,
+    /// Kept documents that others duplicate.
+    pub clusters: u64,
     /// The largest of them.
     pub largest_clusters: Vec<ClusterReport>,
+    /// Bytes of temporary files, most of which were there at the same time.
+    pub spilled_bytes: u64,
     /// Seconds of each step.
     pub timings: BTreeMap<&'static str, f64>,
     /// Most memory that the process held.
@@ -96,11 +95,12 @@ pub struct ClusterReport {
 
 /// What the passes found and wrote.
 pub(crate) struct Found<'a> {
-    pub(crate) outcome: &'a Outcome,
-    pub(crate) ids: &'a Ids,
-    pub(crate) sizes: &'a Sizes,
+    pub(crate) tallies: Tallies,
     pub(crate) candidates: u64,
-    pub(crate) resolutions: &'a [Resolution],
+    pub(crate) counts: &'a Counts,
+    pub(crate) clusters: &'a Clusters,
+    /// Bytes of the temporary files.
+    pub(crate) spilled: u64,
     pub(crate) outputs: Vec<Written>,
     pub(crate) files: Files,
     pub(crate) quarantined: &'a BTreeMap<Reason, Tally>,
@@ -114,8 +114,8 @@ impl Report {
         found: Found<'_>,
         timings: Vec<(&'static str, f64)>,
     ) -> Result<Self> {
-        let Found { outcome, ids, outputs, files, .. } = found;
-        let accounting = account(corpus, outcome, found.quarantined)?;
+        let Found { outputs, files, counts, clusters, .. } = found;
+        let accounting = account(corpus, found.tallies, found.quarantined)?;
         let written: u64 = outputs.iter().map(|output| output.rows).sum();
         if written != accounting.kept.docs {
             let kept = accounting.kept.docs;
@@ -124,12 +124,6 @@ impl Report {
             )));
         }
         let search = &run.checked.search;
-        let mut sizes = ClusterSizes::default();
-        for (&kept, &size) in found.sizes {
-            sizes.add(kept, size);
-        }
-        let mut notes = run.plan.notes.clone();
-        notes.extend(sizes.warning());
         Ok(Self {
             marker: Marker::default(),
             hash_scheme: SCHEME_VERSION,
@@ -138,7 +132,7 @@ impl Report {
             inputs: inputs(run, corpus),
             outputs,
             files,
-            notes,
+            notes: run.plan.notes.iter().cloned().chain(clusters.figures.warning()).collect(),
             banding: BandingReport {
                 bands: search.banding.bands(),
                 rows: search.banding.rows(),
@@ -147,13 +141,18 @@ impl Report {
             accounting,
             quarantine: found.quarantine,
             candidates: found.candidates,
-            checks: found.resolutions.iter().map(|resolution| resolution.checks).sum(),
-            capped: found.resolutions.iter().map(|resolution| resolution.capped).sum(),
-            unchecked: unchecked(found.resolutions),
-            similarities: similarities(outcome),
-            clusters: sizes.clusters(),
-            cluster_sizes: sizes.histogram().clone(),
-            largest_clusters: largest(run, corpus, outcome, ids, &sizes),
+            checks: counts.checks,
+            capped: counts.capped,
+            unchecked: counts
+                .unchecked
+                .steps()
+                .map(|(tenths, pairs)| (format!("0.{tenths}"), pairs))
+                .collect(),
+            similarities: clusters.similarities.histogram(),
+            cluster_sizes: clusters.figures.histogram().clone(),
+            clusters: clusters.figures.clusters(),
+            largest_clusters: clusters.largest(run, corpus)?,
+            spilled_bytes: found.spilled,
             timings: timings.into_iter().collect(),
             peak_rss_bytes: peak_rss_bytes(),
             threads: run.config.options.threads(),
@@ -161,31 +160,15 @@ impl Report {
     }
 }
 
-fn unchecked(resolutions: &[Resolution]) -> BTreeMap<String, u64> {
-    let mut all = Unchecked::default();
-    for resolution in resolutions {
-        all.merge(&resolution.unchecked);
-    }
-    all.steps().map(|(tenths, pairs)| (format!("0.{tenths}"), pairs)).collect()
-}
-
-fn account(corpus: &Corpus, outcome: &Outcome, quarantined: &BTreeMap<Reason, Tally>) -> Result<Accounting> {
-    let (mut kept, mut exact, mut near) = (Tally::default(), Tally::default(), Tally::default());
-    for (evidence, &bytes) in outcome.evidence.iter().zip(&corpus.record_bytes) {
-        let tally = match evidence.map(|evidence| evidence.reason) {
-            None => &mut kept,
-            Some(RemovalReason::Exact) => &mut exact,
-            Some(RemovalReason::Near) => &mut near,
-        };
-        tally.add(u64::from(bytes));
-    }
+fn account(corpus: &Corpus, tallies: Tallies, quarantined: &BTreeMap<Reason, Tally>) -> Result<Accounting> {
     let accounting = Accounting {
         read: Count {
             docs: corpus.units.iter().map(|unit| u64::from(unit.num_slots)).sum(),
             bytes: corpus.read_bytes,
         },
-        kept: kept.into(),
-        removed: [("exact", exact.into()), ("near", near.into())].into(),
+        kept: tallies.kept,
+        removed: tallies.removed(),
+        references: tallies.references,
         quarantined: by_name(quarantined),
         blank_bytes: corpus.blank_bytes,
     };
@@ -199,30 +182,4 @@ fn inputs(run: &Run<'_>, corpus: &Corpus) -> Vec<InputReport> {
         rows[unit.input] += u64::from(unit.num_slots);
     }
     run.plan.sources.iter().zip(rows).map(|(source, rows)| InputReport::new(source, rows)).collect()
-}
-
-fn similarities(outcome: &Outcome) -> BTreeMap<String, u64> {
-    let mut counted = Similarities::default();
-    let near = outcome.evidence.iter().flatten().filter(|evidence| evidence.reason == RemovalReason::Near);
-    near.for_each(|evidence| counted.add(f64::from(evidence.similarity_f32())));
-    counted.histogram()
-}
-
-/// The largest clusters, each with the first documents that went for it.
-fn largest(
-    run: &Run<'_>,
-    corpus: &Corpus,
-    outcome: &Outcome,
-    ids: &Ids,
-    sizes: &ClusterSizes,
-) -> Vec<ClusterReport> {
-    let name = |doc| name_of(run, corpus, ids, doc);
-    let report = |(kept, size): (u32, u64)| {
-        let members = outcome.evidence.iter().enumerate();
-        let of_this =
-            members.filter(|(_, evidence)| evidence.is_some_and(|evidence| evidence.duplicate_of == kept));
-        let examples = of_this.take(EXAMPLES).map(|(member, _)| name(member as u32)).collect();
-        ClusterReport { id: name(kept), size, examples }
-    };
-    sizes.largest().into_iter().map(report).collect()
 }

@@ -1,114 +1,62 @@
 //! Pass 1: every record is read once, hashed whole, and signed if its text was not seen before.
 //!
-//! What stays of a document: its 128-bit content hash, keyed by the secret of the run, its size, its rank if the policy asks for one, and,
-//! for one document of each distinct text, the band keys. Which of several equal texts is signed depends on the
-//! timing of the threads; their keys are the same, so nothing else does.
+//! What stays of a document goes to the spill file of its task: its 128-bit content hash, keyed by the secret of the run, its
+//! size, its id, and, if it was signed, its band keys and 4 bits of each lane. Of equal texts the first one is signed in any
+//! case; whether others are too depends on the timing of the threads, and nothing else does.
 
+use std::io::Write;
 use std::iter::Peekable;
+use std::path::Path;
 
 use thresher_core::content::TextHasher;
-use thresher_core::exact::SeenTexts;
 use thresher_core::hash::Keys;
-use thresher_core::lsh::BandTable;
-use thresher_core::{DedupConfig, Keep, Observer, Rank, Signer};
+use thresher_core::screen::Screen;
+use thresher_core::{DedupConfig, Keep, Observer, Signer};
 
 use super::Run;
-use crate::error::{Error, Result};
-use crate::input::Scratch;
-use crate::quarantine::{BadRecords, Quarantine};
+use super::corpus::Corpus;
+use super::ranks::write_rank;
+use super::records::{Layout, Records, UnitEntry};
+use super::seen::Seen;
+use crate::error::Result;
+use crate::input::{Position, Scratch, Unit};
+use crate::quarantine::BadRecords;
 use crate::record::{BadRecord, Reason, Record, Visitor};
-use crate::runs::aside::set_aside;
+use crate::runs::aside::count_bad;
 use crate::runs::fields::{FieldWatch, Having};
-use crate::runs::pipeline::for_each_unit;
+use crate::runs::pipeline::{Order, for_each_unit};
+use crate::runs::spill::file::SpillFile;
 
-/// Where the records of one unit are in the whole corpus.
-#[derive(Debug)]
-pub(crate) struct UnitPlace {
-    pub(crate) input: usize,
-    /// Row of slot 0 in its file.
-    pub(crate) first_row: u64,
-    /// Ordinal of its first document.
-    pub(crate) first_doc: u32,
-    pub(crate) num_slots: u32,
-    /// Slots of bad records, ascending.
-    pub(crate) bad_slots: Box<[u32]>,
-}
-
-impl UnitPlace {
-    pub(crate) fn num_docs(&self) -> u32 {
-        self.num_slots - self.bad_slots.len() as u32
-    }
-
-    /// The ordinal of the document in a good slot.
-    pub(crate) fn doc_at(&self, slot: u32) -> u32 {
-        self.first_doc + slot - self.bad_slots.partition_point(|&bad| bad < slot) as u32
-    }
-
-    /// Which slots hold a document that `test` accepts. Slots beyond the known ones are never asked for.
-    pub(crate) fn mask(&self, test: impl Fn(u32) -> bool) -> Vec<bool> {
-        let mut mask = vec![false; self.num_slots as usize];
-        let mut bad = self.bad_slots.iter().copied().peekable();
-        let mut doc = self.first_doc;
-        for slot in 0..self.num_slots {
-            if bad.next_if_eq(&slot).is_none() {
-                mask[slot as usize] = test(doc);
-                doc += 1;
-            }
-        }
-        mask
-    }
-
-    /// The row in its file of one of its documents.
-    pub(crate) fn row_of(&self, doc: u32) -> u64 {
-        let mut slot = doc - self.first_doc;
-        for &bad in &self.bad_slots {
-            slot += u32::from(bad <= slot);
-        }
-        self.first_row + u64::from(slot)
-    }
-
-    /// The rows and ordinals of its documents.
-    pub(crate) fn docs(&self) -> impl Iterator<Item = (u64, u32)> {
-        let mut bad = self.bad_slots.iter().copied().peekable();
-        let good = (0..self.num_slots).filter(move |slot| bad.next_if_eq(slot).is_none());
-        good.zip(self.first_doc..).map(|(slot, doc)| (self.first_row + u64::from(slot), doc))
-    }
-}
-
-/// What pass 1 knows of the corpus.
-#[derive(Debug, Default)]
-pub(crate) struct Corpus {
-    pub(crate) units: Vec<UnitPlace>,
-    pub(crate) hashes: Vec<u128>,
-    /// Bytes of each record, for the books.
-    pub(crate) record_bytes: Vec<u32>,
-    /// Bytes of each text, for the policies that look at them.
-    pub(crate) lengths: Vec<u64>,
-    /// Rank of each document, for the policies that look at them.
-    pub(crate) ranks: Vec<Rank>,
-    pub(crate) table: BandTable,
-    pub(crate) blank_bytes: u64,
-    /// Bytes that were read, counted by the units and not by their records where that is possible.
-    pub(crate) read_bytes: u64,
-}
+/// Bytes of records that a task has at most; its input is at most that much, by what is on average left of it.
+const TASK_BYTES: usize = 24 << 20;
+/// Bytes of input that a task has at most.
+const TASK_INPUT: u64 = 256 << 20;
 
 /// What a worker makes of one unit.
 struct SignedUnit {
-    corpus: Corpus,
+    records: Records,
+    /// Its place among the units of the input.
+    index: usize,
+    /// The place behind it.
+    after: Position,
+    bad: BadRecords,
     num_slots: u32,
     bad_slots: Vec<u32>,
-    bad: BadRecords,
+    blank_bytes: u64,
+    record_bytes: u64,
     /// Records with an id, and with a rank.
     ids: u64,
     ranked: u64,
-    /// Band keys of the documents that were signed, by their place in the unit.
-    table: BandTable,
 }
 
 struct SignVisitor<'a> {
     search: &'a DedupConfig,
+    screen: Screen,
     hasher: &'a TextHasher,
-    seen: &'a SeenTexts,
+    seen: &'a Seen,
+    /// Where the unit is, for the order of equal texts.
+    place: u64,
+    with_ids: bool,
     signer: &'a mut Signer,
     keys: &'a mut [u64],
     unit: SignedUnit,
@@ -124,24 +72,42 @@ impl Visitor for SignVisitor<'_> {
             return self.bad(BadRecord { slot, offset, reason: Reason::Corrupt, detail, raw, bytes });
         }
         let unit = &mut self.unit;
-        let place = unit.corpus.hashes.len() as u32;
+        let records = &mut unit.records;
+        let place = records.hashes.len() as u32;
         unit.num_slots = record.slot + 1;
+        unit.record_bytes += record.bytes;
         unit.ids += u64::from(record.id.is_some());
         unit.ranked += u64::from(record.rank.is_some());
         let hash = self.hasher.hash(record.text.as_bytes());
-        unit.corpus.hashes.push(hash);
-        unit.corpus.record_bytes.push(u32::try_from(record.bytes).unwrap_or(u32::MAX));
+        records.hashes.push(hash);
+        records.bytes.push(u32::try_from(record.bytes).unwrap_or(u32::MAX));
+        if self.with_ids {
+            records.ids.push(|ids| {
+                if let Some(id) = record.id {
+                    // A mark stands before each, so that an empty one is told from none. Writing to a vector does not fail.
+                    let _ = write!(ids, "={id}");
+                }
+            });
+        }
         match self.search.keep {
             Keep::First => {}
-            Keep::Longest | Keep::Shortest => unit.corpus.lengths.push(record.text.len() as u64),
-            Keep::Max | Keep::Min => unit.corpus.ranks.push(record.rank.as_ref().into()),
+            Keep::Longest | Keep::Shortest => {
+                records.lengths.push(u32::try_from(record.text.len()).unwrap_or(u32::MAX));
+            }
+            Keep::Max | Keep::Min => {
+                records.ranks.push(|ranks| write_rank(&record.rank.as_ref().into(), ranks));
+            }
         }
         if !self.search.exact_only
-            && self.seen.insert(hash)
+            && self.seen.is_first(hash, self.place)
             && let Some(signature) = self.signer.sign(record.text)
         {
             self.search.banding.keys_into(signature, self.keys);
-            unit.table.push(place, self.keys);
+            for (column, &key) in records.keys.iter_mut().zip(&*self.keys) {
+                column.push(key);
+            }
+            self.screen.pack(signature, &mut records.packed);
+            records.signed.push(place);
         }
         Ok(())
     }
@@ -156,94 +122,137 @@ impl Visitor for SignVisitor<'_> {
     }
 
     fn blank(&mut self, bytes: u64) {
-        self.unit.corpus.blank_bytes += bytes;
+        self.unit.blank_bytes += bytes;
     }
 }
 
-/// Reads and signs everything; bad records go to `quarantine`.
-pub(crate) fn sign(run: &Run<'_>, quarantine: &mut Quarantine) -> Result<Corpus> {
+/// Files of finished tasks, and the records of the one under way.
+struct Tasks<'a> {
+    folder: &'a Path,
+    bands: usize,
+    open: Records,
+    input_bytes: u64,
+    done: Vec<SpillFile>,
+}
+
+impl Tasks<'_> {
+    fn add(&mut self, unit: Records, input_bytes: u64) -> Result<()> {
+        self.open.append(unit);
+        self.input_bytes += input_bytes;
+        if self.open.size() >= TASK_BYTES || self.input_bytes >= TASK_INPUT { self.close() } else { Ok(()) }
+    }
+
+    fn close(&mut self) -> Result<()> {
+        let records = std::mem::replace(&mut self.open, Records::new(self.bands));
+        self.input_bytes = 0;
+        if !records.units.is_empty() {
+            let path = self.folder.join(format!("task-{:06}", self.done.len()));
+            self.done.push(records.write(&path)?);
+        }
+        Ok(())
+    }
+}
+
+/// Reads and signs everything; bad records go to `quarantine`, and what stays of the documents to spill files.
+///
+/// # Errors
+/// I/O failures, fields that no record has, bad records of a strict run, and the wish to stop.
+pub(crate) fn sign(run: &Run<'_>) -> Result<Corpus> {
     let search = &run.checked.search;
-    let bands = search.banding.bands();
-    let (hasher, seen) = (TextHasher::new(&run.secret), SeenTexts::with_capacity(0));
-    let mut corpus = Corpus { table: BandTable::new(bands), ..Corpus::default() };
-    let (mut row, mut last_input) = (0, 0);
+    let layout = Layout { bands: search.banding.bands() };
+    let screen = Screen::new(search.threshold, search.num_hashes);
+    let (hasher, seen) = (TextHasher::new(&run.secret), Seen::new(run.memory.part(3)));
+    let mut tasks = Tasks {
+        folder: &run.work,
+        bands: layout.bands,
+        open: Records::new(layout.bands),
+        input_bytes: 0,
+        done: Vec::new(),
+    };
+    let mut rows = vec![0; run.plan.sources.len()];
     let mut watch = FieldWatch::new(&run.plan.sources, &run.checked.fields);
     run.begin(1);
     for_each_unit(
-        run.pass(),
+        run.pass(Order::Free),
         || {
-            (
-                Signer::with_keys(search.shingles, search.num_hashes, Keys::from_seed(search.seed)),
-                vec![0; bands],
-                Scratch::default(),
-            )
+            let keys = Keys::from_seed(search.seed);
+            let signer = Signer::with_keys(search.shingles, search.num_hashes, keys);
+            (signer, vec![0; layout.bands], Scratch::default())
         },
         |(signer, keys, scratch), input, unit| {
-            let unit_out = SignedUnit {
-                corpus: Corpus::default(),
-                num_slots: 0,
-                bad_slots: Vec::new(),
-                bad: BadRecords::default(),
-                ids: 0,
-                ranked: 0,
-                table: BandTable::new(bands),
-            };
-            let extent = unit.extent();
-            let reader = run.plan.sources[input].input();
-            let uncopyable = if run.thorough { reader.uncopyable(&unit)? } else { Vec::new() };
-            let uncopyable = uncopyable.into_iter().peekable();
-            let mut visitor = SignVisitor {
+            let visitor = SignVisitor {
                 search,
+                screen,
                 hasher: &hasher,
                 seen: &seen,
+                place: (input as u64) << 32 | unit.index as u64,
+                with_ids: run.checked.fields.id.is_some(),
                 signer,
                 keys,
-                unit: unit_out,
-                uncopyable,
+                unit: SignedUnit::new(layout),
+                uncopyable: Vec::new().into_iter().peekable(),
             };
-            reader.read(&unit, &run.checked.fields, None, scratch, &mut visitor)?;
-            let mut done = visitor.unit;
-            let bytes = done.corpus.record_bytes.iter().map(|&bytes| u64::from(bytes)).sum();
-            done.corpus.read_bytes = extent.unwrap_or(bytes + done.bad.tally().bytes);
-            run.progress.advance(done.corpus.hashes.len() as u64, bytes);
-            Ok(done)
+            sign_unit(run, visitor, input, &unit, scratch)
         },
-        |input, mut unit| {
-            if input != last_input {
-                (row, last_input) = (0, input);
-            }
-            watch
-                .see(input, Having::of(unit.corpus.hashes.len() as u64, &unit.bad, unit.ids, unit.ranked))?;
-            set_aside(
-                quarantine,
-                run.progress,
-                run.config.options.strict,
-                run.plan.sources[input].input(),
-                row,
-                &unit.bad,
-            )?;
-            let first_doc = corpus.hashes.len();
-            let limit = u32::MAX as usize - unit.corpus.hashes.len();
-            if first_doc >= limit {
-                return Err(Error::Parameter(
-                    "a run takes up to 4,294,967,295 documents; split the inputs".into(),
-                ));
-            }
-            let first_doc = first_doc as u32;
-            corpus.table.append(&unit.table, first_doc);
-            corpus.hashes.append(&mut unit.corpus.hashes);
-            corpus.record_bytes.append(&mut unit.corpus.record_bytes);
-            corpus.lengths.append(&mut unit.corpus.lengths);
-            corpus.ranks.append(&mut unit.corpus.ranks);
-            corpus.blank_bytes += unit.corpus.blank_bytes;
-            corpus.read_bytes += unit.corpus.read_bytes;
-            let num_slots = unit.num_slots;
-            let bad_slots = unit.bad_slots.into_boxed_slice();
-            corpus.units.push(UnitPlace { input, first_row: row, first_doc, num_slots, bad_slots });
-            row += u64::from(num_slots);
-            Ok(())
+        |input, unit| {
+            let docs = unit.records.hashes.len() as u64;
+            watch.see(input, Having::of(docs, &unit.bad, unit.ids, unit.ranked))?;
+            let source = run.plan.sources[input].input();
+            count_bad(run.progress, run.config.options.strict, source, rows[input], &unit.bad)?;
+            rows[input] += u64::from(unit.num_slots);
+            let mut records = unit.records;
+            let read_bytes = unit.record_bytes;
+            records.bad.push(unit.bad.to_json()?);
+            records.units.push(UnitEntry {
+                input,
+                index: unit.index,
+                num_slots: unit.num_slots,
+                bad_slots: unit.bad_slots.into_boxed_slice(),
+                blank_bytes: unit.blank_bytes,
+                read_bytes,
+                next_offset: unit.after.offset,
+            });
+            tasks.add(records, read_bytes)
         },
     )?;
     watch.end()?;
-    Ok(corpus)
+    tasks.close()?;
+    Corpus::new(tasks.done, layout)
+}
+
+impl SignedUnit {
+    fn new(layout: Layout) -> Self {
+        Self {
+            records: Records::new(layout.bands),
+            index: 0,
+            after: Position::default(),
+            bad: BadRecords::default(),
+            num_slots: 0,
+            bad_slots: Vec::new(),
+            blank_bytes: 0,
+            record_bytes: 0,
+            ids: 0,
+            ranked: 0,
+        }
+    }
+}
+
+fn sign_unit(
+    run: &Run<'_>,
+    mut visitor: SignVisitor<'_>,
+    input: usize,
+    unit: &Unit,
+    scratch: &mut Scratch,
+) -> Result<SignedUnit> {
+    let reader = run.plan.sources[input].input();
+    if run.thorough {
+        visitor.uncopyable = reader.uncopyable(unit)?.into_iter().peekable();
+    }
+    reader.read(unit, &run.checked.fields, None, scratch, &mut visitor)?;
+    let mut done = visitor.unit;
+    (done.index, done.after) = (unit.index, unit.after());
+    run.progress.advance(done.records.hashes.len() as u64, done.record_bytes);
+    // Blank bytes are in the extent of a unit where the cut tells it, and in none where it does not.
+    done.record_bytes = unit.extent().unwrap_or(done.record_bytes + done.bad.tally().bytes);
+    Ok(done)
 }

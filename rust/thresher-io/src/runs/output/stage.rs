@@ -31,6 +31,23 @@ pub(crate) struct RunOutput {
     overwrite: bool,
 }
 
+/// A folder of temporary files.
+pub(crate) enum Work {
+    State(PathBuf),
+    /// Gone with this value.
+    Temporary(tempfile::TempDir),
+}
+
+impl Work {
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::State(path) => path,
+            Self::Temporary(folder) => folder.path(),
+        }
+    }
+}
+
 impl RunOutput {
     /// Checks the output, takes it, and completes what an earlier run had begun to publish there.
     ///
@@ -133,6 +150,31 @@ impl RunOutput {
             return Ok(None);
         }
         source.create_output(&self.data_path(source)?, self.form(source), means).map(Some)
+    }
+
+    /// A folder for the temporary files of the run: in `tmp`, or in the state of the output, or, with standard output, where the
+    /// system has such files.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub(crate) fn work(&self, tmp: Option<&str>) -> Result<Work> {
+        let named = |folder: &Path| {
+            let made = tempfile::Builder::new().prefix(".thresher-").tempdir_in(folder);
+            made.map(Work::Temporary).map_err(Error::io("make a folder in", folder))
+        };
+        match (tmp, &self.state) {
+            (Some(tmp), _) => named(Path::new(tmp)),
+            (None, Some(state)) => Ok(Work::State(state.work())),
+            (None, None) => named(&std::env::temp_dir()),
+        }
+    }
+
+    /// Makes sure that no file of a plan lies where the result goes.
+    ///
+    /// # Errors
+    /// `Error::Parameter` with its name.
+    pub(crate) fn refuse_inputs(&self, plan: &Plan) -> Result<()> {
+        refuse_inputs(&self.place, plan)
     }
 
     /// Where the evidence of each removal is made; none with standard output.

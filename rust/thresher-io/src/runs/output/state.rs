@@ -3,6 +3,7 @@
 //! ```text
 //! STATE/lock          held by the run, for every kind of output; another run ends with exit code 75
 //! STATE/new/...       the parts of the new result, each file complete and on disk under its name
+//! STATE/work/...      temporary files of the run
 //! STATE/publish.json  the new result is complete and has to go to its place: see `publish`
 //! STATE/old/...       parts of the result that it replaces
 //! STATE/rejected/...  quarantine of a run that set too much aside, until the next one on this output
@@ -24,6 +25,7 @@ use crate::error::{Error, Result};
 pub(super) const LOCK: &str = "lock";
 const NEW: &str = "new";
 const OLD: &str = "old";
+const WORK: &str = "work";
 /// What is left to be published.
 const JOURNAL: &str = "publish.json";
 const REJECTED: &str = "rejected";
@@ -74,6 +76,11 @@ impl State {
         Ok(names)
     }
 
+    /// The folder of temporary files.
+    pub(super) fn work(&self) -> PathBuf {
+        self.folder.join(WORK)
+    }
+
     /// The journal of publishing.
     pub(super) fn journal(&self) -> PathBuf {
         self.folder.join(JOURNAL)
@@ -86,7 +93,7 @@ impl State {
     pub(super) fn clear(&self) -> Result<()> {
         remove_stale(&self.folder)?;
         remove_tree(&self.folder.join(REJECTED))?;
-        for name in [NEW, OLD] {
+        for name in [NEW, OLD, WORK] {
             let folder = self.folder.join(name);
             remove_tree(&folder)?;
             fs::create_dir(&folder).map_err(Error::io("make the folder", &folder))?;
@@ -118,7 +125,7 @@ impl Drop for State {
     fn drop(&mut self) {
         // Nobody is left to hear of a failure; the next run on this output takes what stays.
         if !self.journal().exists() {
-            for name in [NEW, OLD] {
+            for name in [NEW, OLD, WORK] {
                 let _ = remove_tree(&self.folder.join(name));
             }
             let _ = remove_stale(&self.folder);

@@ -297,7 +297,14 @@ impl<'r> RowsRun<'r> {
         }
         let written = outputs.map_or(Ok(Vec::new()), DataFiles::finish)?;
         let quarantined = by_name(quarantine.tallies());
-        let accounting = Accounting { read, kept, removed: BTreeMap::new(), quarantined, blank_bytes };
+        let accounting = Accounting {
+            read,
+            kept,
+            removed: BTreeMap::new(),
+            references: Count::default(),
+            quarantined,
+            blank_bytes,
+        };
         accounting.check()?;
         let set_aside = quarantine.report();
         let evidence = quarantine.finish()?;

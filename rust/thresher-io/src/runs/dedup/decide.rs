@@ -1,0 +1,331 @@
+//! Pass 2: candidates are read again and decided in keep order, each against its kept neighbours.
+//!
+//! With `keep=first` the order of the inputs is the order of decisions, so a document is decided as it is read, and the shingle
+//! sets of those that stay go to the spool, where later ones are compared with them. With other policies all sets go
+//! there first. So no text is held, and a cluster of any size takes the memory of a batch.
+
+use std::path::Path;
+
+use thresher_core::content::TextHasher;
+use thresher_core::resolve::decide::{Crowd, Decider, Turn};
+use thresher_core::screen::Screen;
+use thresher_core::{Observer, Shingler};
+
+use super::Run;
+use super::corpus::{Corpus, UnitPlace};
+use super::distinct::Distinct;
+use super::fates::rounded_up;
+use super::links::Links;
+use super::signatures::Signatures;
+use super::spool::Spool;
+use super::turns::{NeighbourReader, Neighbours, Turns};
+use crate::error::{Error, Result};
+use crate::input::Scratch;
+use crate::record::{BadRecord, Record, Visitor};
+use crate::runs::pipeline::{Order, for_each_unit};
+use crate::runs::spill::sort::{Row, Sorted, Sorter};
+
+/// Documents that are decided at once.
+const BATCH_DOCS: usize = 4096;
+/// Their shingles.
+const BATCH_SHINGLES: usize = 1 << 20;
+
+/// What pass 2 found.
+#[derive(Default)]
+pub(crate) struct Decisions {
+    /// Document, the kept one that it duplicates, and the bits of the similarity in 32 bits.
+    pub(crate) near: Sorted<3>,
+    pub(crate) counts: thresher_core::resolve::decide::Counts,
+    /// Bytes of shingle sets on disk.
+    pub(crate) spooled: u64,
+}
+
+/// Decides every candidate.
+///
+/// # Errors
+/// I/O failures, inputs that changed, and the wish to stop.
+pub(crate) fn decide(
+    run: &Run<'_>,
+    corpus: &Corpus,
+    links: &Links,
+    pool: &rayon::ThreadPool,
+) -> Result<Decisions> {
+    run.begin(2);
+    if links.candidates.is_empty() {
+        return Ok(Decisions::default());
+    }
+    let turns = Turns::new(run, corpus, links)?;
+    let search = &run.checked.search;
+    let screen = Screen::new(search.threshold, search.num_hashes);
+    // Signatures are asked for by members of large buckets alone.
+    let room = if links.crowded.is_empty() { 0 } else { run.memory.part(4) };
+    let mut court = Court {
+        run,
+        pool,
+        corpus,
+        turns: &turns,
+        neighbours: turns.neighbours(),
+        signatures: Signatures::new(corpus, screen.bytes(), room)?,
+        decider: Decider::new(search, turns.len() as usize),
+        spool: Spool::new(&run.work, turns.len())?,
+        batch: Batch::default(),
+        near: Sorter::new(&run.work, run.memory.part(8)),
+        is_read: turns.is_corpus_order(),
+    };
+    if turns.is_corpus_order() {
+        read(run, corpus, links, Order::Inputs, |docs| {
+            docs.into_iter().try_for_each(|(doc, shingles)| court.add(links.candidates.rank(doc), &shingles))
+        })?;
+    } else {
+        let mut turn_of = vec![0; turns.len() as usize];
+        for turn in 0..turns.len() {
+            turn_of[links.candidates.rank(turns.doc(turn)) as usize] = turn;
+        }
+        read(run, corpus, links, Order::Free, |docs| {
+            docs.into_iter().try_for_each(|(doc, shingles)| {
+                court.spool.push(turn_of[links.candidates.rank(doc) as usize], &shingles)
+            })
+        })?;
+        drop(turn_of);
+        court.spool.flush()?;
+        let mut shingles = Vec::new();
+        for turn in 0..turns.len() {
+            shingles.clear();
+            court.spool.read(turn, &mut shingles)?;
+            court.add(turn, &shingles)?;
+        }
+    }
+    court.close()
+}
+
+/// Documents in the order of the corpus, with their distinct shingles.
+type ReadDocs = Vec<(u32, Box<[u64]>)>;
+
+struct DocVisitor<'a> {
+    run: &'a Run<'a>,
+    place: &'a UnitPlace,
+    /// The ends of the hashes of all documents of the unit.
+    checks: &'a [u32],
+    hasher: &'a TextHasher,
+    reader: &'a mut ShingleReader,
+    docs: ReadDocs,
+    bytes: u64,
+}
+
+/// Cuts texts into distinct shingles. Holds the buffers of one thread.
+struct ShingleReader {
+    shingler: Shingler,
+    distinct: Distinct,
+    shingles: Vec<u64>,
+}
+
+impl Visitor for DocVisitor<'_> {
+    fn record(&mut self, record: Record<'_>) -> Result<()> {
+        let doc = self.place.doc_at(record.slot);
+        let check = self.hasher.hash(record.text.as_bytes()) as u32;
+        if check != self.checks[(doc - self.place.first_doc) as usize] {
+            return Err(changed(self.run, self.place));
+        }
+        let ShingleReader { shingler, distinct, shingles } = &mut *self.reader;
+        shingles.clear();
+        shingler.shingles_into(record.text, shingles);
+        distinct.keep(shingles);
+        self.docs.push((doc, shingles.as_slice().into()));
+        self.bytes += record.bytes;
+        Ok(())
+    }
+
+    fn bad(&mut self, _: BadRecord<'_>) -> Result<()> {
+        Err(changed(self.run, self.place))
+    }
+}
+
+/// The error for an input that is no longer what pass 1 read.
+pub(crate) fn changed(run: &Run<'_>, place: &UnitPlace) -> Error {
+    let path: &Path = run.plan.sources[place.input].input().path();
+    Error::data(path, "the file changed while it was read; run again on files at rest")
+}
+
+/// Reads the candidates.
+fn read(
+    run: &Run<'_>,
+    corpus: &Corpus,
+    links: &Links,
+    order: Order,
+    mut take: impl FnMut(ReadDocs) -> Result<()> + Send,
+) -> Result<()> {
+    let first_units = run.first_units(corpus);
+    let hasher = TextHasher::new(&run.secret);
+    let fields = run.text_only();
+    let search = &run.checked.search;
+    let mut docs_read = 0;
+    for_each_unit(
+        run.pass(order),
+        || {
+            let shingler = Shingler::with_keys(search.shingles, run.secret.keys());
+            let reader = ShingleReader { shingler, distinct: Distinct::default(), shingles: Vec::new() };
+            (reader, Scratch::default())
+        },
+        |(reader, scratch), input, unit| {
+            let place = run.place(corpus, &first_units, input, unit.index)?;
+            let wanted = place.mask(|doc| links.candidates.get(doc));
+            if !wanted.contains(&true) {
+                return Ok(Vec::new());
+            }
+            let checks = corpus.column(corpus.layout.checks(), place.range())?;
+            let mut visitor = DocVisitor {
+                run,
+                place,
+                checks: &checks,
+                hasher: &hasher,
+                reader,
+                docs: Vec::new(),
+                bytes: 0,
+            };
+            run.plan.sources[input].input().read(&unit, &fields, Some(&wanted), scratch, &mut visitor)?;
+            run.progress.advance(visitor.docs.len() as u64, visitor.bytes);
+            Ok(visitor.docs)
+        },
+        |_, docs| {
+            docs_read += docs.len();
+            take(docs)
+        },
+    )?;
+    if docs_read != links.candidates.len() as usize {
+        return Err(Error::Parameter(
+            "an input changed while it was read; run again on files at rest".into(),
+        ));
+    }
+    Ok(())
+}
+
+/// Takes candidates in the order of their turns and decides them, a batch at a time.
+struct Court<'a> {
+    run: &'a Run<'a>,
+    pool: &'a rayon::ThreadPool,
+    corpus: &'a Corpus,
+    turns: &'a Turns<'a>,
+    neighbours: NeighbourReader<'a>,
+    signatures: Signatures<'a>,
+    decider: Decider,
+    spool: Spool,
+    batch: Batch,
+    near: Sorter<3>,
+    /// Sets come from the inputs, and those of kept documents go to the spool.
+    is_read: bool,
+}
+
+/// Documents to be decided at once, column by column.
+#[derive(Default)]
+struct Batch {
+    turns: Vec<u32>,
+    are_references: bool,
+    shingles: Vec<u64>,
+    shingle_ends: Vec<usize>,
+    earlier: Vec<u32>,
+    earlier_ends: Vec<usize>,
+    buckets: Vec<u32>,
+    bucket_ends: Vec<usize>,
+    packed: Vec<u8>,
+    packed_ends: Vec<usize>,
+    clusters: Vec<Option<u32>>,
+}
+
+impl Batch {
+    fn clear(&mut self) {
+        self.turns.clear();
+        self.shingles.clear();
+        self.earlier.clear();
+        self.buckets.clear();
+        self.packed.clear();
+        self.clusters.clear();
+        for ends in
+            [&mut self.shingle_ends, &mut self.earlier_ends, &mut self.bucket_ends, &mut self.packed_ends]
+        {
+            ends.clear();
+        }
+    }
+
+    fn turns(&self) -> Vec<Turn<'_>> {
+        let turn = |at: usize| {
+            let buckets = part(&self.buckets, &self.bucket_ends, at);
+            let packed = part(&self.packed, &self.packed_ends, at);
+            Turn {
+                doc: self.turns[at],
+                shingles: part(&self.shingles, &self.shingle_ends, at),
+                earlier: part(&self.earlier, &self.earlier_ends, at),
+                crowd: self.clusters[at].map(|cluster| Crowd { cluster, buckets, packed }),
+            }
+        };
+        (0..self.turns.len()).map(turn).collect()
+    }
+}
+
+/// The `at`-th part of `all`, by where parts end.
+fn part<'a, T>(all: &'a [T], ends: &[usize], at: usize) -> &'a [T] {
+    let start = if at == 0 { 0 } else { ends[at - 1] };
+    &all[start..ends[at]]
+}
+
+impl Court<'_> {
+    fn add(&mut self, turn: u32, shingles: &[u64]) -> Result<()> {
+        let doc = self.turns.doc(turn);
+        let is_reference = self.corpus.is_reference(doc);
+        let is_full = self.batch.turns.len() >= BATCH_DOCS || self.batch.shingles.len() >= BATCH_SHINGLES;
+        if is_full || self.batch.are_references != is_reference {
+            self.decide()?;
+        }
+        let batch = &mut self.batch;
+        batch.are_references = is_reference;
+        let mut neighbours = Neighbours::default();
+        self.neighbours.of(turn, &mut neighbours)?;
+        batch.turns.push(turn);
+        batch.shingles.extend_from_slice(shingles);
+        batch.shingle_ends.push(batch.shingles.len());
+        batch.earlier.append(&mut neighbours.earlier);
+        batch.earlier_ends.push(batch.earlier.len());
+        batch.buckets.append(&mut neighbours.buckets);
+        batch.bucket_ends.push(batch.buckets.len());
+        let cluster = self.turns.cluster(doc);
+        if cluster.is_some() {
+            self.signatures.append(doc, &mut batch.packed)?;
+        }
+        batch.packed_ends.push(batch.packed.len());
+        batch.clusters.push(cluster);
+        Ok(())
+    }
+
+    /// Decides the batch.
+    fn decide(&mut self) -> Result<()> {
+        self.spool.flush()?;
+        let Self { decider, spool, run, .. } = self;
+        let turns = self.batch.turns();
+        let decisions = if self.batch.are_references {
+            decider.stand(&turns).map(|()| vec![None; turns.len()])
+        } else {
+            self.pool.install(|| decider.decide(&turns, &*spool, run.progress))
+        };
+        let decisions = decisions.map_err(|error| spool.cause(error))?;
+        let mut near: Vec<Row<3>> = Vec::new();
+        for (turn, decision) in turns.iter().zip(decisions) {
+            match decision {
+                Some(removal) => near.push([
+                    self.turns.doc(turn.doc),
+                    self.turns.doc(removal.duplicate_of),
+                    rounded_up(removal.similarity).to_bits(),
+                ]),
+                None if self.is_read => spool.push(turn.doc, turn.shingles)?,
+                None => {}
+            }
+        }
+        self.near.extend(&near)?;
+        self.batch.clear();
+        Ok(())
+    }
+
+    fn close(mut self) -> Result<Decisions> {
+        self.decide()?;
+        let near = self.pool.install(|| self.near.finish())?;
+        Ok(Decisions { near, counts: self.decider.counts(), spooled: self.spool.bytes() })
+    }
+}

@@ -1,0 +1,186 @@
+//! Candidate pairs: documents of a bucket that pass the screen, and the buckets that are too large for pairs.
+//!
+//! Band by band and range by range, records of all tasks are grouped by key, so no more of them are in memory than a chunk on
+//! each thread. A bucket of up to [`LARGE`] documents gives the pairs that pass the screen; a larger one is noted with
+//! its members. Copies of another text take no part: the document that stands for them does.
+
+use std::sync::{Mutex, PoisonError};
+
+use rayon::prelude::*;
+use thresher_core::cluster::UnionFind;
+use thresher_core::lsh::{LARGE, edges, group};
+use thresher_core::screen::Screen;
+
+use super::Run;
+use super::corpus::{Corpus, chunks};
+use super::signatures::Signatures;
+use crate::error::Result;
+use crate::runs::spill::bits::{Bits, Marks};
+use crate::runs::spill::sort::{Row, Sorted, Sorter};
+
+/// Bytes of a record in its file.
+const RECORD: usize = 8;
+/// Bytes that a record of a chunk takes while it is grouped.
+const WORKING_BYTES: u64 = 64;
+/// Pairs that a thread collects before it hands them on.
+const HANDED_ON: usize = 1 << 15;
+/// Spreads keys over all bits.
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// Who may be a duplicate of whom.
+#[derive(Default)]
+pub(crate) struct Links {
+    /// Pairs that passed the screen, the later document first.
+    pub(crate) edges: Sorted<2>,
+    /// Members of large buckets: the document, and the number of the bucket.
+    pub(crate) large: Sorted<2>,
+    /// Documents that are in either.
+    pub(crate) candidates: Bits,
+    /// The members of large buckets, and the cluster of each.
+    pub(crate) crowded: Bits,
+    pub(crate) clusters: Vec<u32>,
+}
+
+/// What all threads add to.
+struct Found<'a> {
+    edges: Mutex<Sorter<2>>,
+    /// Band, first document, document.
+    large: Mutex<Sorter<3>>,
+    candidates: Marks,
+    crowded: Marks,
+    signatures: Signatures<'a>,
+    screen: Screen,
+}
+
+/// Finds the links between the documents that are no copies.
+///
+/// # Errors
+/// I/O failures, and the wish to stop.
+pub(crate) fn find(run: &Run<'_>, corpus: &Corpus, copies: &Bits) -> Result<Links> {
+    let search = &run.checked.search;
+    if search.exact_only || corpus.signed.is_empty() {
+        return Ok(Links::default());
+    }
+    let screen = Screen::new(search.threshold, search.num_hashes);
+    let n_docs = corpus.n_docs as usize;
+    let found = Found {
+        edges: Mutex::new(Sorter::new(&run.work, run.memory.part(4))),
+        large: Mutex::new(Sorter::new(&run.work, run.memory.part(12))),
+        candidates: Marks::new(n_docs),
+        crowded: Marks::new(n_docs),
+        signatures: Signatures::new(corpus, screen.bytes(), run.memory.part(3))?,
+        screen,
+    };
+    let share = run.memory.part(4 * run.crew.threads() as u64);
+    let work: Vec<(usize, std::ops::Range<usize>)> = (0..corpus.layout.bands)
+        .flat_map(|band| {
+            let chunks = chunks(&corpus.per_range(band, RECORD), share / WORKING_BYTES);
+            chunks.into_iter().map(move |chunk| (band, chunk))
+        })
+        .collect();
+    work.into_par_iter().try_for_each(|(band, chunk)| {
+        run.progress.check()?;
+        let (keys, docs) = load(corpus, copies, band, chunk)?;
+        found.take(run, corpus, band as u32, &keys, &docs)
+    })?;
+    found.finish(run, n_docs)
+}
+
+/// The records of a range of keys of a band, without copies.
+fn load(
+    corpus: &Corpus,
+    copies: &Bits,
+    band: usize,
+    chunk: std::ops::Range<usize>,
+) -> Result<(Vec<u64>, Vec<u32>)> {
+    let (mut keys, mut docs, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
+    for task in &corpus.tasks {
+        for range in chunk.clone() {
+            task.file.read(band, range..range + 1, &mut bytes)?;
+            for record in bytes.as_chunks::<RECORD>().0 {
+                let record = u64::from_ne_bytes(*record);
+                let doc = task.number(record as u32);
+                if !copies.get(doc) {
+                    let key = (record >> 32 | (range as u64) << 32).wrapping_mul(SPREAD);
+                    keys.push(key ^ key >> 32);
+                    docs.push(doc);
+                }
+            }
+        }
+    }
+    Ok((keys, docs))
+}
+
+impl Found<'_> {
+    fn take(&self, run: &Run<'_>, corpus: &Corpus, band: u32, keys: &[u64], docs: &[u32]) -> Result<()> {
+        let (mut pairs, mut members, mut packed): (Vec<Row<2>>, Vec<Row<3>>, Vec<u8>) = Default::default();
+        for bucket in group(keys, docs).iter() {
+            if bucket.len() > LARGE {
+                for &doc in bucket {
+                    self.candidates.set(doc);
+                    self.crowded.set(doc);
+                    members.push([band, bucket[0], doc]);
+                }
+                lock(&self.large).extend(&members)?;
+                members.clear();
+                continue;
+            }
+            packed.clear();
+            bucket.iter().try_for_each(|&doc| self.signatures.append(doc, &mut packed))?;
+            edges(bucket, &packed, self.screen, &mut |a, b| {
+                // References are not compared with each other.
+                if !corpus.is_reference(b) {
+                    pairs.push([b, a]);
+                }
+            });
+            if pairs.len() >= HANDED_ON {
+                self.hand_on(&mut pairs)?;
+                run.progress.check()?;
+            }
+        }
+        self.hand_on(&mut pairs)
+    }
+
+    fn hand_on(&self, pairs: &mut Vec<Row<2>>) -> Result<()> {
+        for &[a, b] in &*pairs {
+            self.candidates.set(a);
+            self.candidates.set(b);
+        }
+        lock(&self.edges).extend(pairs)?;
+        pairs.clear();
+        Ok(())
+    }
+
+    fn finish(self, run: &Run<'_>, n_docs: usize) -> Result<Links> {
+        let edges = into_inner(self.edges).finish()?;
+        let members = into_inner(self.large).finish()?;
+        let (mut large, mut last, mut bucket) = (Sorter::new(&run.work, run.memory.part(6)), None, 0);
+        let crowded = self.crowded.finish();
+        let mut clusters = Vec::new();
+        if !members.is_empty() {
+            let mut sets = UnionFind::new(n_docs);
+            for pair in edges.iter() {
+                let [a, b] = pair?;
+                sets.union(a, b);
+            }
+            for member in members.iter() {
+                let [band, first, doc] = member?;
+                bucket += u32::from(last.is_some_and(|last| last != (band, first)));
+                last = Some((band, first));
+                large.extend(&[[doc, bucket]])?;
+                sets.union(first, doc);
+            }
+            clusters = crowded.iter().map(|doc| sets.root(doc)).collect();
+        }
+        let candidates = self.candidates.finish();
+        Ok(Links { edges, large: large.finish()?, candidates, crowded, clusters })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn into_inner<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
