@@ -2,7 +2,7 @@
 //!
 //! What stays of a document goes to the spill file of its task: its 128-bit content hash, keyed by the secret of the run, its
 //! size, its id, and, if it was signed, its band keys and 4 bits of each lane. Of equal texts the first one is signed in any
-//! case; whether others are too depends on the timing of the threads, and nothing else does.
+//! case, and with ranks every one; whether others are too depends on the timing of the threads, and nothing else does.
 
 use std::io::Write;
 use std::iter::Peekable;
@@ -161,7 +161,10 @@ pub(crate) fn sign(run: &Run<'_>) -> Result<Corpus> {
     let search = &run.checked.search;
     let layout = Layout { bands: search.banding.bands() };
     let screen = Screen::new(search.threshold, search.num_hashes);
-    let (hasher, seen) = (TextHasher::new(&run.secret), Seen::new(run.memory.part(3)));
+    // With ranks, another one of equal texts than the first may stand for them, so each is signed.
+    let by_rank = matches!(search.keep, Keep::Max | Keep::Min);
+    let room = if by_rank { 0 } else { run.memory.part(3) };
+    let (hasher, seen) = (TextHasher::new(&run.secret), Seen::new(room));
     let mut tasks = Tasks {
         folder: &run.work,
         bands: layout.bands,
