@@ -1,6 +1,6 @@
 //! How much memory a run may hold, and how it is shared out.
 //!
-//! The limit is on the peak of the whole process (VmHWM), so what a run cannot plan comes off first: the program itself, and
+//! The limit is on the peak of the whole process (`VmHWM`), so what a run cannot plan comes off first: the program itself, and
 //! for each thread the units that it works on. The rest is shared among the tables of the run, each of which goes to disk
 //! when its share is used up. No result depends on it.
 

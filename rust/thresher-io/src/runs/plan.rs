@@ -53,7 +53,7 @@ pub(crate) struct Plan {
     /// What the user should know about the inputs.
     pub(crate) notes: Vec<String>,
     /// Hold what came through pipes while the run goes over it.
-    _spools: Vec<Spool>,
+    spools: Vec<Spool>,
 }
 
 /// An input before it is opened.
@@ -111,7 +111,7 @@ impl Plan {
             source.check(fields)?;
             sources.push(source);
         }
-        Ok(Self { sources, num_references: 0, fingerprints, notes, _spools: spools })
+        Ok(Self { sources, num_references: 0, fingerprints, notes, spools: spools })
     }
 
     /// Puts references in front of the inputs.
@@ -120,7 +120,7 @@ impl Plan {
         self.sources.splice(0..0, references.sources);
         self.fingerprints.splice(0..0, references.fingerprints);
         self.notes.splice(0..0, references.notes);
-        self._spools.extend(references._spools);
+        self.spools.extend(references.spools);
     }
 
     /// The one format of all inputs, which a single output needs.

@@ -213,7 +213,7 @@ impl Records {
         for column in [&self.signed, &self.bytes, &checks, &self.lengths] {
             to.section();
             part.clear();
-            column.iter().for_each(|number| part.extend_from_slice(&number.to_ne_bytes()));
+            part.extend(column.iter().flat_map(|number| number.to_ne_bytes()));
             to.part(&part)?;
         }
         self.ids.write(&mut to)?;

@@ -65,7 +65,7 @@ impl Spool {
             )
         })?;
         self.block.extend_from_slice(&(shingles.len() as u64).to_ne_bytes());
-        shingles.iter().for_each(|shingle| self.block.extend_from_slice(&shingle.to_ne_bytes()));
+        self.block.extend(shingles.iter().flat_map(|shingle| shingle.to_ne_bytes()));
         self.block.resize(self.block.len().next_multiple_of(UNIT), 0);
         if self.block.len() >= BLOCK { self.flush() } else { Ok(()) }
     }

@@ -209,6 +209,7 @@ impl SpillFile {
     ///
     /// # Errors
     /// As `read`.
+    #[cfg(test)]
     pub(crate) fn check(&self) -> Result<()> {
         let mut bytes = Vec::new();
         for (section, (_, parts)) in self.sections.iter().enumerate() {

@@ -184,7 +184,7 @@ impl<const N: usize> StoredWriter<N> {
 
     pub(crate) fn push(&mut self, row: Row<N>) -> Result<()> {
         self.len += 1;
-        row.iter().for_each(|number| self.block.extend_from_slice(&number.to_ne_bytes()));
+        self.block.extend(row.iter().flat_map(|number| number.to_ne_bytes()));
         if self.block.len() + size_of::<Row<N>>() > BLOCK { self.flush() } else { Ok(()) }
     }
 
