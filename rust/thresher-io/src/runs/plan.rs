@@ -111,7 +111,7 @@ impl Plan {
             source.check(fields)?;
             sources.push(source);
         }
-        Ok(Self { sources, num_references: 0, fingerprints, notes, spools: spools })
+        Ok(Self { sources, num_references: 0, fingerprints, notes, spools })
     }
 
     /// Puts references in front of the inputs.
