@@ -162,8 +162,8 @@ fn attempt(run: &Run<'_>, output: &RunOutput, started: Instant) -> Result<Report
     let (config, progress) = (run.config, run.progress);
     let mut clock = Clock::default();
 
-    let mut corpus =
-        clock.time("sign", || surveyed(&run.plan.sources, run.crew.threads(), progress, || sign::sign(run)))?;
+    let mut corpus = clock
+        .time("sign", || surveyed(&run.plan.sources, run.crew.threads(), progress, || sign::sign(run)))?;
     let mut quarantine = output.quarantine();
     corpus.set_aside(&run.plan.sources, &mut quarantine)?;
     let references = run.plan.num_references;
