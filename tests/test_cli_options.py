@@ -34,10 +34,10 @@ TEXTS = {
     "template": "nowhere.jinja",
     "now": "yesterday",
     "variables": "enable_thinking",
-    "against": "nowhere.jsonl",
 }
-# Any text will do: a folder that is made, a pattern that fits no file, the name of one of several templates.
-FREE = {"output", "tmp", "glob", "name"}
+# Any text will do: a folder that is made, a pattern that fits no file, the name of one of several templates. Files that are
+# not there are a failure of the file system, not of usage.
+FREE = {"output", "tmp", "glob", "name", "against"}
 NUMBERS = {
     "threshold": ["2", "nan", "-1"],
     "recall": ["1.5", "inf"],

@@ -13,6 +13,7 @@ use crate::input::{Scratch, Written};
 use crate::runs::books::Count;
 use crate::runs::output::{DataFiles, RunOutput};
 use crate::runs::pipeline::{Order, Pass, for_each_unit};
+use crate::writers::Means;
 
 /// Where the documents of the inputs went.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,10 +56,10 @@ pub(crate) fn write(
     run.plan.check_unchanged()?;
     let first_units = run.first_units(corpus);
     let sources = &run.plan.sources;
-    let threads = run.crew.threads();
     let references = run.plan.num_references;
+    let means = Means::new(&run.crew);
     let mut outputs = DataFiles::new(sources.len() - references, to.is_single(), |input| {
-        to.create_like(&sources[references + input], threads)
+        to.create_like(&sources[references + input], &means)
     });
     run.begin(3);
     let tallies = Mutex::new(Tallies::default());
