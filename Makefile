@@ -11,7 +11,7 @@ BENCH_VENV ?= .venv-bench
 DATA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help preflight demo test test-rust test-python test-chat-10k test-passthrough fuzz lint format build wheel bench bench-setup bench-quick bench-limits \
+.PHONY: help preflight demo test test-rust test-python test-report test-chat-10k test-passthrough fuzz lint format build wheel bench bench-setup bench-quick bench-limits \
 	bench-templates bench-memory bench-functions bench-scripts bench-rust clean
 
 help: ## list the targets
@@ -60,6 +60,9 @@ fuzz: $(FUZZ)/bin/cargo-fuzz $(VENV)/.dev ## fuzz the readers; TARGET=jsonl, RUN
 
 $(FUZZ)/bin/cargo-fuzz:
 	cargo install --locked --root $(FUZZ) cargo-fuzz
+
+test-report: build ## open the report of a hostile run in a headless Chromium
+	$(PY) -m pytest -q -m browser tests/test_report.py
 
 test-chat-10k: ## 10,000 generated rows of each chat format, there and back
 	cargo test -p thresher-chat --quiet --test chat -- --ignored --nocapture

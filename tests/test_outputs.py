@@ -152,7 +152,13 @@ def test_standard_input_has_a_fixed_name_and_leaves_no_copy(tmp_path: Path) -> N
         done = _run("dedup", "-", "-o", tmp_path / out, "--tmp", tmp_path / "tmp", input=content)
         assert done.returncode == 0, done.stderr
         found.append({name: (tmp_path / out / name).read_bytes() for name in _names(tmp_path / out)})
-    assert list(found[0]) == ["clusters.parquet", "data/stdin.jsonl", "removed.parquet", "run.json"]
+    assert list(found[0]) == [
+        "clusters.parquet",
+        "data/stdin.jsonl",
+        "removed.parquet",
+        "report.html",
+        "run.json",
+    ]
     assert "data/stdin.jsonl.gz" in found[2]
     for name in ("clusters.parquet", "data/stdin.jsonl", "removed.parquet"):
         assert found[0][name] == found[1][name]
@@ -372,6 +378,7 @@ def test_a_link_stays_and_the_file_that_it_leads_to_is_replaced(source: Path) ->
         "real.jsonl.clusters.parquet",
         "real.jsonl.quarantine/records.jsonl",
         "real.jsonl.removed.parquet",
+        "real.jsonl.report.html",
         "real.jsonl.run.json",
     ]
 

@@ -89,10 +89,11 @@ def test_a_result_of_every_format_is_as_it_was_written(out: Path) -> None:
             "clusters.parquet",
             "quarantine/records.jsonl",
             "removed.parquet",
+            "report.html",
         ]
     )
     run = json.loads((out / "run.json").read_bytes())
-    rows = {name: entry["rows"] for name, entry in run["files"].items()}
+    rows = {name: entry.get("rows") for name, entry in run["files"].items()}
     assert (rows["data/a.jsonl"], rows["data/e.json.gz"], rows["data/docs/"], rows["data/i.jsonl"]) == (
         2,
         2,
@@ -215,6 +216,7 @@ def test_a_single_file_is_verified_with_what_lies_beside_it(inputs: Path, tmp_pa
         assert report.ok, str(report)
         assert [file.name for file in report.files] == [
             "run.json", "clusters.parquet", "data", "quarantine/records.jsonl", "removed.parquet",
+            "report.html",
         ]  # fmt: skip
     # The folder around it may hold anything.
     (tmp_path / "mine.txt").write_text("mine", "utf-8")
@@ -255,7 +257,7 @@ def test_the_command_tells_by_its_exit_code_and_by_json(out: Path) -> None:
 
     done = run("--threads", "2")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "14 files" in done.stdout
+    assert "15 files" in done.stdout
     assert "all as they were written" in done.stdout
     (out / "data" / "a.jsonl").write_bytes(b"x")
     (out / "bad\x1b[31m").write_bytes(b"x")

@@ -1,7 +1,7 @@
 //! Files for thresher: readers, writers, codecs, commit, and the runs that drive `thresher-core` over them.
 //!
 //! ```text
-//! blob, codec, commit, sink, crew -> readers, writers, quarantine -> evidence (clusters, removed) -> runs
+//! blob, codec, commit, sink, crew, exhibits -> readers, writers, quarantine -> evidence (clusters, removed) -> runs
 //! ```
 //!
 //! A format is a reader that implements [`input::Input`] and a writer that implements [`input::Output`]; a run
@@ -15,6 +15,7 @@ pub mod commit;
 pub mod crew;
 pub mod error;
 mod evidence;
+mod exhibits;
 pub mod input;
 pub mod machine;
 pub mod quarantine;

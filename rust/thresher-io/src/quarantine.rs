@@ -22,6 +22,7 @@ use thresher_core::Tally;
 
 use crate::commit::PendingFile;
 use crate::error::{Error, Result};
+use crate::exhibits::{BadExhibit, Excerpt};
 use crate::input::Written;
 use crate::record::{BadRecord, Reason};
 
@@ -31,6 +32,8 @@ const RAW_LIMIT_BYTES: usize = 64 << 10;
 const RECORDS_OF_A_REASON: u64 = 100_000;
 /// Bytes of the file for one reason, and raw bytes that are held of one unit.
 const BYTES_OF_A_REASON: u64 = 64 << 20;
+/// Records of one reason that the report shows.
+const EXHIBITS_OF_A_REASON: usize = 3;
 /// The longest end of a line.
 const LINE_END_BYTES: u64 = 2;
 const FILE_NAME: &str = "records.jsonl";
@@ -58,6 +61,8 @@ pub struct Quarantine {
     rooms: BTreeMap<Reason, Room>,
     /// Where the first record of each reason is, and what is wrong with it.
     firsts: BTreeMap<Reason, String>,
+    /// A few records of each reason, for the report.
+    exhibits: BTreeMap<Reason, Vec<BadExhibit>>,
     /// The entry that is being written.
     line: Vec<u8>,
 }
@@ -104,6 +109,7 @@ impl Quarantine {
             tallies: BTreeMap::new(),
             rooms: BTreeMap::new(),
             firsts: BTreeMap::new(),
+            exhibits: BTreeMap::new(),
             line: Vec::new(),
         }
     }
@@ -122,9 +128,29 @@ impl Quarantine {
                 let (row, offset) = (first_row + u64::from(record.slot), record.offset);
                 format!("row {row} of `{source}` at byte {offset}: {}", record.detail)
             });
+            self.exhibit(source, first_row, record);
             self.write(source, first_row, record)?;
         }
         Ok(())
+    }
+
+    fn exhibit(&mut self, source: &str, first_row: u64, bad: &OwnedBad) {
+        let shown = self.exhibits.entry(bad.reason).or_default();
+        if shown.len() < EXHIBITS_OF_A_REASON {
+            shown.push(BadExhibit {
+                reason: bad.reason.name(),
+                source: source.to_owned(),
+                row: first_row.saturating_add(u64::from(bad.slot)),
+                offset: bad.offset,
+                detail: bad.detail.clone(),
+                raw: Excerpt::of_bytes(&bad.raw, bad.bytes),
+            });
+        }
+    }
+
+    /// The first records of each reason.
+    pub(crate) fn exhibits(&self) -> Vec<BadExhibit> {
+        self.exhibits.values().flatten().cloned().collect()
     }
 
     fn write(&mut self, source: &str, first_row: u64, bad: &OwnedBad) -> Result<()> {

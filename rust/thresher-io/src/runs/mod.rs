@@ -7,7 +7,7 @@ mod aside;
 mod books;
 mod clock;
 pub mod dedup;
-mod evidence;
+pub(crate) mod evidence;
 mod fields;
 mod find;
 mod memory;

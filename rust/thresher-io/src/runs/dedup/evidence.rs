@@ -13,6 +13,7 @@ use super::fates::Fates;
 use super::report::ClusterReport;
 use crate::clusters::ClustersWriter;
 use crate::error::Result;
+use crate::exhibits::{ClusterExhibit, Samples};
 use crate::input::Written;
 use crate::removed::{Kept, Removal, RemovedWriter};
 use crate::runs::evidence::figures::{ClusterSizes, Similarities};
@@ -107,6 +108,63 @@ impl Clusters {
     }
 }
 
+impl Clusters {
+    /// The kept document of each of the largest clusters, its size, and the first document that went for it.
+    fn shown(&self) -> Result<Vec<(u32, u64, u32)>> {
+        let largest = self.figures.largest();
+        let mut first: BTreeMap<u32, u32> = BTreeMap::new();
+        for row in self.members.iter() {
+            let [kept, removed] = row?;
+            if largest.iter().any(|&(head, _)| head == kept) {
+                first.entry(kept).or_insert(removed);
+            }
+        }
+        let shown = |(kept, size)| first.get(&kept).map(|&removed| (kept, size, removed));
+        Ok(largest.into_iter().filter_map(shown).collect())
+    }
+
+    /// The documents whose texts the page shows.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(crate) fn samples(&self) -> Result<Samples> {
+        Ok(Samples::new(self.shown()?.into_iter().flat_map(|(kept, _, removed)| [kept, removed]).collect()))
+    }
+
+    /// The largest clusters with the texts that were read of them.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(crate) fn exhibits(
+        &self,
+        run: &Run<'_>,
+        corpus: &Corpus,
+        fates: &Fates,
+        samples: &Samples,
+    ) -> Result<Vec<ClusterExhibit>> {
+        let mut exhibits = Vec::new();
+        for (kept, size, removed) in self.shown()? {
+            let Some(fate) = fates.of(removed)? else { continue };
+            exhibits.push(ClusterExhibit {
+                size,
+                kept: (name_of(run, corpus, kept)?, samples.text(kept)),
+                removed: (name_of(run, corpus, removed)?, samples.text(removed)),
+                reason: name_of_reason(fate.reason),
+                similarity: fate.similarity,
+            });
+        }
+        Ok(exhibits)
+    }
+}
+
+/// The name of a reason in the evidence.
+fn name_of_reason(reason: RemovalReason) -> &'static str {
+    match reason {
+        RemovalReason::Exact => "exact",
+        RemovalReason::Near => "near",
+    }
+}
+
 /// The name of a document: its id, the name of its row, or `source:row`.
 ///
 /// # Errors
@@ -157,10 +215,7 @@ pub(crate) fn write(
             source: run.plan.sources[unit.input].input().name(),
             row: unit.row_of(doc),
             step: "dedup",
-            reason: match fate.reason {
-                RemovalReason::Exact => "exact",
-                RemovalReason::Near => "near",
-            },
+            reason: name_of_reason(fate.reason),
             duplicate_of: Some(Kept {
                 id: name,
                 source: run.plan.sources[place.input].input().name(),

@@ -46,6 +46,7 @@ pub use report::Report;
 
 use crate::crew::Crew;
 use crate::error::{Error, Result};
+use crate::exhibits::Exhibits;
 use crate::runs::aside::check_bulk;
 use crate::runs::clock::Clock;
 use crate::runs::memory::Memory;
@@ -143,7 +144,7 @@ pub fn run(config: &DedupRun, progress: &Progress) -> Result<Report> {
     let work_path = work.path().to_path_buf();
     let (secret, crew) = (secret::draw()?, Crew::new(config.options.threads()));
     let mut run = Run { config, checked, secret, plan, crew, memory, work: work_path, progress, thorough };
-    let report = match attempt(&run, &output, started) {
+    let mut report = match attempt(&run, &output, started) {
         // A column that nobody had looked at. Its rows have to be set aside before one of them stands for duplicates.
         Err(Error::Uncopyable { .. }) => {
             run.thorough = true;
@@ -154,7 +155,7 @@ pub fn run(config: &DedupRun, progress: &Progress) -> Result<Report> {
         done => done?,
     };
     drop(work);
-    output.publish(&report)?;
+    output.publish(&mut report)?;
     Ok(report)
 }
 
@@ -190,12 +191,12 @@ fn attempt(run: &Run<'_>, output: &RunOutput, started: Instant) -> Result<Report
     drop(links);
     let spilled = corpus.spilled_bytes() + decisions.spooled;
     let fates = Fates::new(corpus.n_docs, copies, decisions)?;
-    let (written, tallies) = clock.time("write", || write::write(run, &corpus, &fates, output))?;
-    let (clusters, evidence) = clock.time("evidence", || {
-        let clusters = Clusters::new(run, &corpus, &fates)?;
-        let written = evidence::write(run, &corpus, &fates, &clusters, output)?;
-        Ok::<_, Error>((clusters, written))
-    })?;
+    let clusters = clock.time("clusters", || Clusters::new(run, &corpus, &fates))?;
+    let samples = clusters.samples()?;
+    let (written, tallies) = clock.time("write", || write::write(run, &corpus, &fates, &samples, output))?;
+    let evidence = clock.time("evidence", || evidence::write(run, &corpus, &fates, &clusters, output))?;
+    let exhibits =
+        Exhibits { clusters: clusters.exhibits(run, &corpus, &fates, &samples)?, bad: quarantine.exhibits() };
     let (quarantined, set_aside) = (quarantine.tallies().clone(), quarantine.report());
     let (outputs, files) = output.settle(written, evidence.into_iter().chain(quarantine.finish()?))?;
     clock.total(started);
@@ -209,6 +210,7 @@ fn attempt(run: &Run<'_>, output: &RunOutput, started: Instant) -> Result<Report
         files,
         quarantined: &quarantined,
         quarantine: set_aside,
+        exhibits,
     };
     Report::new(run, &corpus, found, clock.seconds)
 }

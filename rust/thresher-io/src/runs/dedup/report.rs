@@ -13,10 +13,12 @@ use super::corpus::Corpus;
 use super::evidence::Clusters;
 use super::write::Tallies;
 use crate::error::{Error, Result};
+use crate::exhibits::Exhibits;
 use crate::input::Written;
 use crate::quarantine::QuarantineReport;
 use crate::record::Reason;
 use crate::runs::books::{Accounting, Count, InputReport, by_name, peak_rss_bytes};
+use crate::runs::evidence::Reported;
 use crate::runs::output::{Files, Marker};
 
 /// The contents of `run.json`.
@@ -69,6 +71,21 @@ pub struct Report {
     pub peak_rss_bytes: u64,
     /// Threads used.
     pub threads: usize,
+    /// What the page shows of the data.
+    #[serde(skip)]
+    pub(crate) exhibits: Exhibits,
+}
+
+impl Reported for Report {
+    const VERB: &'static str = "dedup";
+
+    fn files(&mut self) -> &mut Files {
+        &mut self.files
+    }
+
+    fn exhibits(&self) -> &Exhibits {
+        &self.exhibits
+    }
 }
 
 /// The banding and what it promises.
@@ -105,6 +122,7 @@ pub(crate) struct Found<'a> {
     pub(crate) files: Files,
     pub(crate) quarantined: &'a BTreeMap<Reason, Tally>,
     pub(crate) quarantine: QuarantineReport,
+    pub(crate) exhibits: Exhibits,
 }
 
 impl Report {
@@ -156,6 +174,7 @@ impl Report {
             timings: timings.into_iter().collect(),
             peak_rss_bytes: peak_rss_bytes(),
             threads: run.config.options.threads(),
+            exhibits: found.exhibits,
         })
     }
 }

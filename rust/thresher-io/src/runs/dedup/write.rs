@@ -9,6 +9,7 @@ use super::Run;
 use super::corpus::Corpus;
 use super::fates::Fates;
 use crate::error::Result;
+use crate::exhibits::{SampleVisitor, Samples};
 use crate::input::{Scratch, Written};
 use crate::runs::books::Count;
 use crate::runs::output::{DataFiles, RunOutput};
@@ -43,7 +44,7 @@ impl Tallies {
     }
 }
 
-/// Writes everything that stays; gives the finished data files, and where the documents went.
+/// Writes everything that stays, and takes the samples on the way; gives the finished data files, and where the documents went.
 ///
 /// # Errors
 /// I/O failures, inputs that changed, and the wish to stop.
@@ -51,6 +52,7 @@ pub(crate) fn write(
     run: &Run<'_>,
     corpus: &Corpus,
     fates: &Fates,
+    samples: &Samples,
     to: &RunOutput,
 ) -> Result<(Vec<Written>, Tallies)> {
     run.plan.check_unchanged()?;
@@ -70,6 +72,12 @@ pub(crate) fn write(
             let input = references + input;
             let place = run.place(corpus, &first_units, input, unit.index)?;
             let keep = place.mask(|doc| fates.is_kept(doc));
+            if samples.want_any(place.range()) {
+                let wanted = place.mask(|doc| samples.want(doc));
+                let mut visitor = SampleVisitor { samples, doc_at: |slot| place.doc_at(slot) };
+                let input = sources[input].input();
+                input.read(&unit, &run.text_only(), Some(&wanted), scratch, &mut visitor)?;
+            }
             let rows = keep.iter().filter(|&&keep| keep).count() as u64;
             let piece = sources[input].input().copy(unit, &keep, scratch)?;
             let mut counts = Tallies::default();

@@ -13,6 +13,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::place::Place;
 use super::state::LOCK;
+use crate::commit::Committed;
 use crate::error::{Error, Result};
 use crate::input::Written;
 
@@ -62,6 +63,11 @@ impl FileEntry {
     pub(super) fn of(written: &Written, listing_xxh3_128: Option<String>) -> Self {
         let Written { rows, bytes, xxh3_128, .. } = written;
         Self { xxh3_128: xxh3_128.clone(), bytes: *bytes, rows: Some(*rows), listing_xxh3_128 }
+    }
+
+    /// The entry of a file that has no rows.
+    pub(super) fn without_rows(file: Committed) -> Self {
+        Self { xxh3_128: file.xxh3_128, bytes: file.bytes, rows: None, listing_xxh3_128: None }
     }
 }
 

@@ -6,6 +6,7 @@
 //! removed.parquet   OUT/removed.parquet    OUT.jsonl.removed.parquet
 //! clusters.parquet  OUT/clusters.parquet   OUT.jsonl.clusters.parquet
 //! quarantine        OUT/quarantine/        OUT.jsonl.quarantine/
+//! report.html       OUT/report.html        OUT.jsonl.report.html
 //! run.json          OUT/run.json           OUT.jsonl.run.json
 //! state             OUT/.thresher/         .OUT.jsonl.thresher/
 //! ```
@@ -22,10 +23,12 @@ pub(super) const REMOVED: &str = "removed.parquet";
 pub(super) const CLUSTERS: &str = "clusters.parquet";
 /// Bad records.
 pub(super) const QUARANTINE: &str = "quarantine";
+/// The report as a page.
+pub(super) const PAGE: &str = "report.html";
 /// The report, which is published last.
 pub(super) const RUN: &str = "run.json";
 /// Every part that a result can have.
-pub(super) const PARTS: [&str; 5] = [DATA, REMOVED, CLUSTERS, QUARANTINE, RUN];
+pub(super) const PARTS: [&str; 6] = [DATA, REMOVED, CLUSTERS, QUARANTINE, PAGE, RUN];
 
 /// An output, by its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]

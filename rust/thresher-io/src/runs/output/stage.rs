@@ -4,10 +4,8 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
 use super::marker::{FileEntry, Files, seal};
-use super::place::{CLUSTERS, DATA, PARTS, Place, QUARANTINE, REMOVED, RUN};
+use super::place::{CLUSTERS, DATA, PAGE, PARTS, Place, QUARANTINE, REMOVED, RUN};
 use super::state::State;
 use super::{publish, standing};
 use crate::codec::{Codec, DataFormat, names_array, split_suffix};
@@ -15,6 +13,7 @@ use crate::commit::commit_bytes;
 use crate::error::{Error, Result};
 use crate::input::{Output, Written};
 use crate::quarantine::Quarantine;
+use crate::runs::evidence::Reported;
 use crate::runs::plan::Plan;
 use crate::runs::source::{Form, Source};
 use crate::writers::Means;
@@ -241,12 +240,14 @@ impl RunOutput {
         })
     }
 
-    /// Completes the result with its report, puts it in its place, and lets go of the output.
+    /// Completes the result with its report, as a page and as `run.json`, puts it in its place, and lets go of the output.
     ///
     /// # Errors
     /// I/O failures, and files of somebody else that came into the way during the run.
-    pub(crate) fn publish(self, report: &impl Serialize) -> Result<()> {
+    pub(crate) fn publish(self, report: &mut impl Reported) -> Result<()> {
         let Some(state) = &self.state else { return Ok(()) };
+        let page = commit_bytes(&state.new_part(PAGE), report.page()?.as_bytes())?;
+        report.files().insert(PAGE.to_owned(), FileEntry::without_rows(page));
         let mut json =
             serde_json::to_vec_pretty(report).map_err(|error| Error::Internal(error.to_string()))?;
         seal(&mut json);

@@ -11,10 +11,12 @@ use thresher_core::json::Json;
 use super::format::format_of;
 use super::{Refusal, RowWork, RowsReport, RowsRun, Setup};
 use crate::error::{Error, Result};
+use crate::exhibits::Exhibits;
 use crate::runs::books::peak_rss_bytes;
 use crate::runs::clock::Clock;
+use crate::runs::evidence::Reported;
 use crate::runs::options::Config;
-use crate::runs::output::Marker;
+use crate::runs::output::{Files, Marker};
 use crate::runs::parameters::{Kind, parameters};
 use crate::runs::progress::Progress;
 
@@ -54,6 +56,18 @@ pub struct ConvertReport {
     pub peak_rss_bytes: u64,
     /// Threads used.
     pub threads: usize,
+}
+
+impl Reported for ConvertReport {
+    const VERB: &'static str = "convert";
+
+    fn files(&mut self) -> &mut Files {
+        &mut self.rows.files
+    }
+
+    fn exhibits(&self) -> &Exhibits {
+        &self.rows.exhibits
+    }
 }
 
 /// What the rows of one input lost. Rows count from 0 in their input.
@@ -103,7 +117,7 @@ pub fn run(config: &ConvertRun, progress: &Progress) -> Result<ConvertReport> {
     })?;
     clock.total(started);
     let losses = names.into_iter().zip(losses).filter(|(_, losses)| !losses.is_empty());
-    let report = ConvertReport {
+    let mut report = ConvertReport {
         marker: Marker::default(),
         config: config.clone(),
         from: work.0.from.name().to_owned(),
@@ -114,7 +128,7 @@ pub fn run(config: &ConvertRun, progress: &Progress) -> Result<ConvertReport> {
         peak_rss_bytes: peak_rss_bytes(),
         threads: config.options.threads(),
     };
-    rows_run.finish(&report)?;
+    rows_run.finish(&mut report)?;
     Ok(report)
 }
 

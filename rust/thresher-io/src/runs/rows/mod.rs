@@ -26,11 +26,13 @@ use thresher_core::{Observer, Tally};
 
 use crate::crew::Crew;
 use crate::error::{Error, Result};
+use crate::exhibits::Exhibits;
 use crate::input::{Piece, Scratch, Unit, Written};
 use crate::quarantine::{BadRecords, Quarantine, QuarantineReport};
 use crate::record::{BadRecord, Reason, Record, Visitor};
 use crate::runs::aside::{check_bulk, set_aside};
 use crate::runs::books::{Accounting, Count, InputReport, by_name};
+use crate::runs::evidence::Reported;
 use crate::runs::fields::FormatWatch;
 use crate::runs::options::RunOptions;
 use crate::runs::output::{DataFiles, Files, RunOutput};
@@ -134,6 +136,9 @@ pub struct RowsReport {
     pub accounting: Accounting,
     /// How many of the rows set aside are in quarantine.
     pub quarantine: QuarantineReport,
+    /// What the page shows of the rows.
+    #[serde(skip)]
+    pub(crate) exhibits: Exhibits,
 }
 
 /// What a worker makes of one unit.
@@ -200,7 +205,7 @@ impl<'r> RowsRun<'r> {
     ///
     /// # Errors
     /// As [`RunOutput::publish`].
-    pub(crate) fn finish(self, report: &impl Serialize) -> Result<()> {
+    pub(crate) fn finish(self, report: &mut impl Reported) -> Result<()> {
         self.output.map_or(Ok(()), |output| output.publish(report))
     }
 
@@ -307,6 +312,7 @@ impl<'r> RowsRun<'r> {
         };
         accounting.check()?;
         let set_aside = quarantine.report();
+        let exhibits = Exhibits { bad: quarantine.exhibits(), ..Exhibits::default() };
         let evidence = quarantine.finish()?;
         let (outputs, files) = match &self.output {
             Some(output) => output.settle(written, evidence)?,
@@ -314,7 +320,7 @@ impl<'r> RowsRun<'r> {
         };
         let inputs = sources.iter().zip(rows).map(|(source, rows)| InputReport::new(source, rows)).collect();
         let notes = self.plan.notes.clone();
-        Ok(RowsReport { inputs, outputs, files, notes, accounting, quarantine: set_aside })
+        Ok(RowsReport { inputs, outputs, files, notes, accounting, quarantine: set_aside, exhibits })
     }
 
     fn begin(&self, step: usize) {

@@ -12,10 +12,12 @@ use thresher_core::json::{Json, Str};
 
 use super::{Refusal, RowWork, RowsReport, RowsRun, Setup};
 use crate::error::{Error, Result};
+use crate::exhibits::Exhibits;
 use crate::runs::books::peak_rss_bytes;
 use crate::runs::clock::Clock;
+use crate::runs::evidence::Reported;
 use crate::runs::options::Config;
-use crate::runs::output::Marker;
+use crate::runs::output::{Files, Marker};
 use crate::runs::parameters::{Kind, parameters};
 use crate::runs::progress::Progress;
 
@@ -137,6 +139,18 @@ pub struct RenderReport {
     pub threads: usize,
 }
 
+impl Reported for RenderReport {
+    const VERB: &'static str = "render";
+
+    fn files(&mut self) -> &mut Files {
+        &mut self.rows.files
+    }
+
+    fn exhibits(&self) -> &Exhibits {
+        &self.rows.exhibits
+    }
+}
+
 /// Renders the rows of files, and gives the report that it also writes.
 ///
 /// # Errors
@@ -159,7 +173,7 @@ pub fn run(config: &RenderRun, progress: &Progress) -> Result<RenderReport> {
     let work = Rendering { template, options, format };
     let (rows, ()) = clock.time("rows", || rows_run.run(&work, || (), |(), _, _, ()| Ok(())))?;
     clock.total(started);
-    let report = RenderReport {
+    let mut report = RenderReport {
         marker: Marker::default(),
         config: config.clone(),
         from: work.format.name().to_owned(),
@@ -168,7 +182,7 @@ pub fn run(config: &RenderRun, progress: &Progress) -> Result<RenderReport> {
         peak_rss_bytes: peak_rss_bytes(),
         threads: config.options.threads(),
     };
-    rows_run.finish(&report)?;
+    rows_run.finish(&mut report)?;
     Ok(report)
 }
 

@@ -11,11 +11,13 @@ use thresher_core::json::Json;
 
 use super::{Refusal, RowWork, RowsReport, RowsRun, Setup};
 use crate::error::{Error, Result};
+use crate::exhibits::Exhibits;
 use crate::record::Reason;
 use crate::runs::books::peak_rss_bytes;
 use crate::runs::clock::Clock;
+use crate::runs::evidence::Reported;
 use crate::runs::options::Config;
-use crate::runs::output::Marker;
+use crate::runs::output::{Files, Marker};
 use crate::runs::parameters::{Kind, parameters};
 use crate::runs::progress::Progress;
 
@@ -69,6 +71,18 @@ pub struct ValidateReport {
     pub threads: usize,
 }
 
+impl Reported for ValidateReport {
+    const VERB: &'static str = "validate";
+
+    fn files(&mut self) -> &mut Files {
+        &mut self.rows.files
+    }
+
+    fn exhibits(&self) -> &Exhibits {
+        &self.rows.exhibits
+    }
+}
+
 /// What was found in one input. Rows count from 0 in their input; those that are no JSON object are in the books alone.
 #[derive(Clone, Debug, Serialize)]
 pub struct InputFindings {
@@ -115,7 +129,7 @@ pub fn run(config: &ValidateRun, progress: &Progress) -> Result<ValidateReport> 
     })?;
     clock.total(started);
     let found = names.into_iter().zip(found).map(|(input, report)| InputFindings { input, report });
-    let report = ValidateReport {
+    let mut report = ValidateReport {
         marker: Marker::default(),
         config: config.clone(),
         from: work.format.name().to_owned(),
@@ -125,7 +139,7 @@ pub fn run(config: &ValidateRun, progress: &Progress) -> Result<ValidateReport> 
         peak_rss_bytes: peak_rss_bytes(),
         threads: config.options.threads(),
     };
-    rows_run.finish(&report)?;
+    rows_run.finish(&mut report)?;
     Ok(report)
 }
 

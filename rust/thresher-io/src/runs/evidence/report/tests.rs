@@ -1,0 +1,112 @@
+//! A page of hostile data: it is shown, and nothing of it acts.
+
+use serde_json::json;
+
+use super::*;
+
+const HOSTILE: &str =
+    "</pre><script>alert(1)</script><img src=//evil.example/x onerror='alert(2)'>\u{202e}\u{1b}]0;x\u{7}\0";
+
+fn exhibits() -> Exhibits {
+    let excerpt = Excerpt::of(&HOSTILE.repeat(1000));
+    Exhibits {
+        clusters: vec![ClusterExhibit {
+            size: u64::MAX,
+            kept: (HOSTILE.into(), None),
+            removed: (HOSTILE.into(), Some(excerpt.clone())),
+            reason: "near",
+            similarity: f32::NAN,
+        }],
+        bad: vec![BadExhibit {
+            reason: "invalid_json",
+            source: HOSTILE.into(),
+            row: u64::MAX,
+            offset: 0,
+            detail: HOSTILE.repeat(1000),
+            raw: excerpt,
+        }],
+    }
+}
+
+fn run() -> Value {
+    json!({
+        "tool": "thresher", "version": HOSTILE,
+        "config": {HOSTILE: HOSTILE.repeat(10_000), "output": HOSTILE, "threshold": 0.8},
+        "inputs": (0..1000).map(|_| json!({"name": HOSTILE, "path": HOSTILE, "format": "jsonl", "rows": 7, "bytes": -3})).collect::<Vec<_>>(),
+        "files": {HOSTILE: {"xxh3_128": HOSTILE, "bytes": 12_345, "rows": null}},
+        "notes": [HOSTILE, 7, null],
+        "accounting": {
+            "in": {"docs": 1_234_567, "bytes": u64::MAX}, "kept": {"docs": 1_000_000, "bytes": "many"},
+            "removed": {"exact": {"docs": 234_560, "bytes": 1}}, "quarantined": {HOSTILE: {"docs": 7, "bytes": 70}}, "blank_bytes": 3
+        },
+        "quarantine": {"written": 5, "only_counted": 2},
+        "similarities": {"0.80": 3, HOSTILE: 2, "1.00": "x"},
+        "cluster_sizes": {"2": 9, "16": 1, "4": 2},
+        "largest_clusters": [{"id": HOSTILE, "size": 17, "examples": [HOSTILE]}],
+        "found": [{"input": HOSTILE, "codes": {HOSTILE: {"severity": "error", "count": 8, "rows": 6}}}],
+        "losses": [{"input": HOSTILE, "losses": [{"field": HOSTILE, "outcome": "dropped", "count": 11, "rows": 10}]}],
+        "timings": {"sign": 1.5, "write": f64::MAX, "total": 0.0, HOSTILE: "soon"},
+        "peak_rss_bytes": 5_000_000, "threads": 2
+    })
+}
+
+/// Names of the elements and attributes of a page that is written as ours is.
+fn markup(page: &str) -> Vec<&str> {
+    let (_, body) = page.split_once("</style>").unwrap();
+    let mut found = Vec::new();
+    for tag in body.split('<').skip(1) {
+        let (tag, rest) = tag.split_once('>').unwrap();
+        assert!(!rest.contains('>'), "{rest}");
+        let mut outside = tag.split('"').step_by(2);
+        found.extend(outside.next().unwrap().split_ascii_whitespace());
+        found.extend(outside.flat_map(str::split_ascii_whitespace));
+    }
+    found
+}
+
+#[test]
+fn hostile_data_is_shown_and_makes_no_markup() {
+    let page = report("dedup", &run(), &exhibits());
+    let known = [
+        "a", "body", "code", "details", "div", "h1", "h2", "head", "header", "html", "li", "main", "p",
+        "pre", "rect", "section", "summary", "svg", "table", "caption", "tbody", "td", "th", "thead", "tr",
+        "ul",
+    ];
+    let attributes = [
+        "class=",
+        "href=",
+        "id=",
+        "tabindex=",
+        "role=",
+        "aria-label=",
+        "scope=",
+        "aria-hidden=",
+        "viewBox=",
+        "preserveAspectRatio=",
+        "y=",
+        "height=",
+        "width=",
+        "dir=",
+    ];
+    for name in markup(&page) {
+        let name = name.trim_start_matches('/').trim_end_matches('/');
+        assert!(known.contains(&name) || attributes.contains(&name) || name.is_empty(), "{name}");
+    }
+    assert!(!page.contains(['\u{202e}', '\u{1b}', '\u{7}', '\0']));
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && page.contains("\\u{202e}"));
+    for figure in
+        ["1,234,567", "234,560", "1,000,000", "19.00 %", "And 800 more", "5.0 MB", "0.80", "12.3 kB"]
+    {
+        assert!(page.contains(figure), "{figure}");
+    }
+    assert!(page.len() < 2_000_000, "{}", page.len());
+}
+
+#[test]
+fn a_report_without_anything_is_a_page_too() {
+    for run in [json!({}), json!(null), json!({"accounting": 7, "inputs": {}, "files": [], "timings": []})] {
+        let page = report("validate", &run, &Exhibits::default());
+        assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
+        assert!(page.contains("default-src 'none'"));
+    }
+}
