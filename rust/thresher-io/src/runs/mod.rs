@@ -18,6 +18,7 @@ pub mod parameters;
 mod pipeline;
 pub mod plan;
 pub mod progress;
+mod resume;
 pub mod rows;
 mod sniff;
 mod source;

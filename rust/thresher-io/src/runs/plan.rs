@@ -123,6 +123,11 @@ impl Plan {
         self.spools.extend(references.spools);
     }
 
+    /// Whether a later run finds the same inputs: what came through a pipe is gone.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.spools.is_empty()
+    }
+
     /// The one format of all inputs, which a single output needs.
     pub(crate) fn single_format(&self, output: &str) -> Result<DataFormat> {
         let mut formats = self.sources.iter().map(Source::format);

@@ -31,6 +31,7 @@ mod seen;
 mod sign;
 mod signatures;
 mod spool;
+mod state;
 mod turns;
 mod write;
 
@@ -48,15 +49,16 @@ use crate::crew::Crew;
 use crate::error::{Error, Result};
 use crate::exhibits::Exhibits;
 use crate::runs::aside::check_bulk;
+use crate::runs::books::Count;
 use crate::runs::clock::Clock;
 use crate::runs::memory::Memory;
 use crate::runs::output::RunOutput;
 use crate::runs::pipeline::{Order, Pass};
 use crate::runs::plan::Plan;
 use crate::runs::progress::Progress;
+use crate::runs::resume::{self, Identity, Workplace};
 use crate::runs::source::Source;
 use crate::runs::survey::surveyed;
-use crate::secret;
 use config::Checked;
 use corpus::{Corpus, UnitPlace};
 use evidence::Clusters;
@@ -139,32 +141,78 @@ pub fn run(config: &DedupRun, progress: &Progress) -> Result<Report> {
         plan.put_in_front(references);
     }
     // What went to standard output cannot be taken back.
-    let thorough = output.is_stream();
-    let work = output.work(config.options.tmp.as_deref())?;
-    let work_path = work.path().to_path_buf();
-    let (secret, crew) = (secret::draw()?, Crew::new(config.options.threads()));
-    let mut run = Run { config, checked, secret, plan, crew, memory, work: work_path, progress, thorough };
-    let mut report = match attempt(&run, &output, started) {
-        // A column that nobody had looked at. Its rows have to be set aside before one of them stands for duplicates.
-        Err(Error::Uncopyable { .. }) => {
-            run.thorough = true;
-            progress.forget_quarantined();
-            output.start_over()?;
-            attempt(&run, &output, started)?
-        }
-        done => done?,
+    let mut thorough = output.is_stream();
+    let temporary = if output.is_stream() { Some(temporary(config.options.tmp.as_deref())?) } else { None };
+    let stays = output.work(config.options.tmp.as_deref());
+    let folder = match (&temporary, &stays) {
+        (Some(temporary), _) => temporary.path().to_path_buf(),
+        (None, Some(folder)) => folder.clone(),
+        (None, None) => return Err(Error::Internal("the run has no place for its files".into())),
     };
-    drop(work);
-    output.publish(&mut report)?;
-    Ok(report)
+    // What is not taken over is not touched.
+    output.keep_work(state::has_task(&folder));
+    let goes_on = !config.options.restart && plan.is_repeatable();
+    thorough |= goes_on && resume::was_thorough(&folder);
+    let identity = Identity::of(config, &plan, thorough)?;
+    let place = Workplace::take(&folder, &identity, !goes_on, state::has_task)?;
+    if place.is_resumed {
+        let layout = records::Layout { bands: checked.search.banding.bands() };
+        let Count { docs, bytes } = state::done(&folder, layout)?;
+        plan.notes.push(format!(
+            "an interrupted run of the same command had read {docs} documents ({bytes} bytes), which were not read again for \
+             their signatures"
+        ));
+    }
+    let (crew, secret, work) = (Crew::new(config.options.threads()), place.secret, folder.clone());
+    let mut run = Run { config, checked, secret, plan, crew, memory, work, progress, thorough };
+    let mut done = attempt(&run, &output, started);
+    if matches!(done, Err(Error::Uncopyable { .. })) {
+        // A column that nobody had looked at. Its rows have to be set aside before one of them stands for duplicates.
+        run.thorough = true;
+        run.secret = Workplace::fresh(&folder, &Identity::of(config, &run.plan, true)?)?.secret;
+        progress.forget_quarantined();
+        output.start_over()?;
+        done = attempt(&run, &output, started);
+    }
+    let done = done.and_then(|mut report| output.publish(&mut report).map(|()| report));
+    // The same command would end in the same way, but for these.
+    let may_go_on = matches!(done, Err(Error::Cancelled | Error::Io { .. } | Error::Internal(_)));
+    let keeps = may_go_on && run.plan.is_repeatable() && state::has_task(&folder);
+    output.keep_work(keeps);
+    if !keeps && let Some(folder) = &stays {
+        // Files may lie elsewhere than in the state of the output. What cannot be removed is no reason to fail.
+        let _ = std::fs::remove_dir_all(folder);
+    }
+    done
+}
+
+/// A folder for a run that leaves nothing to the next one.
+fn temporary(tmp: Option<&str>) -> Result<tempfile::TempDir> {
+    let tmp = tmp.map_or_else(std::env::temp_dir, PathBuf::from);
+    let made = tempfile::Builder::new().prefix(".thresher-").tempdir_in(&tmp);
+    made.map_err(Error::io("make a folder in", &tmp))
 }
 
 fn attempt(run: &Run<'_>, output: &RunOutput, started: Instant) -> Result<Report> {
     let (config, progress) = (run.config, run.progress);
     let mut clock = Clock::default();
 
-    let mut corpus = clock
-        .time("sign", || surveyed(&run.plan.sources, run.crew.threads(), progress, || sign::sign(run)))?;
+    let mut goes_on = true;
+    let mut corpus = clock.time("sign", || {
+        surveyed(&run.plan.sources, run.crew.threads(), progress, || {
+            // A pass that begins anew, since there is damage, does not trust what was done before.
+            if !std::mem::take(&mut goes_on) {
+                state::forget(&run.work, 0)?;
+            }
+            let done = state::tasks(&run.work)?;
+            if state::is_signed(&run.work) {
+                return Corpus::new(done, sign::layout(run));
+            }
+            let corpus = sign::sign(run, done)?;
+            state::mark_signed(&run.work)?;
+            Ok(corpus)
+        })
+    })?;
     let mut quarantine = output.quarantine();
     corpus.set_aside(&run.plan.sources, &mut quarantine)?;
     let references = run.plan.num_references;
@@ -179,18 +227,16 @@ fn attempt(run: &Run<'_>, output: &RunOutput, started: Instant) -> Result<Report
         .num_threads(run.crew.threads())
         .build()
         .map_err(|error| Error::Internal(format!("no thread pool: {error}")))?;
-    let (copies, links) = clock.time("group", || {
-        pool.install(|| {
-            let copies = classes::find(run, &corpus)?;
-            let links = links::find(run, &corpus, &copies.bits)?;
-            Ok::<_, Error>((copies, links))
-        })
-    })?;
-    let candidates = links.candidates.len();
-    let decisions = clock.time("verify", || decide::decide(run, &corpus, &links, &pool))?;
-    drop(links);
-    let spilled = corpus.spilled_bytes() + decisions.spooled;
-    let fates = Fates::new(corpus.n_docs, copies, decisions)?;
+    let found = if let Some(found) = state::Found::load(&run.work)? {
+        found
+    } else {
+        let found = find(run, &corpus, &pool, &mut clock)?;
+        found.store(&run.work)?;
+        found
+    };
+    let spilled = corpus.spilled_bytes() + found.decisions.spooled;
+    let candidates = found.candidates;
+    let fates = Fates::new(corpus.n_docs, found.copies, found.decisions)?;
     let clusters = clock.time("clusters", || Clusters::new(run, &corpus, &fates))?;
     let samples = clusters.samples()?;
     let (written, tallies) = clock.time("write", || write::write(run, &corpus, &fates, &samples, output))?;
@@ -213,4 +259,17 @@ fn attempt(run: &Run<'_>, output: &RunOutput, started: Instant) -> Result<Report
         exhibits,
     };
     Report::new(run, &corpus, found, clock.seconds)
+}
+
+/// Finds what becomes of every document.
+fn find(run: &Run<'_>, corpus: &Corpus, pool: &rayon::ThreadPool, clock: &mut Clock) -> Result<state::Found> {
+    let (copies, links) = clock.time("group", || {
+        pool.install(|| {
+            let copies = classes::find(run, corpus)?;
+            let links = links::find(run, corpus, &copies.bits)?;
+            Ok::<_, Error>((copies, links))
+        })
+    })?;
+    let decisions = clock.time("verify", || decide::decide(run, corpus, &links, pool))?;
+    Ok(state::Found { copies, decisions, candidates: links.candidates.len() })
 }

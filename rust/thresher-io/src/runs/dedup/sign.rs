@@ -16,21 +16,22 @@ use thresher_core::{DedupConfig, Keep, Observer, Signer};
 use super::Run;
 use super::corpus::Corpus;
 use super::ranks::write_rank;
-use super::records::{Layout, Records, UnitEntry};
+use super::records::{Layout, Records, UnitEntry, units_of};
 use super::seen::Seen;
+use super::state::task_path;
 use crate::error::Result;
 use crate::input::{Position, Scratch, Unit};
 use crate::quarantine::BadRecords;
 use crate::record::{BadRecord, Reason, Record, Visitor};
 use crate::runs::aside::count_bad;
 use crate::runs::fields::{FieldWatch, Having};
-use crate::runs::pipeline::{Order, for_each_unit};
+use crate::runs::pipeline::{Order, Pass, for_each_unit};
 use crate::runs::spill::file::SpillFile;
 
 /// Bytes of records that a task has at most; its input is at most that much, by what is on average left of it.
 const TASK_BYTES: usize = 24 << 20;
-/// Bytes of input that a task has at most.
-const TASK_INPUT: u64 = 256 << 20;
+/// Batches of input that a task has at most: 256 MiB by default.
+const TASK_BATCHES: u64 = 64;
 
 /// What a worker makes of one unit.
 struct SignedUnit {
@@ -132,6 +133,7 @@ struct Tasks<'a> {
     bands: usize,
     open: Records,
     input_bytes: u64,
+    most_input: u64,
     done: Vec<SpillFile>,
 }
 
@@ -139,27 +141,65 @@ impl Tasks<'_> {
     fn add(&mut self, unit: Records, input_bytes: u64) -> Result<()> {
         self.open.append(unit);
         self.input_bytes += input_bytes;
-        if self.open.size() >= TASK_BYTES || self.input_bytes >= TASK_INPUT { self.close() } else { Ok(()) }
+        if self.open.size() >= TASK_BYTES || self.input_bytes >= self.most_input {
+            self.close()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Where each input goes on behind the finished tasks, and what is in them.
+    fn done(&self, layout: Layout, inputs: usize) -> Result<Done> {
+        let mut done = Done { from: vec![Position::default(); inputs], ..Done::default() };
+        done.rows.resize(inputs, 0);
+        for file in &self.done {
+            for unit in units_of(file, layout)? {
+                let next = Position { units: unit.index + 1, offset: unit.next_offset };
+                if next.units > done.from[unit.input].units {
+                    done.from[unit.input] = next;
+                }
+                done.rows[unit.input] += u64::from(unit.num_slots);
+                done.docs += u64::from(unit.num_docs());
+                done.bad += unit.bad_slots.len() as u64;
+                done.bytes += unit.read_bytes;
+            }
+        }
+        Ok(done)
     }
 
     fn close(&mut self) -> Result<()> {
         let records = std::mem::replace(&mut self.open, Records::new(self.bands));
         self.input_bytes = 0;
         if !records.units.is_empty() {
-            let path = self.folder.join(format!("task-{:06}", self.done.len()));
-            self.done.push(records.write(&path)?);
+            self.done.push(records.write(&task_path(self.folder, self.done.len()))?);
         }
         Ok(())
     }
 }
 
-/// Reads and signs everything; bad records go to `quarantine`, and what stays of the documents to spill files.
+/// What an earlier run has done of pass 1.
+#[derive(Default)]
+struct Done {
+    /// Where each input goes on.
+    from: Vec<Position>,
+    rows: Vec<u64>,
+    docs: u64,
+    bad: u64,
+    bytes: u64,
+}
+
+/// How spill files of a run are laid out.
+pub(crate) fn layout(run: &Run<'_>) -> Layout {
+    Layout { bands: run.checked.search.banding.bands() }
+}
+
+/// Reads and signs everything behind the tasks that are `done`; bad records go to `quarantine`, and what stays of the documents to spill files.
 ///
 /// # Errors
 /// I/O failures, fields that no record has, bad records of a strict run, and the wish to stop.
-pub(crate) fn sign(run: &Run<'_>) -> Result<Corpus> {
+pub(crate) fn sign(run: &Run<'_>, done: Vec<SpillFile>) -> Result<Corpus> {
     let search = &run.checked.search;
-    let layout = Layout { bands: search.banding.bands() };
+    let layout = layout(run);
     let screen = Screen::new(search.threshold, search.num_hashes);
     // With ranks, another one of equal texts than the first may stand for them, so each is signed.
     let by_rank = matches!(search.keep, Keep::Max | Keep::Min);
@@ -170,13 +210,19 @@ pub(crate) fn sign(run: &Run<'_>) -> Result<Corpus> {
         bands: layout.bands,
         open: Records::new(layout.bands),
         input_bytes: 0,
-        done: Vec::new(),
+        most_input: TASK_BATCHES.saturating_mul(run.config.options.batch_bytes),
+        done,
     };
-    let mut rows = vec![0; run.plan.sources.len()];
     let mut watch = FieldWatch::new(&run.plan.sources, &run.checked.fields);
     run.begin(1);
+    let Done { from, mut rows, docs, bad, bytes } = tasks.done(layout, run.plan.sources.len())?;
+    run.progress.advance(docs, bytes);
+    run.progress.quarantine(bad);
+    // What was done has the fields, or it would not have been done.
+    let is_watched = tasks.done.is_empty();
+    let pass = Pass { from: &from, ..run.pass(Order::Free) };
     for_each_unit(
-        run.pass(Order::Free),
+        pass,
         || {
             let keys = Keys::from_seed(search.seed);
             let signer = Signer::with_keys(search.shingles, search.num_hashes, keys);
@@ -199,7 +245,9 @@ pub(crate) fn sign(run: &Run<'_>) -> Result<Corpus> {
         },
         |input, unit| {
             let docs = unit.records.hashes.len() as u64;
-            watch.see(input, Having::of(docs, &unit.bad, unit.ids, unit.ranked))?;
+            if is_watched {
+                watch.see(input, Having::of(docs, &unit.bad, unit.ids, unit.ranked))?;
+            }
             let source = run.plan.sources[input].input();
             count_bad(run.progress, run.config.options.strict, source, rows[input], &unit.bad)?;
             rows[input] += u64::from(unit.num_slots);

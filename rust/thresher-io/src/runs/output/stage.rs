@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use super::marker::{FileEntry, Files, seal};
 use super::place::{CLUSTERS, DATA, PAGE, PARTS, Place, QUARANTINE, REMOVED, RUN};
 use super::state::State;
@@ -28,23 +30,6 @@ pub(crate) struct RunOutput {
     asked: Option<Form>,
     /// A finished result may be replaced.
     overwrite: bool,
-}
-
-/// A folder of temporary files.
-pub(crate) enum Work {
-    State(PathBuf),
-    /// Gone with this value.
-    Temporary(tempfile::TempDir),
-}
-
-impl Work {
-    /// Where it is.
-    pub(crate) fn path(&self) -> &Path {
-        match self {
-            Self::State(path) => path,
-            Self::Temporary(folder) => folder.path(),
-        }
-    }
 }
 
 impl RunOutput {
@@ -151,20 +136,25 @@ impl RunOutput {
         source.create_output(&self.data_path(source)?, self.form(source), means).map(Some)
     }
 
-    /// A folder for the temporary files of the run: in `tmp`, or in the state of the output, or, with standard output, where the
-    /// system has such files.
-    ///
-    /// # Errors
-    /// The folder cannot be made.
-    pub(crate) fn work(&self, tmp: Option<&str>) -> Result<Work> {
-        let named = |folder: &Path| {
-            let made = tempfile::Builder::new().prefix(".thresher-").tempdir_in(folder);
-            made.map(Work::Temporary).map_err(Error::io("make a folder in", folder))
-        };
-        match (tmp, &self.state) {
-            (Some(tmp), _) => named(Path::new(tmp)),
-            (None, Some(state)) => Ok(Work::State(state.work())),
-            (None, None) => named(&std::env::temp_dir()),
+    /// The folder for the temporary files of the run: in `tmp`, or in the state of the output; none with standard output. It is
+    /// the same for every run on this output.
+    pub(crate) fn work(&self, tmp: Option<&str>) -> Option<PathBuf> {
+        let state = self.state.as_ref()?;
+        Some(tmp.map_or_else(
+            || state.work(),
+            |tmp| {
+                let path = std::path::absolute(self.place.path())
+                    .unwrap_or_else(|_| self.place.path().to_path_buf());
+                Path::new(tmp)
+                    .join(format!(".thresher-{:016x}", xxh3_64(path.as_os_str().as_encoded_bytes())))
+            },
+        ))
+    }
+
+    /// Leaves the temporary files to the next run on this output, or not.
+    pub(crate) fn keep_work(&self, keep: bool) {
+        if let Some(state) = &self.state {
+            state.keep_work(keep);
         }
     }
 
@@ -240,11 +230,11 @@ impl RunOutput {
         })
     }
 
-    /// Completes the result with its report, as a page and as `run.json`, puts it in its place, and lets go of the output.
+    /// Completes the result with its report, as a page and as `run.json`, and puts it in its place.
     ///
     /// # Errors
     /// I/O failures, and files of somebody else that came into the way during the run.
-    pub(crate) fn publish(self, report: &mut impl Reported) -> Result<()> {
+    pub(crate) fn publish(&self, report: &mut impl Reported) -> Result<()> {
         let Some(state) = &self.state else { return Ok(()) };
         let page = commit_bytes(&state.new_part(PAGE), report.page()?.as_bytes())?;
         report.files().insert(PAGE.to_owned(), FileEntry::without_rows(page));

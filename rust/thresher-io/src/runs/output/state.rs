@@ -16,6 +16,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::place::Place;
 use crate::commit::{make_folders, remove_stale, sync_folder};
@@ -40,6 +41,8 @@ pub(super) struct State {
     /// Folders that got a new entry by taking the output.
     dirty_folders: Vec<PathBuf>,
     lock: File,
+    /// What was done so far stays for the next run.
+    keeps_work: AtomicBool,
 }
 
 impl State {
@@ -51,7 +54,8 @@ impl State {
         let (Some(folder), Some(home)) = (place.state(), place.home()) else { return Ok(None) };
         let made_home = (!home.exists()).then(|| home.to_path_buf());
         let (lock, dirty_folders) = lock(&folder, place.path())?;
-        Ok(Some(Self { folder, made_home, dirty_folders, lock }))
+        let keeps_work = AtomicBool::new(false);
+        Ok(Some(Self { folder, made_home, dirty_folders, lock, keeps_work }))
     }
 
     /// Where parts of the new result are made.
@@ -81,19 +85,25 @@ impl State {
         self.folder.join(WORK)
     }
 
+    /// Leaves the temporary files to the next run, or not.
+    pub(super) fn keep_work(&self, keep: bool) {
+        self.keeps_work.store(keep, Relaxed);
+    }
+
     /// The journal of publishing.
     pub(super) fn journal(&self) -> PathBuf {
         self.folder.join(JOURNAL)
     }
 
-    /// Makes empty folders for the parts, without what a killed run has left in them.
+    /// Makes empty folders for the parts, without what a killed run has left in them. Its temporary files stay: what becomes of
+    /// them is up to the run.
     ///
     /// # Errors
     /// I/O failures.
     pub(super) fn clear(&self) -> Result<()> {
         remove_stale(&self.folder)?;
         remove_tree(&self.folder.join(REJECTED))?;
-        for name in [NEW, OLD, WORK] {
+        for name in [NEW, OLD] {
             let folder = self.folder.join(name);
             remove_tree(&folder)?;
             fs::create_dir(&folder).map_err(Error::io("make the folder", &folder))?;
@@ -125,11 +135,15 @@ impl Drop for State {
     fn drop(&mut self) {
         // Nobody is left to hear of a failure; the next run on this output takes what stays.
         if !self.journal().exists() {
-            for name in [NEW, OLD, WORK] {
+            for name in [NEW, OLD] {
                 let _ = remove_tree(&self.folder.join(name));
             }
             let _ = remove_stale(&self.folder);
-            if !self.folder.join(REJECTED).exists() {
+            let keeps_work = self.keeps_work.load(Relaxed);
+            if !keeps_work {
+                let _ = remove_tree(&self.folder.join(WORK));
+            }
+            if !keeps_work && !self.folder.join(REJECTED).exists() {
                 let _ = fs::remove_file(self.folder.join(LOCK));
                 let _ = fs::remove_dir(&self.folder);
                 if let Some(home) = &self.made_home {

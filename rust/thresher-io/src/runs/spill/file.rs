@@ -153,6 +153,11 @@ impl SpillFile {
         self.sections.iter().filter_map(|(_, parts)| parts.last()).map(|part| part.end).max().unwrap_or(0)
     }
 
+    /// How many parts a section has.
+    pub(crate) fn parts(&self, section: usize) -> usize {
+        self.sections[section].1.len()
+    }
+
     /// Bytes of a section.
     pub(crate) fn len(&self, section: usize) -> u64 {
         let (start, parts) = &self.sections[section];
@@ -209,7 +214,6 @@ impl SpillFile {
     ///
     /// # Errors
     /// As `read`.
-    #[cfg(test)]
     pub(crate) fn check(&self) -> Result<()> {
         let mut bytes = Vec::new();
         for (section, (_, parts)) in self.sections.iter().enumerate() {

@@ -1,0 +1,155 @@
+"""Runs that are killed, and what the next run of the same command makes of what they left."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+import thresher as th
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KILLS = int(os.environ.get("THRESHER_KILLS", "8"))
+"""Random kills of the test below; `make test-kill` asks for 200."""
+
+
+def _corpus(path: Path, documents: int) -> None:
+    """Texts of 120 words, many of them near-duplicates, and some lines that are no documents."""
+    rng = random.Random(7)
+    words = [f"w{n}" for n in range(4000)]
+    texts: list[str] = []
+    with path.open("w") as out:
+        for number in range(documents):
+            if texts and rng.random() < 0.4:
+                text = rng.choice(texts[-500:]).split()
+                text[rng.randrange(len(text))] = f"edit{number}"
+                texts.append(" ".join(text))
+            elif texts and rng.random() < 0.1:
+                texts.append(rng.choice(texts[-500:]))
+            else:
+                texts.append(" ".join(rng.choices(words, k=120)))
+            out.write(json.dumps({"id": f"doc-{number}", "text": texts[-1]}) + "\n")
+            if number % 997 == 0:
+                out.write("{no document\n")
+
+
+def _command(source: Path, output: Path) -> list[str]:
+    options = ["--id", "id", "--threads", "2", "--batch-bytes", "8192", "--quiet"]
+    return [sys.executable, "-m", "thresher", "dedup", str(source), "-o", str(output), *options]
+
+
+def _contents(output: Path) -> dict[str, bytes]:
+    """Every file of a result but the reports, which hold times."""
+    files = (path for path in sorted(output.rglob("*")) if path.is_file())
+    reports = {"run.json", "report.html"}
+    return {str(path.relative_to(output)): path.read_bytes() for path in files if path.name not in reports}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, bytes], float]:
+    """A corpus, the result of a run that nobody disturbs, and the seconds that it takes."""
+    folder = tmp_path_factory.mktemp("resume")
+    source = folder / "in.jsonl"
+    _corpus(source, 12_000)
+    started = time.monotonic()
+    subprocess.run(_command(source, folder / "whole"), check=True)
+    return source, _contents(folder / "whole"), time.monotonic() - started
+
+
+def test_a_run_that_is_killed_again_and_again_ends_with_the_bytes_of_one_that_is_not(
+    whole: tuple[Path, dict[str, bytes], float], tmp_path: Path
+) -> None:
+    source, expected, seconds = whole
+    rng, kills, runs = random.Random(11), 0, 0
+    while kills < KILLS:
+        output = tmp_path / f"out-{runs}"
+        runs += 1
+        while True:
+            process = subprocess.Popen(_command(source, output))
+            if kills < KILLS:
+                time.sleep(rng.uniform(0.1, 1.1) * seconds)
+                process.send_signal(signal.SIGKILL)
+            code = process.wait()
+            if code == 0:
+                break
+            assert code == -signal.SIGKILL
+            kills += 1
+            # What stands under a final name is complete; before the end nothing does.
+            assert not (output / "run.json").exists() or (output / ".thresher").exists()
+        assert _contents(output) == expected
+        assert not (output / ".thresher").exists()
+
+
+def _interrupted(source: Path, output: Path) -> None:
+    """Starts a run and interrupts it behind its first task."""
+    process = subprocess.Popen(_command(source, output), stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (output / ".thresher" / "work" / "task-000000").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    assert process.wait() == 130
+
+
+def test_an_interrupted_run_goes_on_and_says_so(
+    whole: tuple[Path, dict[str, bytes], float], tmp_path: Path
+) -> None:
+    source, expected, _ = whole
+    output = tmp_path / "out"
+    _interrupted(source, output)
+    assert (output / ".thresher" / "work" / "secret").stat().st_mode & 0o777 == 0o600
+    options = {"id": "id", "batch_bytes": 8192}
+    report = th.dedup_files(source, output, threads=1, memory="300MB", **options)
+    assert any("interrupted run" in note for note in report.notes), report.notes
+    assert _contents(output) == expected
+
+
+def test_another_command_on_the_state_of_an_interrupted_run_is_told_what_differs(
+    whole: tuple[Path, dict[str, bytes], float], tmp_path: Path
+) -> None:
+    source, expected, _ = whole
+    source = source.rename(tmp_path / "in.jsonl")
+    try:
+        output = tmp_path / "out"
+        _interrupted(source, output)
+        options = {"id": "id", "batch_bytes": 8192}
+        with pytest.raises(th.ParameterError, match=r"threshold was `0\.8`, and is `0\.7`"):
+            th.dedup_files(source, output, threshold=0.7, **options)
+        content = source.read_bytes()
+        times = source.stat()
+        head = content[:4096].replace(b"w1", b"w2")
+        source.write_bytes(head + content[4096:])
+        os.utime(source, ns=(times.st_atime_ns, times.st_mtime_ns))
+        with pytest.raises(th.ParameterError, match="has other content"):
+            th.dedup_files(source, output, **options)
+        source.write_bytes(content)
+        os.utime(source, ns=(times.st_atime_ns, times.st_mtime_ns))
+        report = th.dedup_files(source, output, restart=True, **options)
+        assert not any("interrupted run" in note for note in report.notes)
+        assert _contents(output) == expected
+    finally:
+        source.rename(whole[0])
+
+
+def test_references_remove_what_is_like_them_and_stay_out_of_the_result(tmp_path: Path) -> None:
+    texts = ["a b c d e f g h i j", "a b c d e f g h i x"]
+    (tmp_path / "ref.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    new = ["a b c d e f g h y x", "k l m n o p q r s t", "a b c d e f g h i j"]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in new))
+    report = th.dedup_files(
+        tmp_path / "in.jsonl", tmp_path / "out", against=[tmp_path / "ref.jsonl"], ngram=1, threshold=0.8
+    )
+    kept = (tmp_path / "out" / "data" / "in.jsonl").read_text().splitlines()
+    assert [json.loads(line)["text"] for line in kept] == ["k l m n o p q r s t"]
+    assert report.report["accounting"]["references"]["docs"] == 2
+    assert not (tmp_path / "out" / "data" / "ref.jsonl").exists()
