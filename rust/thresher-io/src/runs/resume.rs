@@ -69,7 +69,9 @@ impl Identity {
             }
             other => [("config".to_owned(), other)].into(),
         };
-        let inputs = plan.sources.iter().map(|source| {
+        // What came through a pipe is gone for the next run.
+        let repeated = plan.sources.iter().filter(|_| plan.is_repeatable());
+        let inputs = repeated.map(|source| {
             let path = source.input().path();
             InputPrint::of(path).map_err(Error::io("read", path))
         });
