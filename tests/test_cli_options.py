@@ -19,6 +19,7 @@ COMMANDS = {
     "validate": ["in.jsonl"],
     "render": ["in.jsonl", "-o", "out", "--template", "chat.jinja"],
     "verify": ["out"],
+    "run": ["pipeline.yaml"],
     "doctor": [],
 }
 # What an option of text cannot be: most say so by a list of what they can.
@@ -34,6 +35,7 @@ TEXTS = {
     "template": "nowhere.jinja",
     "now": "yesterday",
     "variables": "enable_thinking",
+    "settings": "threshold",
 }
 # Any text will do: a folder that is made, a pattern that fits no file, the name of one of several templates. Files that are
 # not there are a failure of the file system, not of usage.
@@ -84,6 +86,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with one file of rows and a template."""
     (tmp_path / "in.jsonl").write_text(json.dumps(ROW) + "\n", "utf-8")
     (tmp_path / "chat.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}", "utf-8")
+    (tmp_path / "pipeline.yaml").write_text("{inputs: in.jsonl, output: out, steps: [dedup]}\n", "utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -22,6 +22,7 @@ LAYERS = [
     {"_parameters"},
     {"_runs"},
     {"_dedup", "chat", "results"},
+    {"_pipeline"},
     {"__init__"},
     {"cli"},
     {"__main__"},

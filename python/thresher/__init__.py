@@ -9,6 +9,7 @@
 from thresher import chat
 from thresher._core import version as _version
 from thresher._dedup import DedupReport, DedupResult, Summary, dedup, dedup_files, minhash
+from thresher._pipeline import Pipeline, PipelineReport
 from thresher._runs import RunOptions, RunReport
 from thresher.errors import (
     BusyError,
@@ -34,6 +35,8 @@ __all__ = [
     "FileError",
     "InternalError",
     "ParameterError",
+    "Pipeline",
+    "PipelineReport",
     "RecallWarning",
     "RunOptions",
     "RunReport",

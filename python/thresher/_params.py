@@ -30,8 +30,10 @@ _SIZES = "a number of bytes, or a size such as `4GB`, `512MB` or `1GiB`"
 def whole(name: str, value: Any, least: int = -(2**63), most: int = 2**63 - 1) -> int:  # noqa: ANN401 - it is what a user wrote
     """`value` as an `int` in its range."""
     try:
-        found = operator.index(value)
+        found = None if isinstance(value, bool) else operator.index(value)
     except TypeError:
+        found = None
+    if found is None:
         _refuse(name, value, "a whole number")
     if not least <= found <= most:
         _refuse(name, value, f"a whole number from {least:,} to {most:,}")
@@ -46,7 +48,7 @@ def optional_whole(name: str, value: Any) -> int | None:  # noqa: ANN401
 def number(name: str, value: Any) -> float:  # noqa: ANN401
     """`value` as a finite `float`."""
     try:
-        found = math.nan if isinstance(value, str | bytes) else float(value)
+        found = math.nan if isinstance(value, str | bytes | bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         found = math.nan
     if not math.isfinite(found):

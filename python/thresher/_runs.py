@@ -155,10 +155,20 @@ class RunReport:
         return {reason: int(tally["docs"]) for reason, tally in tallies if tally["docs"]}
 
     @property
+    def set_aside_written(self) -> int:
+        """Records set aside that are in the quarantine."""
+        return int(self.report["quarantine"]["written"])
+
+    @property
+    def only_counted(self) -> int:
+        """Records set aside that are only counted: there are more of one reason than are written."""
+        return int(self.report["quarantine"]["only_counted"])
+
+    @property
     def quarantine(self) -> str | None:
         """The file that holds them; None if there is none, as without an output and on standard output."""
         output = self.report["config"]["output"]
-        if not self.report["quarantine"]["written"] or output in (None, "-"):
+        if not self.set_aside_written or output in (None, "-"):
             return None
         # The file that a link leads to is the output, and its evidence lies beside it.
         place = Path(output).resolve() if Path(output).is_symlink() else Path(output)

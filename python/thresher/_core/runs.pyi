@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from thresher._types import Progress
 
-__all__ = ["convert", "dedup", "parameters", "render", "validate"]
+__all__ = ["convert", "dedup", "parameters", "pipeline", "render", "validate"]
 
 def dedup(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Near-duplicates among files.
@@ -32,6 +32,9 @@ def validate(config_json: str, progress: Callable[[Progress], object] | None) ->
 
 def render(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Rows of files rendered with a chat template; as `dedup`, with the parameters of a rendering."""
+
+def pipeline(config_json: str, progress: Callable[[Progress], object] | None) -> str:
+    """Several steps over files; as `dedup`, with `inputs`, `output`, `steps` and the options of every run."""
 
 def parameters(verb: str) -> str:
     """What there is to ask a verb for, or of `options` every run: a list in JSON.

@@ -20,6 +20,7 @@ import thresher
 from thresher.cli._chat import convert, render, validate
 from thresher.cli._dedup import dedup
 from thresher.cli._doctor import doctor
+from thresher.cli._pipeline import run
 from thresher.cli._results import verify
 from thresher.cli._run import EXIT_DATA, printable
 from thresher.errors import BusyError, DataError, InternalError
@@ -59,7 +60,7 @@ def cli() -> None:
     """
 
 
-for command in (dedup, convert, validate, render, verify, doctor):
+for command in (dedup, convert, validate, render, verify, run, doctor):
     cli.add_command(command)
 
 

@@ -80,10 +80,11 @@ def say(report: RunReport) -> None:
     if report.set_aside:
         reasons = ", ".join(f"{reason} {_format.count(docs)}" for reason, docs in report.set_aside.items())
         place = f"; see {printable(report.quarantine)}" if report.quarantine else ""
-        uncounted = int(report.report["quarantine"]["only_counted"])
-        rest = f" ({_format.count(uncounted)} of them only counted)" if uncounted and place else ""
+        counted = report.only_counted
+        rest = f" ({_format.count(counted)} of them only counted)" if counted and place else ""
         click.echo(f"set aside: {reasons}{place}{rest}", err=True)
-    click.echo(str(report), err=True)
+    for line in str(report).splitlines():
+        click.echo(line, err=True)
 
 
 def printable(text: str) -> str:

@@ -36,7 +36,8 @@ const BYTES_OF_A_REASON: u64 = 64 << 20;
 const EXHIBITS_OF_A_REASON: usize = 3;
 /// The longest end of a line.
 const LINE_END_BYTES: u64 = 2;
-const FILE_NAME: &str = "records.jsonl";
+/// Its file.
+pub(crate) const FILE_NAME: &str = "records.jsonl";
 
 /// How much of one reason there is room for.
 #[derive(Clone, Copy, Debug, Default)]

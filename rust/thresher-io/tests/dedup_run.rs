@@ -26,6 +26,7 @@ fn config(inputs: &[&Path], output: &Path) -> DedupRun {
             max_record_bytes: 1 << 20,
             ..RunOptions::default()
         },
+        ..DedupRun::default()
     }
 }
 

@@ -63,7 +63,9 @@ mod _core {
     #[pymodule(gil_used = false)]
     mod runs {
         #[pymodule_export]
-        use crate::runs::{convert_files, dedup_files, parameters, render_files, validate_files};
+        use crate::runs::{
+            convert_files, dedup_files, parameters, pipeline_files, render_files, validate_files,
+        };
     }
 
     /// This library is the whole Rust program of the process, so its panic hook is ours to set. The modules inside are

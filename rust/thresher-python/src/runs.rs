@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thresher_io::runs::dedup::{self, DedupStep};
+use thresher_io::runs::flow::{self, FlowRun};
 use thresher_io::runs::parameters::{Step, describe};
 use thresher_io::runs::rows::convert::{self, ConvertStep};
 use thresher_io::runs::rows::render::{self, RenderStep};
@@ -63,6 +64,17 @@ pub(crate) fn validate_files(
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
     over_files(py, config_json, progress, bound, validate::run)
+}
+
+/// Several steps over files.
+#[pyfunction]
+#[pyo3(name = "pipeline")]
+pub(crate) fn pipeline_files(
+    py: Python<'_>,
+    config_json: &str,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    over_files(py, config_json, progress, |config: &FlowRun| config.options.memory(), flow::run)
 }
 
 /// What there is to ask a verb for, or of `options` every run, as a list of descriptions in JSON.

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::machine;
 use crate::runs::aside::check_share;
 use crate::runs::parameters::{Kind, parameters};
+use crate::runs::passed::Passed;
 use crate::runs::plan::Reading;
 
 /// More threads than any machine of today has cores; a larger number is a mistake.
@@ -111,6 +112,9 @@ pub struct Config<P> {
     /// The options of every run.
     #[serde(flatten)]
     pub options: RunOptions,
+    /// Where it is noted which rows are passed on, for a pipeline.
+    #[serde(skip)]
+    pub passed: Passed,
 }
 
 impl<P> Config<P> {

@@ -81,7 +81,11 @@ impl Parameter {
             Kind::Share => ("share", "SHARE", json!({"type": "number", "minimum": 0, "maximum": 1})),
             Kind::Size => {
                 let text = json!({"type": "string", "pattern": "^[0-9.]+ *([kKMGTP]i?)?B?$"});
-                ("size", "SIZE", json!({"anyOf": [{"type": "integer", "minimum": 1}, text]}))
+                (
+                    "size",
+                    "SIZE",
+                    json!({"anyOf": [{"type": "integer", "minimum": 1, "maximum": i64::MAX}, text]}),
+                )
             }
             Kind::Text(metavar) => ("text", metavar, json!({"type": "string"})),
             Kind::Choice(choices) => ("choice", "", words(choices)),

@@ -14,7 +14,7 @@ use crate::codec::{Codec, DataFormat, names_array, split_suffix};
 use crate::commit::commit_bytes;
 use crate::error::{Error, Result};
 use crate::input::{Output, Written};
-use crate::quarantine::Quarantine;
+use crate::quarantine::{self, Quarantine};
 use crate::runs::evidence::Reported;
 use crate::runs::plan::Plan;
 use crate::runs::source::{Form, Source};
@@ -181,6 +181,30 @@ impl RunOutput {
         self.state
             .as_ref()
             .map_or_else(Quarantine::counting, |state| Quarantine::create(&state.new_part(QUARANTINE)))
+    }
+
+    /// The file of the quarantine, for what collects it elsewhere; none with standard output.
+    pub(crate) fn quarantine_file(&self) -> Option<PathBuf> {
+        self.state.as_ref().map(|state| state.new_part(QUARANTINE).join(quarantine::FILE_NAME))
+    }
+
+    /// Where the results of the steps of a pipeline lie until its end; none with standard output.
+    pub(crate) fn steps_folder(&self) -> Option<PathBuf> {
+        self.state.as_ref().map(State::steps)
+    }
+
+    /// Where a data file of a step's result, `STEPS/STEP/data/NAME` or `STEPS/STEP/NAME`, is made part of this one.
+    ///
+    /// # Errors
+    /// `Error::Internal` for a file that is none.
+    pub(crate) fn adopted_path(&self, steps: &Path, file: &Path) -> Result<PathBuf> {
+        let stray = || Error::Internal(format!("`{}` is no data of a step", file.display()));
+        let data = self.state.as_ref().ok_or_else(stray)?.new_part(DATA);
+        if self.is_single() {
+            return Ok(data);
+        }
+        let below = file.strip_prefix(steps).map_err(|_| stray())?;
+        Ok(data.join(below.iter().skip(2).collect::<PathBuf>()))
     }
 
     /// Finished data and evidence under the names that they will have, and the list of them for `run.json`.

@@ -6,6 +6,7 @@
 //! STATE/work/...      temporary files of the run
 //! STATE/publish.json  the new result is complete and has to go to its place: see `publish`
 //! STATE/old/...       parts of the result that it replaces
+//! STATE/steps/...     what lies between the steps of a pipeline
 //! STATE/rejected/...  quarantine of a run that set too much aside, until the next one on this output
 //! ```
 //!
@@ -30,6 +31,8 @@ const WORK: &str = "work";
 /// What is left to be published.
 const JOURNAL: &str = "publish.json";
 const REJECTED: &str = "rejected";
+/// What lies between the steps of a pipeline.
+const STEPS: &str = "steps";
 /// How often the folder may vanish while it is made, each time by a run that ends.
 const VANISHED_MAX: u32 = 1000;
 
@@ -61,6 +64,11 @@ impl State {
     /// Where parts of the new result are made.
     pub(super) fn new_part(&self, part: &str) -> PathBuf {
         self.folder.join(NEW).join(part)
+    }
+
+    /// Where the results of the steps of a pipeline lie.
+    pub(super) fn steps(&self) -> PathBuf {
+        self.folder.join(STEPS)
     }
 
     /// Where parts of the old result go.
@@ -103,6 +111,7 @@ impl State {
     pub(super) fn clear(&self) -> Result<()> {
         remove_stale(&self.folder)?;
         remove_tree(&self.folder.join(REJECTED))?;
+        remove_tree(&self.folder.join(STEPS))?;
         for name in [NEW, OLD] {
             let folder = self.folder.join(name);
             remove_tree(&folder)?;
@@ -135,7 +144,7 @@ impl Drop for State {
     fn drop(&mut self) {
         // Nobody is left to hear of a failure; the next run on this output takes what stays.
         if !self.journal().exists() {
-            for name in [NEW, OLD] {
+            for name in [NEW, OLD, STEPS] {
                 let _ = remove_tree(&self.folder.join(name));
             }
             let _ = remove_stale(&self.folder);

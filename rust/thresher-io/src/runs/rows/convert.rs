@@ -95,6 +95,7 @@ pub fn run(config: &ConvertRun, progress: &Progress) -> Result<ConvertReport> {
         format: config.step.from_format.as_ref(),
         strict: config.options.strict,
         options: &config.options,
+        passed: &config.passed,
     };
     let (rows_run, from) = RowsRun::open(setup, progress)?;
     let names = rows_run.names();

@@ -36,6 +36,7 @@ use crate::runs::evidence::Reported;
 use crate::runs::fields::FormatWatch;
 use crate::runs::options::RunOptions;
 use crate::runs::output::{DataFiles, Files, RunOutput};
+use crate::runs::passed::Passed;
 use crate::runs::pipeline::{Pass, for_each_unit};
 use crate::runs::plan::Plan;
 use crate::runs::progress::Progress;
@@ -105,6 +106,7 @@ pub(crate) struct RowsRun<'r> {
     progress: &'r Progress,
     /// The name of the chat format of the rows.
     format: String,
+    passed: Passed,
 }
 
 /// What every run over rows is asked for.
@@ -119,6 +121,7 @@ pub(crate) struct Setup<'s> {
     /// The first bad row ends the run, which need not be what the option of that name means.
     pub(crate) strict: bool,
     pub(crate) options: &'s RunOptions,
+    pub(crate) passed: &'s Passed,
 }
 
 /// What every run over rows reports.
@@ -144,7 +147,7 @@ pub struct RowsReport {
 /// What a worker makes of one unit.
 struct Worked<F> {
     lines: String,
-    /// Which slots are good, for a run that selects.
+    /// Which slots are good.
     keep: Vec<bool>,
     good: Tally,
     bad: BadRecords,
@@ -176,7 +179,7 @@ impl<'r> RowsRun<'r> {
     /// # Errors
     /// `Error::Parameter` for what can be known to be wrong beforehand, and those of opening files.
     pub(crate) fn open(setup: Setup<'_>, progress: &'r Progress) -> Result<(Self, Format)> {
-        let Setup { inputs, output, keeps_format, format, strict, options } = setup;
+        let Setup { inputs, output, keeps_format, format, strict, options, passed } = setup;
         options.check()?;
         progress.begin(0, 0);
         let threads = options.threads();
@@ -197,7 +200,9 @@ impl<'r> RowsRun<'r> {
         }
         let crew = Crew::new(threads);
         let (max_quarantine, name) = (options.max_quarantine, format.name().to_owned());
-        let run = Self { plan, output, is_streaming, crew, strict, max_quarantine, progress, format: name };
+        let passed = passed.clone();
+        let run =
+            Self { plan, output, is_streaming, crew, strict, max_quarantine, progress, format: name, passed };
         Ok((run, format))
     }
 
@@ -251,6 +256,7 @@ impl<'r> RowsRun<'r> {
             _ => None,
         };
         self.begin(ROWS);
+        self.passed.begin();
         let mut outputs = self.output.as_ref().map(|to| {
             let means = Means::new(&self.crew);
             let forms = forms.as_ref();
@@ -282,6 +288,7 @@ impl<'r> RowsRun<'r> {
                 set_aside(&mut quarantine, self.progress, self.strict, source, rows[input], &unit.bad)?;
                 if let (Some(outputs), Some(piece)) = (&mut outputs, piece) {
                     outputs.write(input, piece, unit.good.docs)?;
+                    self.passed.add(input, &unit.keep);
                 }
                 merge(input, rows[input], unit.found)?;
                 rows[input] += unit.slots;
@@ -402,10 +409,8 @@ impl<W: RowWork> Visitor for RowVisitor<'_, W> {
                     done.lines.push('\n');
                 }
                 done.good.add(record.bytes);
-                if W::SELECTS {
-                    done.keep.resize(record.slot as usize, false);
-                    done.keep.push(true);
-                }
+                done.keep.resize(record.slot as usize, false);
+                done.keep.push(true);
             }
             Err(Refusal { reason, detail }) => {
                 done.lines.truncate(start);

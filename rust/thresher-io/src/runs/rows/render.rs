@@ -168,6 +168,7 @@ pub fn run(config: &RenderRun, progress: &Progress) -> Result<RenderReport> {
         format: step.from_format.as_ref(),
         strict: config.options.strict,
         options: &config.options,
+        passed: &config.passed,
     };
     let (rows_run, format) = RowsRun::open(setup, progress)?;
     let work = Rendering { template, options, format };

@@ -116,6 +116,7 @@ pub fn run(config: &ValidateRun, progress: &Progress) -> Result<ValidateReport> 
         format: step.format.as_ref(),
         strict: false,
         options: &config.options,
+        passed: &config.passed,
     };
     let (rows_run, format) = RowsRun::open(setup, progress)?;
     let names = rows_run.names();
