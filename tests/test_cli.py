@@ -178,6 +178,19 @@ def test_doctor_names_what_a_report_needs() -> None:
     assert facts["hash_scheme"] == 2
     assert facts["threads"] >= 1
     assert facts["memory_bytes"] > 0
-    assert facts["tmp_free_bytes"] > 0
+    assert facts["default_memory_bytes"] <= facts["memory_bytes"] * 0.6
+    assert facts["open_files"] > 0
+    assert {"cgroup_memory_bytes", "cgroup_cpus", "cgroup_version"} <= facts.keys()
+    for folder in facts["folders"]:
+        assert folder["error"] is None
+        assert min(folder[name] for name in ("free_bytes", "write_bytes_s", "read_bytes_s")) > 0
+    assert facts["tmp"] in [folder["path"] for folder in facts["folders"]]
     shown = _run("doctor").stdout
     assert f"instruction set  {facts['instruction_set']}" in shown
+
+
+def test_doctor_looks_at_the_folders_that_are_named_and_leaves_nothing(tmp_path: Path) -> None:
+    facts = json.loads(_run("doctor", str(tmp_path / "not" / "there"), "--json").stdout)
+    assert facts["folders"][0]["path"] == str(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert "writes" in _run("doctor", str(tmp_path)).stdout

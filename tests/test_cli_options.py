@@ -37,8 +37,8 @@ TEXTS = {
     "variables": "enable_thinking",
     "settings": "threshold",
 }
-# Any text will do: a folder that is made, a pattern that fits no file, the name of one of several templates. Files that are
-# not there are a failure of the file system, not of usage.
+# Any text will do: a folder that is made, a pattern that fits no file, the name of one of several templates.
+# Files that are not there are a failure of the file system, not of usage.
 FREE = {"output", "tmp", "glob", "name", "against"}
 NUMBERS = {
     "threshold": ["2", "nan", "-1"],

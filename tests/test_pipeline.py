@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ ROWS = [
     {"text": "something else altogether", "answer": "Maybe."},
     {"text": "to be or not to be that is the question", "answer": "Yes."},
 ]
+ROOT = Path(__file__).parent.parent
 VERBS = ("dedup", "convert", "validate", "render")
 
 
@@ -372,3 +374,30 @@ def test_a_pipeline_on_the_command_line(folder: Path, capfd: pytest.CaptureFixtu
     assert (code, "is a pipe" in err) == (2, True)
     assert call()[0] == 2
     assert call("nowhere.yaml")[0] == 2
+
+
+def test_references_of_a_step_keep_their_places(folder: Path) -> None:
+    (folder / "reference.jsonl").write_text(_row(ROWS[3], 0) + "\n", "utf-8")
+    steps: list[Any] = ["validate", {"dedup": {"exact_only": True, "against": "reference.jsonl"}}]
+    th.Pipeline(steps, inputs="raw", output="out", options=LENIENT).run()
+    removed = pq.read_table("out/removed.parquet").to_pylist()
+    found = {(row["source"], row["row"]): row["duplicate_of_source"] for row in removed}
+    assert (found["a.jsonl", 4], found["sub/b.jsonl", 4]) == ("reference.jsonl", "reference.jsonl")
+    (folder / "other").mkdir()
+    (folder / "other" / "a.jsonl").write_text(_row(ROWS[3], 0) + "\n", "utf-8")
+    steps[1]["dedup"]["against"] = "other/a.jsonl"
+    with pytest.raises(th.ParameterError, match=r"both called `a\.jsonl`"):
+        th.Pipeline(steps, inputs="raw", output="new", options=LENIENT).run()
+    assert not (folder / "new").exists()
+
+
+def test_the_documents_show_pipelines_that_are_right(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "pipelines.md").read_text("utf-8")
+    (shown,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    example = (ROOT / "examples" / "pipeline.yaml").read_text("utf-8")
+    assert example.split("\n", 1)[1] == shown
+    monkeypatch.chdir(tmp_path)
+    assert len(_load(shown).to_dict()["steps"]) == 3
+    assert re.findall(r"`(\w+)`", page.split("| `options` |")[1].split("\n")[0]) == list(
+        parameters("options")
+    )

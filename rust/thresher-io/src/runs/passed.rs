@@ -17,7 +17,7 @@ pub(crate) struct Rows {
     words: Vec<u64>,
     /// Rows passed on before each stretch of [`STRIDE`] words.
     before: Vec<u64>,
-    rows: u64,
+    len: u64,
     passed: u64,
 }
 
@@ -56,7 +56,7 @@ impl Passed {
 
 impl Rows {
     fn push(&mut self, keep: bool) {
-        let bit = self.rows % WORD;
+        let bit = self.len % WORD;
         if bit == 0 {
             if self.words.len().is_multiple_of(STRIDE) {
                 self.before.push(self.passed);
@@ -66,7 +66,7 @@ impl Rows {
         if let Some(word) = self.words.last_mut() {
             *word |= u64::from(keep) << bit;
         }
-        self.rows += 1;
+        self.len += 1;
         self.passed += u64::from(keep);
     }
 

@@ -68,8 +68,21 @@ struct Entry {
 }
 
 impl Trail {
-    /// Adds a step that wrote to `output`.
-    pub(super) fn add(&mut self, name: &str, output: &Path, done: &mut Done) {
+    /// Adds a step that read `count` inputs, and before them references, and wrote to `output`.
+    ///
+    /// # Errors
+    /// `Error::Parameter` if an input and a reference have one name, which evidence could not tell apart.
+    pub(super) fn add(&mut self, name: &str, output: &Path, count: usize, done: &mut Done) -> Result<()> {
+        let references: Vec<_> =
+            done.inputs.drain(..done.inputs.len() - count.min(done.inputs.len())).collect();
+        if let Some(both) =
+            references.iter().find(|one| done.inputs.iter().any(|input| input.name == one.name))
+        {
+            return Err(Error::Parameter(format!(
+                "an input and a reference of step {name} are both called `{}`; rename one of them",
+                both.name
+            )));
+        }
         let before = match self.steps.last() {
             None => (0..done.inputs.len()).collect(),
             // The names below `data` are those of the inputs of the step before.
@@ -96,6 +109,7 @@ impl Trail {
             passed: std::mem::take(&mut done.passed),
             has_ids: done.has_ids,
         });
+        Ok(())
     }
 
     /// Where a row that a step saw stands in the inputs of the pipeline.
@@ -109,6 +123,15 @@ impl Trail {
             row = self.steps[at].passed.get(input).and_then(|rows| rows.origin(row)).ok_or_else(lost)?;
         }
         Ok((&self.inputs.get(input).ok_or_else(lost)?.name, row))
+    }
+
+    /// The same of a kept document, which may stand in a reference.
+    fn kept<'a>(&'a self, step: usize, source: &'a str, row: u64) -> Result<(&'a str, u64)> {
+        if self.steps[step].inputs.contains_key(source) {
+            self.origin(step, source, row)
+        } else {
+            Ok((source, row))
+        }
     }
 
     /// An id as it would be over the inputs: one that is the place of a row in a step becomes that of its origin.
@@ -159,7 +182,7 @@ impl Trail {
                     let id = self.id(at, id.value(index))?;
                     let stands = if kept.is_valid(index) {
                         let (source, row) =
-                            self.origin(at, kept_source.value(index), kept_row.value(index) as u64)?;
+                            self.kept(at, kept_source.value(index), kept_row.value(index) as u64)?;
                         Some((self.id(at, kept.value(index))?, source, row))
                     } else {
                         None

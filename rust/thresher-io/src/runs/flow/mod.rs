@@ -113,7 +113,9 @@ pub fn run(config: &FlowRun, progress: &Progress) -> Result<Value> {
     let plan = Plan::new(config.options.reading(&config.inputs, None), &Fields::default(), progress)?;
     plan.check_rows()?;
     let output = RunOutput::open(&config.output, config.options.overwrite, &plan, false)?;
+    let num_inputs = plan.sources.len();
     drop(plan);
+    let mut count = num_inputs;
     let place = Work::new(&output, &config.options)?;
     let mut clock = Clock::default();
     let mut trail = Trail::default();
@@ -136,7 +138,8 @@ pub fn run(config: &FlowRun, progress: &Progress) -> Result<Value> {
             report.insert("step".into(), name.clone().into());
         }
         reports.push(done.report.clone());
-        trail.add(&name, &to, &mut done);
+        trail.add(&name, &to, count, &mut done)?;
+        count = done.outputs.len();
         last = Some(done);
     }
     let outputs = last.map(|done| done.outputs).unwrap_or_default();
