@@ -238,7 +238,7 @@ def test_a_pipeline_of_one_step_is_the_run_of_its_verb(folder: Path) -> None:
     assert isinstance(report, th.DedupReport)
     one, verb = _files(folder / "one"), _files(folder / "verb")
     assert one.keys() == verb.keys()
-    assert {name for name in one if one[name] != verb[name]} == {"run.json"}
+    assert {name for name in one if one[name] != verb[name]} == {"run.json", "report.html"}
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -262,8 +262,14 @@ def test_several_steps_are_the_verbs_one_after_the_other(folder: Path, threads: 
         "data/sub/b.jsonl",
         "quarantine/records.jsonl",
         "removed.parquet",
+        "report.html",
         "run.json",
     ]
+    assert report.set_aside == {"1.validate empty_turn": 2, "1.validate invalid_json": 2}
+    assert (
+        sum(report.report["accounting"]["removed"][f"2.dedup {why}"]["docs"] for why in ("exact", "near"))
+        == 6
+    )
     assert th.verify("out").ok
     assert not (folder / "out" / ".thresher").exists()
 
@@ -313,6 +319,7 @@ def test_parquet_goes_through_and_ids_of_a_field_stay(folder: Path) -> None:
         "out.parquet.clusters.parquet",
         "out.parquet.quarantine",
         "out.parquet.removed.parquet",
+        "out.parquet.report.html",
         "out.parquet.run.json",
     ]
     assert th.verify("out.parquet").ok
@@ -342,7 +349,7 @@ def test_a_step_that_fails_leaves_the_old_result_as_it_was(folder: Path) -> None
     again = th.Pipeline(STEPS, inputs="raw", output="out", options={"overwrite": True, **LENIENT})
     again.run()
     after = _files(folder / "out")
-    assert {name for name in before if after[name] != before[name]} == {"run.json"}
+    assert {name for name in before if after[name] != before[name]} == {"run.json", "report.html"}
 
 
 def test_a_pipeline_on_the_command_line(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

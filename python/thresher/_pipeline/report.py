@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,9 +25,8 @@ class PipelineReport(RunReport):
     """The result of a pipeline of several steps: the books of each, and what was written.
 
     Attributes:
-        report: Everything, as it stands in `run.json`: `version`, `config`, `inputs`, `outputs`, `files`,
-            `steps` (the report of each, with its name as `step`), `timings` (seconds), `peak_rss_bytes`,
-            `threads`.
+        report: Everything, as it stands in `run.json`: what that of every run has, and `steps`, the report of
+            each with its name as `step`. In `accounting` reasons begin with the step (`2.dedup near`).
     """
 
     @cached_property
@@ -36,44 +34,6 @@ class PipelineReport(RunReport):
         """The report of each step by its name, which is its number, from 1, and its verb: `1.validate`."""
         found = {str(step["step"]): step for step in self.report["steps"]}
         return {name: REPORTS[name.partition(".")[2]](step) for name, step in found.items()}
-
-    @property
-    def documents(self) -> int:
-        """Records read by the first step, bad ones included."""
-        return next(iter(self.steps.values())).documents
-
-    @property
-    def kept(self) -> int:
-        """Records in the output."""
-        return list(self.steps.values())[-1].kept
-
-    @property
-    def quarantined(self) -> int:
-        """Records that a step has set aside."""
-        return sum(step.quarantined for step in self.steps.values())
-
-    @property
-    def set_aside(self) -> dict[str, int]:
-        """Records set aside, by reason."""
-        counts: Counter[str] = Counter()
-        for step in self.steps.values():
-            counts.update(step.set_aside)
-        return dict(counts)
-
-    @property
-    def set_aside_written(self) -> int:
-        """Records set aside that are in the quarantine."""
-        return sum(step.set_aside_written for step in self.steps.values())
-
-    @property
-    def only_counted(self) -> int:
-        """Records set aside that are only counted."""
-        return sum(step.only_counted for step in self.steps.values())
-
-    @property
-    def notes(self) -> list[str]:
-        """What was left out of the inputs, and why."""
-        return [note for step in self.steps.values() for note in step.notes]
 
     def __str__(self) -> str:
         """The accounting lines, one a step."""

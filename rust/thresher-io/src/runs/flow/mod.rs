@@ -12,6 +12,7 @@
 //! This is the seam for fusing steps: row steps that follow each other can become one pass behind [`run`], with ledgers in the
 //! place of data between the steps, and nothing outside of this module changes.
 
+mod books;
 mod evidence;
 mod step;
 
@@ -24,12 +25,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thresher_core::json::Fields;
 
+pub use books::Books;
 pub use step::FlowStep;
 
 use crate::error::{Error, Result};
+use crate::exhibits::Exhibits;
 use crate::input::Written;
+use crate::quarantine::QuarantineReport;
 use crate::runs::books::{InputReport, peak_rss_bytes};
 use crate::runs::clock::Clock;
+use crate::runs::evidence::Reported;
 use crate::runs::options::RunOptions;
 use crate::runs::output::{Files, Marker, RunOutput};
 use crate::runs::plan::Plan;
@@ -67,6 +72,12 @@ pub struct FlowReport {
     pub outputs: Vec<Written>,
     /// Every file of the result.
     pub files: Files,
+    /// What the user should know about the inputs.
+    pub notes: Vec<String>,
+    /// Where every document went, by step and reason. Bytes are those that the step saw.
+    pub accounting: Books,
+    /// How many of the rows set aside are in quarantine.
+    pub quarantine: QuarantineReport,
     /// The report of each step: its verb, its books and all that it says of itself.
     pub steps: Vec<Value>,
     /// Seconds of each step, and of all.
@@ -75,6 +86,21 @@ pub struct FlowReport {
     pub peak_rss_bytes: u64,
     /// Threads used.
     pub threads: usize,
+    /// The page shows no records: they lie in the evidence of their steps.
+    #[serde(skip)]
+    exhibits: Exhibits,
+}
+
+impl Reported for FlowReport {
+    const VERB: &'static str = "run";
+
+    fn files(&mut self) -> &mut Files {
+        &mut self.files
+    }
+
+    fn exhibits(&self) -> &Exhibits {
+        &self.exhibits
+    }
 }
 
 impl FlowRun {
@@ -151,19 +177,23 @@ pub fn run(config: &FlowRun, progress: &Progress) -> Result<Value> {
     let (outputs, files) = output.settle(written, evidence)?;
     clock.total(started);
     timings.extend(clock.seconds.into_iter().map(|(name, seconds)| (name.to_owned(), seconds)));
-    let report = FlowReport {
+    let mut report = FlowReport {
         marker: Marker::default(),
         config: config.clone(),
         inputs: trail.inputs,
         outputs,
         files,
+        notes: reports.iter().flat_map(books::notes).collect(),
+        accounting: Books::of(&reports)?,
+        quarantine: books::quarantine(&reports),
         steps: reports,
         timings,
         peak_rss_bytes: peak_rss_bytes(),
         threads: config.options.threads(),
+        exhibits: Exhibits::default(),
     };
     drop(place);
-    output.publish(&report)?;
+    output.publish(&mut report)?;
     serde_json::to_value(&report).map_err(|error| Error::Internal(error.to_string()))
 }
 
