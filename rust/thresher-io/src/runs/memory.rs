@@ -39,6 +39,16 @@ impl Memory {
         }
     }
 
+    /// Bytes of units that a pass has in flight.
+    pub(crate) fn in_flight(self) -> u64 {
+        (self.tables() / 8).clamp(THREAD / 2 * self.threads, 2 * THREAD * self.threads)
+    }
+
+    /// Bytes for an output under construction. When there is one, half of the tables are done with.
+    pub(crate) fn output(self) -> u64 {
+        self.part(2)
+    }
+
     /// Bytes for the tables of the run, all together.
     pub(crate) fn tables(self) -> u64 {
         self.limit - BASE - THREAD * self.threads

@@ -30,12 +30,10 @@ use std::sync::Mutex;
 use crate::crew::{Crew, contained, lock};
 use crate::error::{Error, Result};
 use crate::input::{Input, Position, Unit};
+use crate::runs::memory::Memory;
 use crate::runs::progress::Progress;
 use crate::runs::source::Source;
 use board::{Board, Task};
-
-/// What a pass may have in flight for each thread, where nobody says how much.
-const IN_FLIGHT_PER_THREAD: u64 = 32 << 20;
 
 /// In which order results of different inputs are received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +78,8 @@ impl<I> Copy for Pass<'_, I> {}
 
 impl<'p, I: Read> Pass<'p, I> {
     /// A pass over all of `sources`, in order.
-    pub(crate) fn new(sources: &'p [I], crew: &'p Crew, progress: &'p Progress) -> Self {
-        let bytes_in_flight = IN_FLIGHT_PER_THREAD * crew.threads() as u64;
+    pub(crate) fn new(sources: &'p [I], crew: &'p Crew, progress: &'p Progress, memory: Memory) -> Self {
+        let bytes_in_flight = memory.in_flight();
         Self { sources, order: Order::Inputs, crew, progress, from: &[], bytes_in_flight }
     }
 

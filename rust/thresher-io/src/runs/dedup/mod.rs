@@ -87,7 +87,7 @@ impl Run<'_> {
 
     /// A pass over all inputs.
     fn pass(&self, order: Order) -> Pass<'_> {
-        Pass { order, ..Pass::new(&self.plan.sources, &self.crew, self.progress) }
+        Pass { order, ..Pass::new(&self.plan.sources, &self.crew, self.progress, self.memory) }
     }
 
     /// The fields of a pass that looks at texts alone.

@@ -59,7 +59,7 @@ pub(crate) fn write(
     let first_units = run.first_units(corpus);
     let sources = &run.plan.sources;
     let references = run.plan.num_references;
-    let means = Means::new(&run.crew);
+    let means = Means { memory: run.memory.output(), ..Means::new(&run.crew) };
     let mut outputs = DataFiles::new(sources.len() - references, to.is_single(), |input| {
         to.create_like(&sources[references + input], &means)
     });

@@ -34,6 +34,7 @@ use crate::runs::aside::{check_bulk, set_aside};
 use crate::runs::books::{Accounting, Count, InputReport, by_name};
 use crate::runs::evidence::Reported;
 use crate::runs::fields::FormatWatch;
+use crate::runs::memory::Memory;
 use crate::runs::options::RunOptions;
 use crate::runs::output::{DataFiles, Files, RunOutput};
 use crate::runs::passed::Passed;
@@ -101,6 +102,7 @@ pub(crate) struct RowsRun<'r> {
     /// The output is standard output.
     is_streaming: bool,
     crew: Arc<Crew>,
+    memory: Memory,
     strict: bool,
     max_quarantine: f64,
     progress: &'r Progress,
@@ -181,6 +183,7 @@ impl<'r> RowsRun<'r> {
     pub(crate) fn open(setup: Setup<'_>, progress: &'r Progress) -> Result<(Self, Format)> {
         let Setup { inputs, output, keeps_format, format, strict, options, passed } = setup;
         options.check()?;
+        let memory = Memory::of(options)?;
         progress.begin(0, 0);
         let threads = options.threads();
         let mut plan = Plan::new(options.reading(inputs, None), &Fields::default(), progress)?;
@@ -201,8 +204,18 @@ impl<'r> RowsRun<'r> {
         let crew = Crew::new(threads);
         let (max_quarantine, name) = (options.max_quarantine, format.name().to_owned());
         let passed = passed.clone();
-        let run =
-            Self { plan, output, is_streaming, crew, strict, max_quarantine, progress, format: name, passed };
+        let run = Self {
+            plan,
+            output,
+            is_streaming,
+            crew,
+            memory,
+            strict,
+            max_quarantine,
+            progress,
+            format: name,
+            passed,
+        };
         Ok((run, format))
     }
 
@@ -258,7 +271,7 @@ impl<'r> RowsRun<'r> {
         self.begin(ROWS);
         self.passed.begin();
         let mut outputs = self.output.as_ref().map(|to| {
-            let means = Means::new(&self.crew);
+            let means = Means { memory: self.memory.output(), ..Means::new(&self.crew) };
             let forms = forms.as_ref();
             DataFiles::new(sources.len(), to.is_single(), move |input| match forms {
                 Some(forms) => forms.create(to, sources, input, &means).map(Some),
@@ -270,7 +283,7 @@ impl<'r> RowsRun<'r> {
         let (mut read, mut kept, mut blank_bytes) = (Count::default(), Count::default(), 0);
         let mut watch = FormatWatch::new(sources);
         for_each_unit(
-            Pass::new(sources, &self.crew, self.progress),
+            Pass::new(sources, &self.crew, self.progress, self.memory),
             || (work.state(), Scratch::default()),
             |(state, scratch), input, unit| {
                 let columnar = forms.as_ref().is_some_and(|forms| forms.is_columnar(input));
@@ -366,7 +379,7 @@ impl<'r> RowsRun<'r> {
             Error::data(self.plan.sources[input].input().path(), detail)
         };
         for_each_unit(
-            Pass::new(&self.plan.sources, &self.crew, self.progress),
+            Pass::new(&self.plan.sources, &self.crew, self.progress, self.memory),
             || (work.state(), Scratch::default()),
             |(state, scratch), input, unit| {
                 let done = self.work(work, state, scratch, true, input, &unit)?;
