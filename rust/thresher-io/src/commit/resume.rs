@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use super::{HashingWriter, Lock, PendingFile, explain, parent_of, resolve, sync_folder};
 use crate::blob;
 use crate::error::{Error, Result};
+use crate::input::GoOn;
 
 /// Bytes that are read at a time.
 const READ_BYTES: u64 = 1 << 20;
@@ -79,12 +80,13 @@ impl PendingFile {
     /// Gives a resumed file its own bytes.
     ///
     /// # Errors
-    /// I/O failures.
-    pub fn replay(&mut self) -> Result<()> {
+    /// I/O failures, and the error of `go_on`.
+    pub fn replay(&mut self, go_on: GoOn<'_>) -> Result<()> {
         let failed = |error| Error::io("read", &self.temp)(error);
         let written = blob::open(&self.temp).map_err(failed)?;
         let mut at = 0;
         while at < written.len() {
+            go_on()?;
             let block = written.bytes_at(at, READ_BYTES.min(written.len() - at)).map_err(failed)?;
             at += block.len() as u64;
             self.out.write_all(&block).map_err(failed)?;

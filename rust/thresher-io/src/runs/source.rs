@@ -6,7 +6,7 @@ use thresher_core::json::Fields;
 
 use crate::codec::{Codec, DataFormat};
 use crate::error::{Error, Result};
-use crate::input::{Input, Output};
+use crate::input::{Checkpoint, GoOn, Input, Output};
 use crate::readers::folder::FolderInput;
 use crate::readers::ipc::IpcInput;
 use crate::readers::jsonl::JsonlInput;
@@ -102,22 +102,38 @@ impl Source {
         }
     }
 
-    /// A writer of the same format and layout at `path`. Rows of JSON take the layout of `form`.
-    pub(crate) fn create_output(&self, path: &Path, form: Form, means: &Means) -> Result<Box<dyn Output>> {
+    /// A writer of the same format and layout at `path`, which begins anew or goes on at a checkpoint. Rows of JSON take the
+    /// layout of `form`.
+    pub(crate) fn create_output(
+        &self,
+        path: &Path,
+        form: Form,
+        means: &Means,
+        from: Option<(&Checkpoint, GoOn<'_>)>,
+    ) -> Result<Box<dyn Output>> {
         // Of a file that cannot be read nothing can be kept, and an empty file of no schema is no Parquet file.
         let unreadable =
             || Error::data(self.input().path(), "the file has no readable schema, so no output can be made");
-        Ok(match self {
-            Self::Lines(..) => Box::new(LinesOutput::create(path, form.lines(), means)?),
-            Self::Parquet(input) => {
-                let layout = ParquetLayout::like(input).ok_or_else(unreadable)?;
-                Box::new(ParquetOutput::create(path, layout, means)?)
+        Ok(match (self, from) {
+            (Self::Lines(..), None) => Box::new(LinesOutput::create(path, form.lines(), means)?),
+            (Self::Lines(..), Some((from, go_on))) => {
+                Box::new(LinesOutput::resume(path, form.lines(), means, from, go_on)?)
             }
-            Self::Ipc(input) => {
+            (Self::Parquet(input), from) => {
+                let layout = ParquetLayout::like(input).ok_or_else(unreadable)?;
+                Box::new(match from {
+                    None => ParquetOutput::create(path, layout, means)?,
+                    Some((from, go_on)) => ParquetOutput::resume(path, layout, means, from, go_on)?,
+                })
+            }
+            (Self::Ipc(input), None) => {
                 let layout = IpcLayout::like(input).ok_or_else(unreadable)?;
                 Box::new(IpcOutput::create(path, layout)?)
             }
-            Self::Folder(_) => Box::new(FolderOutput::create(path)?),
+            (Self::Folder(_), None) => Box::new(FolderOutput::create(path)?),
+            (Self::Ipc(_) | Self::Folder(_), Some(_)) => {
+                return Err(Error::Internal(format!("`{}` cannot be gone on with", path.display())));
+            }
         })
     }
 

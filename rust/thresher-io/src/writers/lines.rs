@@ -12,7 +12,7 @@ use std::path::Path;
 use crate::codec::Codec;
 use crate::commit::PendingFile;
 use crate::error::{Error, Result};
-use crate::input::{Checkpoint, Output, Piece, Written};
+use crate::input::{Checkpoint, GoOn, Output, Piece, Written};
 use crate::readers::jsonl::compact;
 use crate::sink::Sink;
 use crate::writers::Means;
@@ -67,15 +67,16 @@ impl LinesOutput {
     /// Goes on at `from` with the output that will appear at `path`; the rows behind it have to come again.
     ///
     /// # Errors
-    /// As [`crate::commit::PendingFile::resume`].
+    /// As [`crate::commit::PendingFile::resume`]; the error of `go_on`.
     pub fn resume(
         path: &Path,
         layout: impl Into<LinesLayout>,
         means: &Means,
         from: &Checkpoint,
+        go_on: GoOn<'_>,
     ) -> Result<Self> {
         let mut file = PendingFile::resume(path, from.bytes)?;
-        file.replay()?;
+        file.replay(go_on)?;
         Ok(Self::new(Sink::File(file), layout.into(), means, BLOCK_BYTES).behind(from))
     }
 

@@ -41,7 +41,7 @@ use crate::{
     blob,
     crew::Promise,
     error::{Error, Result},
-    input::{Checkpoint, Output, Piece, Written},
+    input::{Checkpoint, GoOn, Output, Piece, Written},
     readers::parquet::chunks::BlobChunks,
     sink::Sink,
 };
@@ -113,8 +113,15 @@ impl ParquetOutput {
     /// Goes on at `from` with the file that will appear at `path`; the rows behind it have to come again.
     ///
     /// # Errors
-    /// As [`crate::commit::PendingFile::resume`]; `Error::Data` if the groups so far are not those that were noted.
-    pub fn resume(path: &Path, layout: ParquetLayout, means: &Means, from: &Checkpoint) -> Result<Self> {
+    /// As [`crate::commit::PendingFile::resume`]; `Error::Data` if the groups so far are not those that were noted;
+    /// the error of `go_on`.
+    pub fn resume(
+        path: &Path,
+        layout: ParquetLayout,
+        means: &Means,
+        from: &Checkpoint,
+        go_on: GoOn<'_>,
+    ) -> Result<Self> {
         let sink = Sink::resume(path, from.bytes)?;
         let part = sink.part().unwrap_or_default();
         let mut output = Self::begin(path, layout, means, sink)?;
@@ -123,6 +130,7 @@ impl ParquetOutput {
         let written = BlobChunks(blob::open(&part).map_err(Error::io("open", &part))?);
         output.groups = groups.len();
         for footer in groups {
+            go_on()?;
             output.append_again(&footer, &written).map_err(|e| failed(e, path))?;
         }
         output.file.flush().map_err(Error::io("write", path))?;

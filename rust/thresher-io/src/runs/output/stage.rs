@@ -133,7 +133,7 @@ impl RunOutput {
         if !source.is_readable() {
             return Ok(None);
         }
-        source.create_output(&self.data_path(source)?, self.form(source), means).map(Some)
+        source.create_output(&self.data_path(source)?, self.form(source), means, None).map(Some)
     }
 
     /// The folder for the temporary files of the run: in `tmp`, or in the state of the output; none with standard output. It is

@@ -207,7 +207,7 @@ fn interrupted(
     let part = path.with_file_name("file.part");
     std::fs::OpenOptions::new().append(true).open(&part).unwrap().write_all(garbage).unwrap();
     let mut file = PendingFile::resume(path, from.bytes).unwrap();
-    file.replay().unwrap();
+    file.replay(&|| Ok(())).unwrap();
     let mut output = Box::new(LinesOutput::new(Sink::File(file), layout, &means, SMALL).behind(&from));
     for rows in rows[from.rows as usize..].chunks(step + 1) {
         write(&mut output, rows);
@@ -264,7 +264,7 @@ fn what_cannot_be_gone_on_with_says_so() {
     let mut lines = LinesOutput::create(&path, Codec::Plain, &means(1)).unwrap();
     lines.write(Piece::Bytes(b"{}\n".to_vec()), 1).unwrap();
     let from = lines.checkpoint().unwrap().unwrap();
-    let resume = |from| LinesOutput::resume(&path, Codec::Plain, &means(1), from).err().unwrap();
+    let resume = |from| LinesOutput::resume(&path, Codec::Plain, &means(1), from, &|| Ok(())).err().unwrap();
     assert!(matches!(resume(&from), Error::Busy(_)));
     drop(lines);
     let more = Checkpoint { bytes: from.bytes + 1, ..from };

@@ -2,10 +2,21 @@
 
 use std::{fs, io::Write};
 
+use parquet::{
+    arrow::ArrowWriter,
+    file::properties::{EnabledStatistics, WriterProperties},
+};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{crew::Crew, readers::testing::many_types};
+use crate::{
+    crew::Crew,
+    input::{Input, Payload, Scratch, Unit},
+    readers::{
+        parquet::ParquetInput,
+        testing::{many_types, units},
+    },
+};
 
 fn layout(batch: &RecordBatch, group_rows: usize) -> ParquetLayout {
     let mut layout = ParquetLayout::of(batch.schema());
@@ -55,7 +66,7 @@ proptest! {
                 let mut file = fs::OpenOptions::new().append(true).open(dir.path().join(name)).unwrap();
                 file.write_all(&garbage).unwrap();
             }
-            output = ParquetOutput::resume(&path, layout(&batch, group_rows), &means(), &from).unwrap();
+            output = ParquetOutput::resume(&path, layout(&batch, group_rows), &means(), &from, &|| Ok(())).unwrap();
         }
         write(&mut output, &batch, from.rows as usize..rows, step + 3);
         let written = Box::new(output).finish().unwrap();
@@ -63,6 +74,62 @@ proptest! {
         prop_assert!(fs::read(&whole).unwrap() == fs::read(&path).unwrap());
         prop_assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
     }
+}
+
+/// Bloom filters, indexes of pages, dictionaries, and the schema of another writer byte for byte.
+#[test]
+fn a_copy_goes_on_with_all_that_its_input_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = WriterProperties::builder()
+        .set_bloom_filter_enabled(true)
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_data_page_row_count_limit(7)
+        .set_max_row_group_row_count(Some(20))
+        .build();
+    let file = fs::File::create(dir.path().join("in.parquet")).unwrap();
+    let mut writer = ArrowWriter::try_new(file, many_types(1).schema(), Some(settings)).unwrap();
+    writer.write(&many_types(200)).unwrap();
+    writer.close().unwrap();
+    let input = ParquetInput::open(&dir.path().join("in.parquet"), "in.parquet", 1 << 20).unwrap();
+    let layout = || ParquetLayout::like(&input).unwrap();
+    let pieces = || {
+        let unit = |unit: Unit| {
+            let Payload::RowGroup { rows, .. } = unit.payload else { panic!("no row group") };
+            (input.copy(unit, &vec![true; rows], &mut Scratch::default()).unwrap(), rows as u64)
+        };
+        units(&input).into_iter().map(unit)
+    };
+    let (whole, path) = (dir.path().join("whole"), dir.path().join("file"));
+    let mut output = ParquetOutput::create(&whole, layout(), &means()).unwrap();
+    pieces().for_each(|(piece, rows)| output.write(piece, rows).unwrap());
+    Box::new(output).finish().unwrap();
+    let mut output = ParquetOutput::create(&path, layout(), &means()).unwrap();
+    pieces().take(6).for_each(|(piece, rows)| output.write(piece, rows).unwrap());
+    while !output.in_flight.is_empty() {
+        output.append_oldest().unwrap();
+    }
+    let from = output.checkpoint().unwrap().unwrap();
+    assert_eq!(from.rows, 120);
+    drop(output);
+    let mut output = ParquetOutput::resume(&path, layout(), &means(), &from, &|| Ok(())).unwrap();
+    pieces().skip(6).for_each(|(piece, rows)| output.write(piece, rows).unwrap());
+    Box::new(output).finish().unwrap();
+    assert!(fs::read(&whole).unwrap() == fs::read(&path).unwrap());
+}
+
+#[test]
+fn going_on_can_be_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file");
+    let batch = many_types(20);
+    let mut output = ParquetOutput::create(&path, layout(&batch, 10), &means()).unwrap();
+    write(&mut output, &batch, 0..20, 20);
+    output.append_oldest().unwrap();
+    let from = output.checkpoint().unwrap().unwrap();
+    drop(output);
+    let stopped =
+        ParquetOutput::resume(&path, layout(&batch, 10), &means(), &from, &|| Err(Error::Cancelled));
+    assert!(matches!(stopped.err(), Some(Error::Cancelled)));
 }
 
 #[test]
@@ -83,6 +150,6 @@ fn a_log_that_is_damaged_is_told() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&log, bytes).unwrap();
-    let error = ParquetOutput::resume(&path, layout(&batch, 10), &means(), &from).err().unwrap();
+    let error = ParquetOutput::resume(&path, layout(&batch, 10), &means(), &from, &|| Ok(())).err().unwrap();
     assert!(error.to_string().contains("not noted"), "{error}");
 }
