@@ -49,11 +49,10 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
-from thresher._reference_resolution import Rank, candidates, clusters, jaccard, keep_order
+from thresher._reference_resolution import Crowd, Rank, clusters, jaccard, keep_order, least_agreeing, links
 
 Unit: TypeAlias = Literal["word", "char"]
 
@@ -230,14 +229,25 @@ def shingles(text: str, ngram: int = 5, unit: Unit = "word", keys: Family = PUBL
     >>> shingles("?!")
     set()
     """
+    return set(distinct_shingles(text, ngram, unit, keys))
+
+
+def distinct_shingles(text: str, ngram: int = 5, unit: Unit = "word", keys: Family = PUBLIC) -> list[int]:
+    """The distinct shingle hashes of a text, in the order in which it first has each.
+
+    >>> distinct_shingles("b a b a", ngram=1) == [shingle_hash([word_hash(word)]) for word in (b"b", b"a")]
+    True
+    """
     if ngram < 1:
         message = f"ngram is `{ngram}`, but a shingle has at least 1 item"
         raise ValueError(message)
     hashes = [word_hash(item.encode(), keys) for item in items(text, unit)]
     if not hashes:
-        return set()
+        return []
     last_start = max(len(hashes) - ngram, 0)
-    return {shingle_hash(hashes[start : start + ngram], keys) for start in range(last_start + 1)}
+    return list(
+        dict.fromkeys(shingle_hash(hashes[start : start + ngram], keys) for start in range(last_start + 1))
+    )
 
 
 def lane_permutation(lane: int, keys: Family = PUBLIC) -> tuple[int, int]:
@@ -338,9 +348,11 @@ def dedup(
     """Which documents stay, and for each that goes the kept one it duplicates and their similarity.
 
     Of each group of equal texts the first in keep order goes on. These are walked in keep order: a document
-    is removed if a document already kept that shares a band key with it has an exact Jaccard similarity of at
-    least `threshold`; it names the most similar one, of several the earliest in keep order. Otherwise it is
-    kept. Of more than 256 kept ones that may be similar enough the likeliest are compared; see `candidates`.
+    is removed if a document already kept that is its neighbour has an exact Jaccard similarity of at least
+    `threshold`; it names the most similar one, of several the earliest in keep order. Otherwise it is kept.
+    Two documents are neighbours if they share a band key, by its upper 40 bits, with no more than 62 others,
+    and pass the screen: 4 bits of at least so many lanes agree (`least_agreeing`). Those that share
+    one with more are found among the kept documents of their cluster as `Crowd` says.
     The other copies of a text have similarity 1 with the one that went on; if that one was removed they name
     what it names, with its similarity. So every removed document names a kept one. None is kept, and texts
     without a word have no other duplicates than equal texts.
@@ -353,8 +365,8 @@ def dedup(
     similarity: list[float | None] = [None] * len(texts)
     first_with: dict[str, int] = {}
     copies: list[tuple[int, int]] = []
-    sets: dict[int, set[int]] = {}
-    keys: dict[int, list[int]] = {}
+    ordered: dict[int, list[int]] = {}
+    signatures: dict[int, list[int]] = {}
 
     for doc in keep_order(texts, keep, ranks):
         text = texts[doc]
@@ -364,24 +376,33 @@ def dedup(
             copies.append((doc, first_with[text]))
             continue
         first_with[text] = doc
-        own = shingles(text, ngram, unit)
+        own = distinct_shingles(text, ngram, unit)
         if own:
-            sets[doc] = own
-            keys[doc] = band_keys(signature(own, num_hashes), bands, rows)
+            ordered[doc] = own
+            signatures[doc] = signature(own, num_hashes)
 
-    for cluster in clusters(keys):
+    sets = {doc: set(own) for doc, own in ordered.items()}
+    keys = {doc: band_keys(lanes, bands, rows) for doc, lanes in signatures.items()}
+    least = least_agreeing(threshold, num_hashes)
+    found = links(keys, signatures, least)
+    for cluster in clusters(ordered, found):
         kept: list[int] = []
-        owners: Counter[int] = Counter()
+        crowd = Crowd(threshold, least, ordered, signatures, found.large)
         for doc in cluster:
-            compared = candidates(doc, kept, owners, sets, keys, threshold)
+            neighbours = {other for other in kept if (min(doc, other), max(doc, other)) in found.edges}
+            in_crowd = any(doc in bucket for bucket in found.large)
+            if in_crowd:
+                crowd.settle()
+                neighbours.update(crowd.candidates(doc))
             # In keep order, of which `max` takes the first of equals.
-            near = [(jaccard(sets[doc], sets[other]), other) for other in sorted(compared, key=kept.index)]
+            near = [(jaccard(sets[doc], sets[other]), other) for other in sorted(neighbours, key=kept.index)]
             best, other = max(near, key=lambda pair: pair[0], default=(0.0, doc))
             if best >= threshold:
                 duplicate_of[doc], similarity[doc] = other, best
             else:
                 kept.append(doc)
-                owners.update(sets[doc])
+                if in_crowd:
+                    crowd.waiting.append(doc)
 
     for doc, original in copies:
         if duplicate_of[original] is None:

@@ -1,22 +1,49 @@
 """The part of the plain twin that says which documents are compared, and in which order: see `_reference`.
 
-Documents of one template share giant buckets, and all their pairs are out of reach. They are told apart by
-the shingles that few of them have.
+Two documents are neighbours if they share a bucket and a few bits of enough of their lanes agree. Documents
+of one template share giant buckets, and all their pairs are out of reach. They are told apart by the shingles
+that few of them have: see `Crowd`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
 
 Rank: TypeAlias = float | str | None
 
-MAX_CHECKS = 256
-"""Kept documents that one document is compared with at most."""
+KEY_BITS = 40
+"""Bits of a band key that count, its upper ones."""
+
+LANE_BITS = 4
+"""Bits of a lane that count in the screen: the upper ones of its product with `SPREAD`, modulo 2^32."""
+
+SPREAD = 0x9E3779B1
+"""2^32 divided by the golden ratio, made odd."""
+
+MISSES = 1e-6
+"""Probability with which the screen loses a pair exactly at the threshold, at most."""
+
+LARGE = 64
+"""Documents of a bucket up to which its pairs are looked at."""
+
+GROUP = 64
+"""Kept documents of a crowd that are settled together."""
 
 RARE = 32
-"""Kept documents of a cluster that have a shingle, up to which it is rare."""
+"""Documents that may have a shingle before it is frequent."""
+
+MARKS = 32
+"""Shingles by which a settled document is known, at most."""
+
+MAX_SETTLED = 192
+"""Settled documents that one document is compared with at most."""
+
+MAX_LISTED = 32_768
+"""Members of large buckets that are looked at for one document at most."""
 
 
 def jaccard(a: set[int], b: set[int]) -> float:
@@ -66,58 +93,187 @@ def _is_missing(rank: Rank) -> bool:
     return rank is None or (isinstance(rank, float) and math.isnan(rank))
 
 
-def clusters(keys: Mapping[int, Sequence[int]]) -> list[list[int]]:
-    """The documents that shared band keys connect, each cluster in the order of `keys`.
+def least_agreeing(threshold: float, num_hashes: int) -> int:
+    """How many lanes of two signatures have to agree in the bits that count.
 
-    >>> clusters({0: [1, 2], 1: [3, 4], 2: [5, 2], 3: [5, 6]})
-    [[0, 2, 3], [1]]
+    The largest number that a pair exactly at the threshold misses with a probability of at most `MISSES`:
+    lanes agree independently, as they do by their similarity or by chance.
+
+    >>> least_agreeing(0.8, 128), least_agreeing(1.0, 16)
+    (81, 16)
     """
-    label = {doc: doc for doc in keys}
-    members = {doc: [doc] for doc in keys}
-    first_with: dict[int, int] = {}
-    for doc, own in keys.items():
-        for key in own:
-            old, new = label[doc], label[first_with.setdefault(key, doc)]
+    agree = threshold + (1 - threshold) / 2**LANE_BITS
+    if agree >= 1:
+        return num_hashes
+    below, log = 0.0, num_hashes * math.log(1 - agree)
+    for count in range(num_hashes):
+        below += math.exp(log)
+        if below > MISSES:
+            return count
+        log += math.log((num_hashes - count) / (count + 1)) + math.log(agree / (1 - agree))
+    return num_hashes
+
+
+def agreeing(a: Sequence[int], b: Sequence[int]) -> int:
+    """In how many lanes the bits of two signatures that count agree.
+
+    >>> agreeing([7, 0, 1], [7, 1, 2])
+    1
+    """
+    return sum(_bits(x) == _bits(y) for x, y in zip(a, b, strict=True))
+
+
+def _bits(lane: int) -> int:
+    return lane * SPREAD % 2**32 >> (32 - LANE_BITS)
+
+
+class Links(NamedTuple):
+    """Pairs of documents that pass the screen, and buckets of too many documents for pairs."""
+
+    edges: set[tuple[int, int]]
+    large: list[list[int]]
+
+
+def links(keys: Mapping[int, Sequence[int]], signatures: Mapping[int, Sequence[int]], least: int) -> Links:
+    """The links of documents by their band keys; `least` lanes have to agree.
+
+    >>> signatures = {0: [1, 2], 1: [1, 2], 2: [5, 6]}
+    >>> links({0: [7 << 24], 1: [7 << 24 | 1], 2: [7 << 24]}, signatures, 2).edges
+    {(0, 1)}
+    """
+    buckets: dict[tuple[int, int], list[int]] = {}
+    for doc in sorted(keys):
+        for band, key in enumerate(keys[doc]):
+            buckets.setdefault((band, key >> (64 - KEY_BITS)), []).append(doc)
+    edges: set[tuple[int, int]] = set()
+    for bucket in buckets.values():
+        if len(bucket) <= LARGE:
+            pairs = ((a, b) for place, a in enumerate(bucket) for b in bucket[place + 1 :])
+            edges.update(pair for pair in pairs if agreeing(*(signatures[doc] for doc in pair)) >= least)
+    return Links(edges, [bucket for bucket in buckets.values() if len(bucket) > LARGE])
+
+
+def clusters(docs: Iterable[int], found: Links) -> list[list[int]]:
+    """The documents that edges and large buckets connect, each cluster in the order of `docs`.
+
+    >>> clusters([3, 0, 1, 2], Links({(0, 2), (2, 3)}, []))
+    [[3, 0, 2]]
+    """
+    label = {doc: doc for doc in docs}
+    members = {doc: [doc] for doc in label}
+    for group in [*map(list, found.edges), *found.large]:
+        for doc in group:
+            old, new = label[doc], label[group[0]]
             if old != new:
                 for member in members[old]:
                     label[member] = new
                 members[new] += members.pop(old)
-    order = {doc: place for place, doc in enumerate(keys)}
-    return [sorted(cluster, key=order.__getitem__) for cluster in members.values()]
+    order = {doc: place for place, doc in enumerate(label)}
+    return [sorted(cluster, key=order.__getitem__) for cluster in members.values() if len(cluster) > 1]
 
 
-def candidates(
-    doc: int,
-    kept: Sequence[int],
-    owners: Mapping[int, int],
-    sets: Mapping[int, set[int]],
-    keys: Mapping[int, Sequence[int]],
-    threshold: float,
-) -> list[int]:
-    """The documents among `kept`, in keep order, that `doc` is compared with.
+class Settled(NamedTuple):
+    """What is known of a settled document: whether each of its shingles is a mark or frequent."""
 
-    They share a band key with it. One with the same shingles comes alone. A shingle is rare while at most
-    `RARE` documents of the cluster that are kept have it (`owners` counts them); two documents share their
-    common rare shingles, and at most as many frequent ones as the poorer of both has. Those that this rules
-    out are left out. Of the others, at most `MAX_CHECKS` are compared: those first that share the most rare
-    shingles, then those that share the most bands, then the earlier ones.
+    doc: int
+    is_known: bool
 
-    >>> sets = {0: {1, 2, 3}, 1: {2, 3, 4}, 2: {1, 2, 3, 4}, 3: {9}}
-    >>> owners = {1: 1, 2: 2, 3: 2, 4: 1, 9: 1}
-    >>> candidates(2, [0, 1, 3], owners, sets, dict.fromkeys(range(4), [7]), 0.7)
-    [0, 1]
+
+@dataclass
+class Crowd:
+    """The kept documents of a cluster that are in large buckets, in keep order.
+
+    Each `GROUP` of them that follow each other is settled together, before the next document of a large
+    bucket comes. The shingles that more than `RARE` of a group have are frequent from then on, and each
+    document of it has up to `MARKS` marks: of its shingles that are not frequent, those at even distances in
+    the order of its text. A shingle that would be a mark of more than `RARE` documents is frequent, and a
+    mark of none.
     """
-    own = sets[doc]
-    found = []
-    for place, other in enumerate(kept):
-        bands = sum(a == b for a, b in zip(keys[doc], keys[other], strict=True))
-        if not bands:
-            continue
-        if sets[other] == own:
-            return [other]
-        rare = sum(owners[shingle] <= RARE for shingle in own & sets[other])
-        frequent = min(sum(owners.get(shingle, 0) > RARE for shingle in s) for s in (own, sets[other]))
-        most = rare + frequent
-        if most / (len(own) + len(sets[other]) - most) >= threshold:
-            found.append((-rare, -bands, place))
-    return [kept[place] for _, _, place in sorted(found)[:MAX_CHECKS]]
+
+    threshold: float
+    least: int
+    shingles: Mapping[int, Sequence[int]]
+    signatures: Mapping[int, Sequence[int]]
+    large: Sequence[Sequence[int]]
+    waiting: list[int] = field(default_factory=list)
+    settled: list[Settled] = field(default_factory=list)
+    frequent: set[int] = field(default_factory=set)
+    marks: dict[int, list[int]] = field(default_factory=dict)
+
+    def settle(self) -> None:
+        """Settles as many groups as there are."""
+        while len(self.waiting) >= GROUP:
+            group, self.waiting = self.waiting[:GROUP], self.waiting[GROUP:]
+            owners = Counter(shingle for doc in group for shingle in self.shingles[doc])
+            for shingle, count in owners.items():
+                if count > RARE:
+                    self._make_frequent(shingle)
+            frequent = self.frequent.copy()
+            for doc in group:
+                rest = [shingle for shingle in self.shingles[doc] if shingle not in frequent]
+                count = min(len(rest), MARKS)
+                for mark in range(count):
+                    self._mark(rest[mark * len(rest) // count], doc)
+                self.settled.append(Settled(doc, count == len(rest)))
+
+    def _mark(self, shingle: int, doc: int) -> None:
+        if shingle in self.frequent:
+            return
+        known = self.marks.setdefault(shingle, [])
+        known.append(doc)
+        if len(known) > RARE:
+            self._make_frequent(shingle)
+
+    def _make_frequent(self, shingle: int) -> None:
+        self.frequent.add(shingle)
+        self.marks.pop(shingle, None)
+
+    def candidates(self, doc: int) -> list[int]:
+        """The documents of the crowd that `doc` is compared with; all pass the screen.
+
+        They are all that are not settled yet, and settled ones: those that have a mark among the shingles of
+        `doc`, and those that share a large bucket with it if the frequent ones among these may do. Two
+        documents share no more than the marks that are found and all that is frequent, if all is known. Whom
+        that rules out is left out; of the others, those come first that have the most marks, then those that
+        agree in the most lanes, then the earlier ones.
+        """
+        own = self.shingles[doc]
+        marks = Counter(other for shingle in own for other in self.marks.get(shingle, ()))
+        frequent = sum(shingle in self.frequent for shingle in own)
+        sizes = {other: len(self.shingles[other]) for other, _ in self.settled}
+        beside: set[int] = set()
+        if any(self._reached(min(frequent, size), len(own), size) for size in sizes.values()):
+            beside = self._beside(doc)
+        found = []
+        for place, (other, is_known) in enumerate(self.settled):
+            most = min(len(own), sizes[other])
+            if is_known or not marks[other]:
+                most = min(most, min(most, frequent) + marks[other])
+            agree = agreeing(self.signatures[doc], self.signatures[other])
+            if (
+                (marks[other] or other in beside)
+                and self._reached(most, len(own), sizes[other])
+                and agree >= self.least
+            ):
+                found.append((-marks[other], -agree, place))
+        settled = [self.settled[place].doc for _, _, place in sorted(found)[:MAX_SETTLED]]
+        passes = [
+            other
+            for other in self.waiting
+            if agreeing(self.signatures[doc], self.signatures[other]) >= self.least
+        ]
+        return settled + passes
+
+    def _beside(self, doc: int) -> set[int]:
+        settled = {other for other, _ in self.settled}
+        lists = [settled.intersection(bucket) for bucket in self.large if doc in bucket]
+        beside: set[int] = set()
+        looked_at = 0
+        for members in sorted(lists, key=len):
+            if looked_at + len(members) <= MAX_LISTED:
+                looked_at += len(members)
+                beside |= members
+        return beside
+
+    def _reached(self, shared: int, a: int, b: int) -> bool:
+        return shared / (a + b - shared) >= self.threshold

@@ -6,14 +6,14 @@ use std::collections::BTreeSet;
 use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
-use thresher_core::cluster::Cluster;
 use thresher_core::hash::Keys;
 use thresher_core::lsh::group;
 use thresher_core::params::jaccard;
-use thresher_core::resolve::{Resolution, Resolver, Texts};
+use thresher_core::resolve::alone::{Alone, Resolver};
+use thresher_core::resolve::{Resolution, Texts};
 use thresher_core::{
-    Banding, DedupConfig, NumHashes, Precedence, Secret, ShingleSpec, Shingler, Threshold, Unobserved, dedup,
-    sign_all,
+    Banding, DedupConfig, NumHashes, Precedence, Screen, Secret, ShingleSpec, Shingler, Threshold,
+    Unobserved, dedup, sign_all,
 };
 
 mod corpus;
@@ -83,7 +83,7 @@ fn revisions(n_docs: usize, n_words: usize) -> Vec<String> {
         .collect()
 }
 
-/// What resolution has to find when all documents share a bucket, from sets and pairs.
+/// What resolution has to find when all documents have edges, from sets and pairs.
 fn brute_force(sets: &[BTreeSet<u64>], threshold: f64) -> Vec<(u32, u32)> {
     let (mut kept, mut removed): (Vec<u32>, _) = (Vec::new(), Vec::new());
     for (doc, set) in sets.iter().enumerate() {
@@ -118,17 +118,20 @@ fn resolution(criterion: &mut Criterion) {
     };
     let sets: Vec<BTreeSet<u64>> = texts.iter().map(&mut set_of).collect();
     let docs: Vec<u32> = (0..texts.len() as u32).collect();
-    let bucket_ends = [docs.len()];
+    let edges: Vec<(u32, u32)> = docs.iter().flat_map(|&b| (0..b).map(move |a| (a, b))).collect();
     let config = DedupConfig::with_recall(
         Threshold::default(),
         ShingleSpec::default(),
         NumHashes::default(),
         Banding::DEFAULT_RECALL,
-    );
-    let mut resolver = Resolver::new(&config.unwrap(), Keys::PUBLIC);
+    )
+    .unwrap();
+    let screen = Screen::new(config.threshold, config.num_hashes);
+    let mut resolver = Resolver::new(&config, Keys::PUBLIC);
     let mut run = || -> Resolution {
-        let cluster = Cluster::new(&docs, &docs, &bucket_ends);
-        resolver.resolve(cluster, Precedence::First, &Strings(&texts), &Unobserved).unwrap()
+        let cluster = Alone { docs: &docs, edges: &edges, crowd: &[], packed: &[], screen };
+        let resolution = resolver.resolve(cluster, Precedence::First, &Strings(&texts), &Unobserved);
+        resolution.unwrap().unwrap()
     };
     let found: Vec<(u32, u32)> =
         run().removals.iter().map(|removal| (removal.doc, removal.duplicate_of)).collect();

@@ -1,137 +1,123 @@
-//! Exact duplicates: documents of equal text, by a 128-bit hash of it that the secret of the run keys.
+//! Exact duplicates: documents of equal text.
 //!
-//! No input can be made whose texts share a hash (`content.rs` has the proof), so over files the hash stands for the
-//! text, and the tables here may take its bits as they come. Texts in memory are compared byte by byte all the same.
+//! Texts in memory are found by a 128-bit hash that the secret of the run keys, so the table may take its bits as they come, and
+//! are compared byte by byte all the same.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, PoisonError};
 
-use hashbrown::HashTable;
 use rayon::prelude::*;
 
 use crate::precedence::Precedence;
 
-/// Locks among which the hashes of seen texts are spread.
+/// Locks among which seen texts are spread by their hashes.
 const SHARDS: usize = 64;
 
-/// Takes the hash as it comes: it is one already.
-#[derive(Default)]
-struct ContentHasher(u64);
+/// One document of each text seen so far, by any thread.
+///
+/// Texts of one hash are compared by whoever asks, so the hash decides nothing here; of each document 8 bytes are held, half of
+/// them bits of its hash.
+#[derive(Debug)]
+pub(crate) struct SeenDocs(Box<[Mutex<DocTable>]>);
 
-impl Hasher for ContentHasher {
-    fn finish(&self) -> u64 {
-        self.0
+impl SeenDocs {
+    /// None yet, of at most `docs` documents, whose numbers are below 2^32 - 1.
+    pub(crate) fn new(docs: usize) -> Self {
+        let each = docs.div_ceil(SHARDS);
+        Self(
+            (0..SHARDS)
+                .map(|_| Mutex::new(DocTable { entries: Vec::new(), used: 0, expected: each }))
+                .collect(),
+        )
     }
 
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u128(&mut self, hash: u128) {
-        self.0 = hash as u64;
+    /// The document with an equal text that came first, if one did. Which one that is is up to the threads.
+    pub(crate) fn find_or_insert(&self, hash: u128, doc: u32, is_equal: impl Fn(u32) -> bool) -> Option<u32> {
+        let shard = &self.0[(hash >> 64) as usize % SHARDS];
+        shard.lock().unwrap_or_else(PoisonError::into_inner).find_or_insert(hash as u32, doc, is_equal)
     }
 }
 
-/// The content hashes seen so far, by any thread.
+/// Open addressing, in the order of tags as far as there is room.
 #[derive(Debug)]
-pub struct SeenTexts(Box<[Shard]>);
+struct DocTable {
+    /// Bits of the hash in the high half, the document in the low one. At most four fifths full.
+    entries: Vec<u64>,
+    used: usize,
+    /// Documents that it will hold if it gets its share of them.
+    expected: usize,
+}
 
-type Shard = Mutex<HashSet<u128, BuildHasherDefault<ContentHasher>>>;
+/// A free entry: no document has this number.
+const FREE: u64 = u64::MAX;
 
-impl SeenTexts {
-    /// None yet, with room for `texts` of them.
-    #[must_use]
-    pub fn with_capacity(texts: usize) -> Self {
-        let each = texts / SHARDS;
-        let shard = || Mutex::new(HashSet::with_capacity_and_hasher(each, BuildHasherDefault::default()));
-        Self((0..SHARDS).map(|_| shard()).collect())
+impl DocTable {
+    fn start(&self, tag: u32) -> usize {
+        ((u64::from(tag) * self.entries.len() as u64) >> 32) as usize
     }
 
-    /// Whether the hash comes for the first time. Which of several equal texts comes first is up to the threads.
-    pub fn insert(&self, hash: u128) -> bool {
-        let shard = &self.0[(hash >> 64) as usize % SHARDS];
-        shard.lock().unwrap_or_else(PoisonError::into_inner).insert(hash)
+    fn after(&self, at: usize) -> usize {
+        if at + 1 == self.entries.len() { 0 } else { at + 1 }
+    }
+
+    fn find_or_insert(&mut self, tag: u32, doc: u32, is_equal: impl Fn(u32) -> bool) -> Option<u32> {
+        if 5 * (self.used + 1) > 4 * self.entries.len() {
+            self.grow();
+        }
+        let mut at = self.start(tag);
+        while self.entries[at] != FREE {
+            let known = self.entries[at];
+            if (known >> 32) as u32 == tag && is_equal(known as u32) {
+                return Some(known as u32);
+            }
+            at = self.after(at);
+        }
+        self.entries[at] = u64::from(tag) << 32 | u64::from(doc);
+        self.used += 1;
+        None
+    }
+
+    /// Makes room for what is expected, a little more at a time when that is not enough.
+    fn grow(&mut self) {
+        // As many as a share is likely to have, so that it grows once if texts are all different.
+        let likely = self.expected + 4 * self.expected.isqrt();
+        let wanted = if self.entries.is_empty() { likely.min(256) } else { self.entries.len() };
+        let wanted = (wanted + wanted / 2).min((5 * likely / 4).max(self.entries.len() + 64)).max(16);
+        let entries = std::mem::replace(&mut self.entries, vec![FREE; wanted]);
+        for entry in entries.into_iter().filter(|&entry| entry != FREE) {
+            let mut at = self.start((entry >> 32) as u32);
+            while self.entries[at] != FREE {
+                at = self.after(at);
+            }
+            self.entries[at] = entry;
+        }
     }
 }
 
 /// Documents grouped by equal text.
 #[derive(Debug)]
 pub struct Classes {
-    /// The document that stands for each class: the one its keep policy prefers.
-    docs: Vec<u32>,
     /// Every other document with the one that stands for it.
     copies: Vec<(u32, u32)>,
 }
 
 impl Classes {
-    /// Groups documents by hash; one without a hash (a null text) is in no class.
-    #[must_use]
-    pub fn new(hashes: impl ExactSizeIterator<Item = Option<u128>>, precedence: Precedence<'_>) -> Self {
-        Self::with(hashes, |_, _| true, precedence)
-    }
-
-    /// Groups texts that are at hand: by hash, and then byte by byte, on the threads of the current rayon pool.
-    #[must_use]
-    pub fn of_texts(texts: &[Option<&str>], hashes: &[Option<u128>], precedence: Precedence<'_>) -> Self {
-        let are_equal = |a: u32, b: u32| texts[a as usize] == texts[b as usize];
-        let classes = Self::new(hashes.iter().copied(), precedence);
-        if classes.copies.par_iter().all(|&(copy, standing)| are_equal(copy, standing)) {
-            return classes;
-        }
-        Self::with(hashes.iter().copied(), are_equal, precedence)
-    }
-
-    /// Groups documents by hash, and those of one hash by whether they are equal.
-    fn with(
-        hashes: impl ExactSizeIterator<Item = Option<u128>>,
-        are_equal: impl Fn(u32, u32) -> bool,
+    /// Groups documents by pairs: a copy, and the one document of its class that all its copies are paired with. Gives
+    /// also that document of each class with the one that stands for it.
+    pub(crate) fn of_copies(
+        mut pairs: Vec<(u32, u32)>,
         precedence: Precedence<'_>,
-    ) -> Self {
-        // Numbers of classes, found by their hashes: a table of 5 bytes an entry stays in cache for long.
-        let mut classes: HashTable<u32> = HashTable::with_capacity(hashes.len());
-        let mut hash_of: Vec<u128> = Vec::with_capacity(hashes.len());
-        let mut docs: Vec<u32> = Vec::with_capacity(hashes.len());
-        let mut members: Vec<(u32, u32)> = Vec::new();
-        for (doc, hash) in hashes.enumerate() {
-            let Some(hash) = hash else { continue };
-            let doc = doc as u32;
-            let is_equal =
-                |&class: &u32| hash_of[class as usize] == hash && are_equal(docs[class as usize], doc);
-            let entry = classes.entry(hash as u64, is_equal, |&class| hash_of[class as usize] as u64);
-            let class = *entry.or_insert(docs.len() as u32).get();
-            match docs.get_mut(class as usize) {
-                None => {
-                    docs.push(doc);
-                    hash_of.push(hash);
-                }
-                Some(standing) => {
-                    let mut copy = doc;
-                    if precedence.compare(doc, *standing).is_lt() {
-                        std::mem::swap(standing, &mut copy);
-                    }
-                    members.push((copy, class));
-                }
-            }
+    ) -> (Self, Vec<(u32, u32)>) {
+        pairs.par_sort_unstable_by_key(|&(copy, first)| (first, copy));
+        let mut copies = Vec::with_capacity(pairs.len());
+        let mut standing_for = Vec::new();
+        for class in pairs.chunk_by(|a, b| a.1 == b.1) {
+            let first = class[0].1;
+            let members = || std::iter::once(first).chain(class.iter().map(|&(copy, _)| copy));
+            let standing = members().min_by(|&a, &b| precedence.compare(a, b)).unwrap_or(first);
+            copies.extend(members().filter(|&doc| doc != standing).map(|doc| (doc, standing)));
+            standing_for.push((first, standing));
         }
-        let copies = members.into_iter().map(|(doc, class)| (doc, docs[class as usize])).collect();
-        Self { docs, copies }
-    }
-
-    /// The document that stands for each class, in order of the first member of the class.
-    #[must_use]
-    pub fn docs(&self) -> &[u32] {
-        &self.docs
-    }
-
-    /// For each of `n_docs` documents, the one that stands for it: as a rule itself.
-    #[must_use]
-    pub fn standing(&self, n_docs: usize) -> Vec<u32> {
-        let mut standing: Vec<u32> = (0..n_docs as u32).collect();
-        self.copies.iter().for_each(|&(copy, doc)| standing[copy as usize] = doc);
-        standing
+        (Self { copies }, standing_for)
     }
 
     /// Every other document with the one that stands for it.
@@ -143,24 +129,33 @@ impl Classes {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
 
     #[test]
     fn the_preferred_member_stands_for_its_class() {
-        let hashes = [Some(1), Some(2), Some(1), None, Some(1), None];
-        let lengths = [5, 1, 9, 0, 7, 0];
-        let classes = Classes::new(hashes.into_iter(), Precedence::Longest(&lengths));
-        assert_eq!(classes.docs(), [2, 1]);
-        let mut copies = classes.copies().to_vec();
-        copies.sort_unstable();
-        assert_eq!(copies, [(0, 2), (4, 2)]);
+        let lengths = [5, 1, 9, 0, 7, 1];
+        let pairs = vec![(4, 0), (5, 1), (2, 0)];
+        let (classes, standing_for) = Classes::of_copies(pairs, Precedence::Longest(&lengths));
+        assert_eq!(classes.copies(), [(0, 2), (4, 2), (5, 1)]);
+        assert_eq!(standing_for, [(0, 2), (1, 1)]);
     }
 
     #[test]
-    fn different_texts_of_one_hash_are_in_classes_of_their_own() {
-        let texts = ["a", "b", "a", "c", "b"].map(Some);
-        let classes = Classes::of_texts(&texts, &[Some(7); 5], Precedence::First);
-        assert_eq!(classes.docs(), [0, 1, 3]);
-        assert_eq!(classes.copies(), [(2, 0), (4, 1)]);
+    fn one_document_of_each_text_is_found_again() {
+        // Texts are numbers; many have the same tag, and some the same hash.
+        let hash = |text: u32| {
+            let bits = u128::from(crate::hash::splitmix64(u64::from(text / 2)));
+            bits << 64 | bits & 0xFFFF_0000
+        };
+        let texts: Vec<u32> = (0..60_000u32).map(|doc| doc.wrapping_mul(2_654_435_761) % 20_000).collect();
+        let seen = SeenDocs::new(10_000);
+        let mut first_with: HashMap<u32, u32> = HashMap::new();
+        for (doc, &text) in (0..).zip(&texts) {
+            let first = *first_with.entry(text).or_insert(doc);
+            let found = seen.find_or_insert(hash(text), doc, |other| texts[other as usize] == text);
+            assert_eq!(found, (first != doc).then_some(first));
+        }
     }
 }

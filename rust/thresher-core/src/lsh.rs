@@ -2,14 +2,12 @@
 //!
 //! A band of a signature is folded to a 64-bit key. The records (key, document) of one *partition* (a band in memory,
 //! a range of keys on disk) are grouped by key in linear time: scattered by their high bits into parts that
-//! fit the cache, then grouped there by a small hash table. Buckets of one document vanish. No pair is ever
-//! formed here, so a bucket of a million documents costs a million steps. Keys are public, so texts can be made whose keys
+//! fit the cache, then grouped there by a small hash table. Buckets of one document vanish. Pairs are formed of small
+//! buckets alone, so a bucket of a million documents costs a million steps. Keys are public, so texts can be made whose keys
 //! fall on one place of that table; a part that costs too many steps is sorted instead.
 //!
 //! Indyk and Motwani 1998; the band form is that of *Mining of Massive Datasets*, ch. 3. Memory 12 bytes a
 //! record, twice that while a partition is grouped.
-
-use rayon::prelude::*;
 
 use crate::hash::{K0, K1, mum};
 use crate::params::Banding;
@@ -23,7 +21,7 @@ pub const KEY_BITS: u32 = 40;
 pub const LARGE: usize = 64;
 
 /// Records that one part of a partition should hold: with its table it stays in the second-level cache.
-const PART: usize = 8192;
+pub(crate) const PART: usize = 8192;
 
 impl Banding {
     /// Writes the key of each band of `signature` to `keys`.
@@ -42,90 +40,6 @@ impl Banding {
     }
 }
 
-/// Band keys of many documents, one column a band.
-#[derive(Debug, Default)]
-pub struct BandTable {
-    columns: Vec<Vec<u64>>,
-    /// The document of each row.
-    docs: Vec<u32>,
-}
-
-impl BandTable {
-    /// An empty table for `bands` bands.
-    #[must_use]
-    pub fn new(bands: usize) -> Self {
-        Self { columns: vec![Vec::new(); bands], docs: Vec::new() }
-    }
-
-    /// An empty table with room for so many documents.
-    #[must_use]
-    pub fn with_capacity(bands: usize, docs: usize) -> Self {
-        let columns = (0..bands).map(|_| Vec::with_capacity(docs)).collect();
-        Self { columns, docs: Vec::with_capacity(docs) }
-    }
-
-    /// Appends the row of one document, a key for each band. A document may have one row in all.
-    pub fn push(&mut self, doc: u32, keys: &[u64]) {
-        debug_assert_eq!(keys.len(), self.columns.len());
-        self.docs.push(doc);
-        for (column, &key) in self.columns.iter_mut().zip(keys) {
-            column.push(key);
-        }
-    }
-
-    /// Appends the rows of a table whose documents count from `first_doc`.
-    pub fn append(&mut self, other: &Self, first_doc: u32) {
-        debug_assert_eq!(other.columns.len(), self.columns.len());
-        self.docs.extend(other.docs.iter().map(|&doc| first_doc + doc));
-        for (column, keys) in self.columns.iter_mut().zip(&other.columns) {
-            column.extend_from_slice(keys);
-        }
-    }
-
-    /// The rows of all `parts`, one after the other, on the threads of the current rayon pool.
-    #[must_use]
-    pub fn concat(bands: usize, parts: &[Self]) -> Self {
-        let column = |band: usize| {
-            let mut column = Vec::with_capacity(parts.iter().map(Self::len).sum());
-            for part in parts {
-                column.extend_from_slice(&part.columns[band]);
-            }
-            column
-        };
-        let columns = (0..bands).into_par_iter().map(column).collect();
-        Self { columns, docs: parts.iter().flat_map(|part| &part.docs).copied().collect() }
-    }
-
-    /// Renames the documents.
-    pub fn relabel(&mut self, name: impl Fn(u32) -> u32) {
-        self.docs.iter_mut().for_each(|doc| *doc = name(*doc));
-    }
-
-    /// Number of documents.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.docs.len()
-    }
-
-    /// Whether there is no document.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.docs.is_empty()
-    }
-
-    /// The partitions, each to be given to [`group`] with [`BandTable::docs`].
-    #[must_use]
-    pub fn partitions(&self) -> &[Vec<u64>] {
-        &self.columns
-    }
-
-    /// The documents, in the order of every partition.
-    #[must_use]
-    pub fn docs(&self) -> &[u32] {
-        &self.docs
-    }
-}
-
 /// Buckets of two or more documents, in compressed rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Buckets {
@@ -138,6 +52,12 @@ impl Buckets {
     pub fn iter(&self) -> impl Iterator<Item = &[u32]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts.zip(&self.ends).map(|(start, &end)| &self.members[start..end])
+    }
+
+    /// Forgets them.
+    pub(crate) fn clear(&mut self) {
+        self.ends.clear();
+        self.members.clear();
     }
 
     /// Number of buckets.
@@ -214,7 +134,7 @@ const MAX_STEPS: usize = 8;
 
 /// The hash table of one part, reused for the next.
 #[derive(Default)]
-struct Grouper {
+pub(crate) struct Grouper {
     /// Index of a bucket's first record, plus one; 0 for a free place. A power of two long.
     table: Vec<u32>,
     /// For each record, the first one with its key.
@@ -263,7 +183,8 @@ impl Grouper {
         }
     }
 
-    fn group(&mut self, records: &[(u64, u32)], buckets: &mut Buckets) {
+    /// Groups the records of one part by key, whose low bits place them in the table.
+    pub(crate) fn group(&mut self, records: &[(u64, u32)], buckets: &mut Buckets) {
         self.count.clear();
         self.count.resize(records.len(), 0);
         if !self.find_first(records) {

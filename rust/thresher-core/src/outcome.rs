@@ -75,7 +75,7 @@ pub struct Summary {
     pub near: Tally,
     /// Documents without a text.
     pub null: u64,
-    /// Documents in a cluster of two or more, exact copies apart.
+    /// Documents in a cluster of two or more, exact copies apart: those that have an edge or are in a large bucket.
     pub candidates: u64,
     /// Exact comparisons made.
     pub checks: u64,
@@ -90,16 +90,17 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Counts an outcome over documents of these lengths.
+    /// Counts an outcome.
     pub(crate) fn count(
         outcome: &Outcome,
-        lengths: &[u64],
+        bytes_of: impl Fn(usize) -> u64,
         is_null: impl Fn(usize) -> bool,
         resolutions: &[Resolution],
     ) -> Self {
         let mut summary = Self::default();
-        let mut duplicated = vec![false; lengths.len()];
-        for (doc, (evidence, &bytes)) in outcome.evidence.iter().zip(lengths).enumerate() {
+        let mut duplicated = vec![false; outcome.evidence.len()];
+        for (doc, evidence) in outcome.evidence.iter().enumerate() {
+            let bytes = bytes_of(doc);
             summary.documents.add(bytes);
             summary.null += u64::from(is_null(doc));
             match evidence {

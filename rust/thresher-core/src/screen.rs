@@ -1,7 +1,8 @@
 //! The screen: a few bits of each signature tell most pairs of a bucket apart before a text is read.
 //!
 //! Documents of one bucket agree in the lanes of one band, which unlike documents do often enough when there are many
-//! of them. Each document leaves four bits of every lane, the low ones: b-bit minwise hashing (Li, König 2010). Two lanes
+//! of them. Each document leaves four bits of every lane: b-bit minwise hashing (Li, König 2010). They are the upper ones of a
+//! product, since the low bits of a lane that a permutation filled depend on the low bits of the shingle alone. Two lanes
 //! agree in them with probability `j + (1 - j) / 16` at a Jaccard similarity of `j`, so the number of agreeing lanes is binomial. A
 //! pair passes if at least `least` lanes agree: the largest number that a pair exactly at the threshold misses with a
 //! probability of at most [`MISSES`]. At 128 lanes and a threshold of 0.8 that is 81, which one pair in a hundred passes at
@@ -11,6 +12,8 @@ use crate::params::{NumHashes, Threshold};
 
 /// Bits of a lane.
 const BITS: u32 = 4;
+/// The odd factor of the product: 2^32 divided by the golden ratio.
+const SPREAD: u32 = 0x9E37_79B1;
 /// Lanes that share a byte.
 const LANES_A_BYTE: usize = (u8::BITS / BITS) as usize;
 /// Probability with which the screen loses a pair exactly at the threshold, at most.
@@ -45,13 +48,13 @@ impl Screen {
         self.bytes
     }
 
-    /// Appends the low bits of each lane of `signature` to `out`, the even lanes in the low halves of bytes.
+    /// Appends the bits that each lane of `signature` leaves to `out`, the even lanes in the low halves of bytes.
     pub fn pack(self, signature: &[u32], out: &mut Vec<u8>) {
-        let low = |lane: u32| (lane & ((1 << BITS) - 1)) as u8;
+        let left = |lane: u32| (lane.wrapping_mul(SPREAD) >> (u32::BITS - BITS)) as u8;
         out.extend(
             signature
                 .chunks(LANES_A_BYTE)
-                .map(|pair| low(pair[0]) | pair.get(1).map_or(0, |&lane| low(lane) << BITS)),
+                .map(|pair| left(pair[0]) | pair.get(1).map_or(0, |&lane| left(lane) << BITS)),
         );
     }
 
@@ -157,14 +160,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agreeing_lanes_are_those_with_equal_low_bits(
+        fn agreeing_lanes_are_those_that_leave_equal_bits(
             lanes in prop::collection::vec((0..64u32, 0..64u32), 1..300), threshold in 0.05..1.0f64,
         ) {
             let (a, b): (Vec<u32>, Vec<u32>) = lanes.iter().copied().unzip();
             let screen = screen(threshold, lanes.len());
             let (packed_a, packed_b) = (packed(screen, &a), packed(screen, &b));
             prop_assert_eq!((packed_a.len(), packed_b.len()), (screen.bytes(), screen.bytes()));
-            let equal = lanes.iter().filter(|(a, b)| a & 15 == b & 15).count();
+            let bits = |lane: u32| (u64::from(lane) * 0x9E37_79B1) >> 28 & 15;
+            let equal = lanes.iter().filter(|(a, b)| bits(*a) == bits(*b)).count();
             let filled = lanes.len() % 2;
             prop_assert_eq!(Screen::agreeing(&packed_a, &packed_b) as usize, equal + filled);
             prop_assert_eq!(screen.passes(&packed_a, &packed_b), equal >= least_agreeing(threshold, lanes.len()));

@@ -27,6 +27,7 @@ pub struct Shingler {
     spec: ShingleSpec,
     set: InstructionSet,
     pub(crate) buffers: Buffers,
+    distinct: DistinctTable,
 }
 
 /// Scanner and item hashes of one thread.
@@ -338,7 +339,7 @@ impl Shingler {
     }
 
     pub(crate) fn with_set(spec: ShingleSpec, keys: Keys, set: InstructionSet) -> Self {
-        Self { spec, set, buffers: Buffers::new(spec, keys) }
+        Self { spec, set, buffers: Buffers::new(spec, keys), distinct: DistinctTable::default() }
     }
 
     /// How it cuts.
@@ -363,6 +364,51 @@ impl Shingler {
     /// ```
     pub fn shingles_into(&mut self, text: &str, out: &mut Vec<u64>) -> usize {
         collect(self.set, &mut self.buffers, text, out)
+    }
+
+    /// Writes the hashes of the distinct shingles of `text` to `out`, in the order in which the text first has each.
+    ///
+    /// ```
+    /// use thresher_core::{ShingleSpec, Shingler};
+    /// let mut shingles = Vec::new();
+    /// Shingler::new(ShingleSpec::default()).distinct_into("a b c d e a b c d e a", &mut shingles);
+    /// assert_eq!(shingles.len(), 5);
+    /// ```
+    pub fn distinct_into(&mut self, text: &str, out: &mut Vec<u64>) {
+        out.clear();
+        self.shingles_into(text, out);
+        self.distinct.keep_first(out);
+    }
+}
+
+/// Tells which numbers come for the first time.
+#[derive(Debug, Default)]
+struct DistinctTable {
+    /// Open addressing: numbers, 0 where free. A power of two long, at most half full.
+    slots: Vec<u64>,
+}
+
+impl DistinctTable {
+    /// Leaves each number once, in its first place. They are hashes, so their bits place them.
+    fn keep_first(&mut self, numbers: &mut Vec<u64>) {
+        let places = (2 * numbers.len()).next_power_of_two().max(2);
+        self.slots.clear();
+        self.slots.resize(places, 0);
+        let mut has_zero = false;
+        numbers.retain(|&number| {
+            if number == 0 {
+                return !std::mem::replace(&mut has_zero, true);
+            }
+            let mut place = number as usize & (places - 1);
+            while self.slots[place] != 0 {
+                if self.slots[place] == number {
+                    return false;
+                }
+                place = (place + 1) & (places - 1);
+            }
+            self.slots[place] = number;
+            true
+        });
     }
 }
 

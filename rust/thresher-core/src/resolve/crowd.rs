@@ -22,7 +22,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
-use std::ops::Range;
 
 use super::MAX_CHECKS;
 use super::marks::{Marks, RARE};
@@ -37,6 +36,8 @@ pub(super) const GROUP: usize = 64;
 pub(super) const MARKS: usize = 32;
 /// Settled documents that one document is compared with at most: with all the others they are [`MAX_CHECKS`].
 pub(super) const MAX_SETTLED: usize = MAX_CHECKS - GROUP;
+/// How many shingles ahead memory is asked for.
+const AHEAD: usize = 8;
 /// Entries of buckets that are looked at for one document at most.
 const MAX_LISTED: usize = 32_768;
 
@@ -62,13 +63,21 @@ pub(super) struct Members {
     docs: Vec<u32>,
     packed: Vec<u8>,
     settled: Vec<Settled>,
-    /// The large buckets of each of the others.
-    waiting: Vec<Box<[u32]>>,
+    /// The others.
+    waiting: Vec<Waiting>,
     marks: Marks,
     /// Settled members of each large bucket.
     buckets: HashMap<u32, Vec<u32>>,
     /// How many shingles settled ones have.
     sizes: BTreeSet<u32>,
+}
+
+/// A member that is not settled.
+#[derive(Debug)]
+struct Waiting {
+    buckets: Box<[u32]>,
+    /// What of it is rare, if that was looked up.
+    rare: Option<Rare>,
 }
 
 /// What is known of a settled document.
@@ -89,6 +98,14 @@ struct Candidate {
     agreeing: u32,
 }
 
+/// The shingles of a document that are not frequent, and how many of it are. Of two documents of one crowd this
+/// bounds what they share: most pairs of a template are ruled out by the few shingles that are not the template's.
+#[derive(Debug)]
+pub(super) struct Rare {
+    pub(super) shingles: Box<[u64]>,
+    pub(super) frequent: usize,
+}
+
 /// The buffers of one search.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
@@ -104,34 +121,31 @@ impl Members {
         self.waiting.len()
     }
 
-    /// The documents that are to be settled next, if there are enough of them.
-    pub(super) fn to_settle(&self) -> Option<Range<usize>> {
-        let start = self.settled.len();
-        (self.waiting.len() >= GROUP).then_some(start..start + GROUP)
-    }
-
-    /// The documents at these places.
-    pub(super) fn docs(&self, places: Range<usize>) -> &[u32] {
-        &self.docs[places]
-    }
-
-    /// Takes a document that stays.
-    pub(super) fn push(&mut self, doc: u32, buckets: &[u32], packed: &[u8]) {
+    /// Takes a document that stays, and what of it is rare if [`Members::find`] said so.
+    pub(super) fn push(&mut self, doc: u32, buckets: &[u32], packed: &[u8], rare: Option<Rare>) {
         self.docs.push(doc);
         self.packed.extend_from_slice(packed);
-        self.waiting.push(buckets.into());
+        self.waiting.push(Waiting { buckets: buckets.into(), rare });
     }
 
-    /// The shingles of a document that are not frequent yet, in their order, and how many it has in all.
-    pub(super) fn not_frequent(&self, shingles: &[u64]) -> (Vec<u64>, usize) {
-        let mut owners = Vec::new();
-        let rest = shingles.iter().copied().filter(|&shingle| !self.marks.look_up(shingle, &mut owners));
-        (rest.collect(), shingles.len())
+    /// The documents that are to be settled next, if there are enough of them, each with what of it is rare if that is known. It
+    /// cannot have changed: nothing becomes frequent but when others are settled.
+    pub(super) fn next_group(&mut self) -> Option<Vec<(u32, Option<Rare>)>> {
+        let start = self.settled.len();
+        let mut group = self.waiting.get_mut(..GROUP)?.iter_mut().map(|waiting| waiting.rare.take());
+        Some(self.docs[start..start + GROUP].iter().map(|&doc| (doc, group.next().flatten())).collect())
     }
 
-    /// Settles the next documents, whose shingles that are not frequent are given.
-    pub(super) fn settle(&mut self, group: Vec<(Vec<u64>, usize)>) -> Result<()> {
-        let mut all: Vec<u64> = group.iter().flat_map(|(shingles, _)| shingles).copied().collect();
+    /// What of a document is rare.
+    pub(super) fn rare(&self, shingles: &[u64]) -> Rare {
+        let rare = shingles.iter().copied().filter(|&shingle| !self.marks.is_frequent(shingle));
+        let rare: Box<[u64]> = rare.collect();
+        Rare { frequent: shingles.len() - rare.len(), shingles: rare }
+    }
+
+    /// Settles the next documents, of which the rare shingles are given.
+    pub(super) fn settle(&mut self, group: Vec<Rare>) -> Result<()> {
+        let mut all: Vec<u64> = group.iter().flat_map(|rare| &rare.shingles).copied().collect();
         all.sort_unstable();
         let of_many = all.chunk_by(|a, b| a == b).filter(|same| same.len() > RARE).map(|same| same[0]);
         let frequent: Vec<u64> = of_many.collect();
@@ -139,8 +153,10 @@ impl Members {
             self.marks.make_frequent(shingle);
         }
         let waiting = self.waiting.drain(..group.len()).collect::<Vec<_>>();
-        for ((mut rest, size), buckets) in group.into_iter().zip(waiting) {
+        for (Rare { shingles, frequent: many }, Waiting { buckets, .. }) in group.into_iter().zip(waiting) {
             let place = self.settled.len() as u32;
+            let size = shingles.len() + many;
+            let mut rest = shingles.into_vec();
             rest.retain(|shingle| frequent.binary_search(shingle).is_err());
             let marks = rest.len().min(MARKS);
             for mark in 0..marks {
@@ -160,7 +176,7 @@ impl Members {
     }
 
     /// Appends to `docs` the kept documents that the one at hand is to be compared with, in keep order. What is left out
-    /// although it may be similar enough goes to `unchecked`.
+    /// although it may be similar enough goes to `unchecked`. Gives what of it is rare, once anything is frequent.
     pub(super) fn find(
         &self,
         rules: Rules,
@@ -168,14 +184,15 @@ impl Members {
         scratch: &mut Scratch,
         docs: &mut Vec<u32>,
         unchecked: &mut Unchecked,
-    ) {
-        self.find_settled(rules, at_hand, scratch, unchecked);
+    ) -> Option<Rare> {
+        let rare = self.find_settled(rules, at_hand, scratch, unchecked);
         docs.extend(scratch.candidates.iter().map(|candidate| self.docs[candidate.place as usize]));
         for place in self.settled.len()..self.docs.len() {
             if rules.screen.is_enough(self.agreeing(place as u32, at_hand.packed)) {
                 docs.push(self.docs[place]);
             }
         }
+        rare
     }
 
     fn find_settled(
@@ -184,16 +201,22 @@ impl Members {
         at_hand: AtHand<'_>,
         scratch: &mut Scratch,
         unchecked: &mut Unchecked,
-    ) {
+    ) -> Option<Rare> {
         let Scratch { marked, candidates, seen } = scratch;
         candidates.clear();
         marked.clear();
         if self.settled.is_empty() {
-            return;
+            return None;
         }
         let size = at_hand.shingles.len();
-        let is_frequent = |&&shingle: &&u64| self.marks.look_up(shingle, marked);
-        let frequent = at_hand.shingles.iter().filter(is_frequent).count();
+        let rare = self.rare(at_hand.shingles);
+        let frequent = rare.frequent;
+        for (at, &shingle) in rare.shingles.iter().enumerate() {
+            if let Some(&ahead) = rare.shingles.get(at + AHEAD) {
+                self.marks.prefetch(ahead);
+            }
+            self.marks.owners(shingle, marked);
+        }
         let may_reach = |bound: usize, other: usize| rules.threshold.reached(bound, size, other);
         seen.clear();
         seen.resize(self.settled.len().div_ceil(64), 0);
@@ -245,6 +268,7 @@ impl Members {
         }
         candidates.sort_unstable_by_key(|candidate| candidate.place);
         unchecked.add(rules.banding.likely_similarity(1), unlisted);
+        Some(rare)
     }
 
     /// Whether a settled document that has no mark in common with the one at hand may reach the threshold by `frequent`

@@ -16,7 +16,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::Removal;
-use super::crowd::{AtHand, GROUP, Members, Rules, Scratch};
+use super::crowd::{AtHand, GROUP, Members, Rare, Rules, Scratch};
 use super::rounds;
 use super::sets::SetTable;
 use super::spare::Spare;
@@ -96,6 +96,8 @@ pub(super) struct Opinion {
     pub(super) best: Option<Best>,
     /// Turns of the chunk, by their places in it, that it has to be compared with if they stay; ascending.
     pub(super) within: Vec<u32>,
+    /// What is rare of it in its crowd.
+    pub(super) rare: Option<Rare>,
     checks: u64,
     left_out: Unchecked,
 }
@@ -186,7 +188,7 @@ impl Decider {
     pub fn stand(&mut self, turns: &[Turn<'_>]) -> Result<()> {
         check_sizes(turns)?;
         for turn in turns {
-            self.keep(turn);
+            self.keep(turn, None);
         }
         Ok(())
     }
@@ -225,11 +227,11 @@ impl Decider {
         self.kept[doc as usize / 64] & 1 << (doc % 64) != 0
     }
 
-    fn keep(&mut self, turn: &Turn<'_>) {
+    fn keep(&mut self, turn: &Turn<'_>, rare: Option<Rare>) {
         self.kept[turn.doc as usize / 64] |= 1 << (turn.doc % 64);
         if let Some(crowd) = turn.crowd {
             let members = self.crowds.entry(crowd.cluster).or_default();
-            members.push(turn.doc, crowd.buckets, crowd.packed);
+            members.push(turn.doc, crowd.buckets, crowd.packed, rare);
         }
     }
 
@@ -268,7 +270,8 @@ impl Decider {
         let places = chunk.clone().into_par_iter();
         let opinions = places.map(|place| {
             check(observer)?;
-            self.buffers.lend(|buffers| self.look(batch, chunk.start, place, crowds, buffers))
+            self.buffers
+                .lend(Buffers::default, |buffers| self.look(batch, chunk.start, place, crowds, buffers))
         });
         let mut opinions = opinions.collect::<Result<Vec<Opinion>>>()?;
         self.counts.checks +=
@@ -281,7 +284,7 @@ impl Decider {
                 similarity,
             }));
             if opinion.best.is_none() {
-                self.keep(turn);
+                self.keep(turn, opinion.rare);
                 self.counts.capped += u64::from(opinion.left_out.pairs() > 0);
                 self.counts.unchecked.merge(&opinion.left_out);
             }
@@ -317,7 +320,7 @@ impl Decider {
         if let Some(crowd) = turn.crowd {
             let at_hand = AtHand { shingles: turn.shingles, buckets: crowd.buckets, packed: crowd.packed };
             if let Some(members) = self.crowds.get(&crowd.cluster) {
-                members.find(self.rules, at_hand, scratch, candidates, &mut opinion.left_out);
+                opinion.rare = members.find(self.rules, at_hand, scratch, candidates, &mut opinion.left_out);
             }
             let here = crowds.get(&crowd.cluster).into_iter().flatten().take_while(|&&other| other < place);
             let passes = |other: &&usize| {
@@ -369,10 +372,14 @@ pub(super) fn at_least(similarity: f64) -> Threshold {
 
 /// Settles the members of a crowd as far as they are enough.
 fn settle<K: Kept>(members: &mut Members, batch: &Batch<'_, K>, buffers: &Spare<Buffers>) -> Result<()> {
-    while let Some(places) = members.to_settle() {
-        let read =
-            |&doc: &u32| buffers.lend(|buffers| Ok(members.not_frequent(batch.set(doc, &mut buffers.set)?)));
-        let group = members.docs(places).par_iter().map(read).collect::<Result<Vec<_>>>()?;
+    while let Some(group) = members.next_group() {
+        let rare_of = |(doc, rare): (u32, Option<Rare>)| match rare {
+            Some(rare) => Ok(rare),
+            None => {
+                buffers.lend(Buffers::default, |buffers| Ok(members.rare(batch.set(doc, &mut buffers.set)?)))
+            }
+        };
+        let group = group.into_par_iter().map(rare_of).collect::<Result<Vec<_>>>()?;
         members.settle(group)?;
     }
     Ok(())

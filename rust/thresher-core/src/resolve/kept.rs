@@ -5,8 +5,8 @@ use super::numbering::NumberSet;
 /// Sets as runs of numbers, one after the other.
 #[derive(Debug, Default)]
 pub(super) struct KeptSets {
-    /// The position in the cluster, the size of the set, and where its runs end.
-    places: Vec<(u32, usize, usize)>,
+    /// The size of each set, and where its runs end.
+    places: Vec<(usize, usize)>,
     runs: Vec<(u32, u32)>,
 }
 
@@ -17,9 +17,9 @@ impl KeptSets {
     }
 
     /// Takes the set of a document that stays.
-    pub(super) fn push(&mut self, member: u32, set: &NumberSet) {
+    pub(super) fn push(&mut self, set: &NumberSet) {
         self.runs.extend_from_slice(set.runs());
-        self.places.push((member, set.len(), self.runs.len()));
+        self.places.push((set.len(), self.runs.len()));
     }
 
     /// How many documents were kept.
@@ -27,20 +27,15 @@ impl KeptSets {
         self.places.len()
     }
 
-    /// The position of a kept document in its cluster.
-    pub(super) fn member(&self, place: u32) -> u32 {
-        self.places[place as usize].0
-    }
-
     /// How many shingles a kept document has.
     pub(super) fn size(&self, place: u32) -> usize {
-        self.places[place as usize].1
+        self.places[place as usize].0
     }
 
     /// The numbers of its shingles.
     pub(super) fn runs(&self, place: u32) -> &[(u32, u32)] {
         let place = place as usize;
-        let start = if place == 0 { 0 } else { self.places[place - 1].2 };
-        &self.runs[start..self.places[place].2]
+        let start = if place == 0 { 0 } else { self.places[place - 1].1 };
+        &self.runs[start..self.places[place].1]
     }
 }

@@ -1,10 +1,14 @@
 //! Which documents of a crowd are known by which shingles, and which shingles are too frequent to know one by.
 //!
 //! A *mark* is a shingle that was noted for a document. One that more than [`RARE`] would have is *frequent*: it is noted as
-//! such, and for nobody. An open-addressing table holds both, 12 bytes an entry; a shingle that several documents have has
-//! an entry for each.
+//! such, and for nobody. Frequent shingles are few, and most looks end at them: a table of their own stays in cache. Marks
+//! lie in an open-addressing table, 12 bytes an entry; one that several documents have has an entry for each.
+
+use hashbrown::HashTable;
 
 use crate::error::{Error, Result};
+use crate::hash::K0;
+use crate::prefetch::prefetch_line;
 
 /// Documents that a shingle may be a mark of before it is frequent.
 pub(super) const RARE: usize = 32;
@@ -13,8 +17,6 @@ pub(super) const RARE: usize = 32;
 const FREE: u32 = u32::MAX;
 /// In the place of an entry that was given up.
 const GONE: u32 = u32::MAX - 1;
-/// In the place of a frequent shingle's only entry.
-const FREQUENT: u32 = u32::MAX - 2;
 
 /// Entries of the first table.
 const FIRST: usize = 64;
@@ -38,9 +40,15 @@ fn halves(shingle: u64) -> [u32; 2] {
     [shingle as u32, (shingle >> 32) as u32]
 }
 
+/// Places a shingle in the table of frequent ones; for numbers that are no hashes, as tests have them.
+fn spread(shingle: u64) -> u64 {
+    shingle.wrapping_mul(K0)
+}
+
 /// The marks of one crowd.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
+    frequent: HashTable<u64>,
     /// At most three quarters full.
     entries: Vec<Entry>,
     /// How many are not free.
@@ -53,7 +61,7 @@ impl Marks {
     fn start(&self, [low, high]: [u32; 2]) -> usize {
         let shingle = u64::from(high) << 32 | u64::from(low);
         // Spread, for numbers that are no hashes; the high bits choose.
-        let spread = shingle.wrapping_mul(crate::hash::K0) >> 32;
+        let spread = spread(shingle) >> 32;
         ((spread * self.entries.len() as u64) >> 32) as usize
     }
 
@@ -62,25 +70,32 @@ impl Marks {
         if at + 1 == self.entries.len() { 0 } else { at + 1 }
     }
 
-    /// Whether a shingle is frequent; if not, the places of which it is a mark are appended to `places`.
+    /// Whether a shingle is frequent.
     #[inline]
-    pub(super) fn look_up(&self, shingle: u64, places: &mut Vec<u32>) -> bool {
+    pub(super) fn is_frequent(&self, shingle: u64) -> bool {
+        self.frequent.find(spread(shingle), |&known| known == shingle).is_some()
+    }
+
+    /// Asks for the memory that [`Marks::owners`] will look at.
+    #[inline]
+    pub(super) fn prefetch(&self, shingle: u64) {
+        if let Some(entry) = self.entries.get(self.start(halves(shingle))) {
+            prefetch_line(entry);
+        }
+    }
+
+    /// Appends the places of which a shingle is a mark.
+    #[inline]
+    pub(super) fn owners(&self, shingle: u64, places: &mut Vec<u32>) {
         if self.entries.is_empty() {
-            return false;
+            return;
         }
         let shingle = halves(shingle);
         let mut at = self.start(shingle);
-        loop {
+        while self.entries[at].place != FREE {
             let entry = self.entries[at];
-            if entry.place == FREE {
-                return false;
-            }
-            if entry.shingle == shingle {
-                match entry.place {
-                    GONE => {}
-                    FREQUENT => return true,
-                    place => places.push(place),
-                }
+            if entry.shingle == shingle && entry.place != GONE {
+                places.push(entry.place);
             }
             at = self.after(at);
         }
@@ -91,21 +106,18 @@ impl Marks {
     /// # Errors
     /// `Error::Parameter` for more places than there may be.
     pub(super) fn add(&mut self, shingle: u64, place: u32) -> Result<()> {
-        if place >= FREQUENT {
+        if place >= GONE {
             return Err(too_large());
+        }
+        if self.is_frequent(shingle) {
+            return Ok(());
         }
         self.reserve();
         let wanted = halves(shingle);
         let mut at = self.start(wanted);
         let mut owners = 0;
         while self.entries[at].place != FREE {
-            if self.entries[at].shingle == wanted {
-                match self.entries[at].place {
-                    GONE => {}
-                    FREQUENT => return Ok(()),
-                    _ => owners += 1,
-                }
-            }
+            owners += usize::from(self.entries[at].shingle == wanted && self.entries[at].place != GONE);
             at = self.after(at);
         }
         if owners == RARE {
@@ -119,21 +131,20 @@ impl Marks {
 
     /// Notes a shingle as frequent, and as a mark of nobody.
     pub(super) fn make_frequent(&mut self, shingle: u64) {
-        self.reserve();
+        if self.is_frequent(shingle) {
+            return;
+        }
+        self.frequent.insert_unique(spread(shingle), shingle, |&known| spread(known));
+        if self.entries.is_empty() {
+            return;
+        }
         let wanted = halves(shingle);
         let mut at = self.start(wanted);
-        let mut is_noted = false;
         while self.entries[at].place != FREE {
-            let entry = &mut self.entries[at];
-            if entry.shingle == wanted && entry.place != GONE {
-                entry.place = if is_noted { GONE } else { FREQUENT };
-                is_noted = true;
+            if self.entries[at].shingle == wanted {
+                self.entries[at].place = GONE;
             }
             at = self.after(at);
-        }
-        if !is_noted {
-            self.entries[at] = Entry::of(shingle, FREQUENT);
-            self.used += 1;
         }
     }
 
@@ -159,7 +170,7 @@ impl Marks {
 /// The error for a crowd beyond what its places are counted in.
 fn too_large() -> Error {
     Error::Parameter(
-        "a cluster of candidates has more than 4,294,967,292 kept documents; raise `threshold`, or split the input"
+        "a cluster of candidates has more than 4,294,967,294 kept documents; raise `threshold`, or split the input"
             .into(),
     )
 }
@@ -194,7 +205,9 @@ mod tests {
             }
             for shingle in (0..70u64).map(|shingle| shingle.wrapping_mul(spread | 1)) {
                 let mut places = Vec::new();
-                let is_frequent = marks.look_up(shingle, &mut places);
+                let is_frequent = marks.is_frequent(shingle);
+                marks.prefetch(shingle);
+                marks.owners(shingle, &mut places);
                 prop_assert_eq!(is_frequent, frequent.contains(&shingle));
                 places.sort_unstable();
                 let expected = owners.get(&shingle).filter(|_| !is_frequent);
@@ -205,8 +218,8 @@ mod tests {
 
     #[test]
     fn a_place_beyond_the_last_one_is_an_error() {
-        assert!(Marks::default().add(1, FREQUENT - 1).is_ok());
-        let error = Marks::default().add(1, FREQUENT).unwrap_err().to_string();
-        assert!(error.contains("4,294,967,292"), "{error}");
+        assert!(Marks::default().add(1, GONE - 1).is_ok());
+        let error = Marks::default().add(1, GONE).unwrap_err().to_string();
+        assert!(error.contains("4,294,967,294"), "{error}");
     }
 }

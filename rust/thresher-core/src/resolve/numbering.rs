@@ -176,12 +176,6 @@ impl Numbering {
         let marks = |&(start, end): &(u32, u32)| &self.marks[start as usize..end as usize];
         runs.iter().map(|run| count_equal(marks(run), doc + 1)).sum()
     }
-
-    /// The sum of the shingles in `runs`, modulo 2^64.
-    pub(super) fn sum(&self, runs: &[(u32, u32)]) -> u64 {
-        let keys = runs.iter().flat_map(|&(start, end)| &self.keys[start as usize..end as usize]);
-        keys.fold(0, |sum: u64, &key| sum.wrapping_add(key))
-    }
 }
 
 fn too_many(limit: usize) -> Error {

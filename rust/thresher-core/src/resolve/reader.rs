@@ -179,11 +179,6 @@ impl Reader {
         self.known.numbering.count_marked(runs, mark)
     }
 
-    /// The sum of the shingles in `runs`, modulo 2^64.
-    pub(super) fn sum(&self, runs: &[(u32, u32)]) -> u64 {
-        self.known.numbering.sum(runs)
-    }
-
     fn read_along<T: Texts>(&mut self, reading: &mut Reading<'_, T>) -> Result<()> {
         let Self { shingler, window, known, .. } = self;
         let (text, ngram) = (reading.text, known.ngram);

@@ -10,7 +10,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::decide::{Batch, Best, Buffers, Kept, Opinion, at_least};
+use super::decide::{Batch, Best, Buffers, Kept, Opinion, Turn, at_least};
+use super::sets::SetTable;
 use super::spare::Spare;
 use crate::params::Threshold;
 
@@ -48,16 +49,9 @@ pub(super) fn settle_within<K: Kept>(
         decided.retain(|&place| !later.of(place).is_empty());
         let (stay, go): (Vec<usize>, Vec<usize>) =
             decided.iter().partition(|&&place| status[place] == Status::Stays);
-        let best = |place: u32| opinions[place as usize].best;
         let compare = |&place: &usize| {
-            buffers.lend(|Buffers { table, .. }| {
-                table.fill(turns[place].shingles);
-                let similar = |&other: &u32| {
-                    let least = best(other).map_or(threshold, |best| at_least(best.similarity));
-                    (other, table.similarity(turns[other as usize].shingles, least))
-                };
-                let others = later.of(place).par_iter().with_min_len(TOGETHER);
-                (place, others.map(similar).collect::<Vec<_>>())
+            buffers.lend(Buffers::default, |Buffers { table, .. }| {
+                (place, compare(turns, opinions, threshold, place, later.of(place), table))
             })
         };
         let compared: Vec<(usize, Vec<_>)> = stay.par_iter().map(compare).collect();
@@ -93,6 +87,40 @@ pub(super) fn settle_within<K: Kept>(
         }
     }
     checks
+}
+
+/// The similarity of each of `others` with the document at `place`, as far as it matters.
+fn compare(
+    turns: &[Turn<'_>],
+    opinions: &[Opinion],
+    threshold: Threshold,
+    place: usize,
+    others: &[u32],
+    table: &mut SetTable,
+) -> Vec<(u32, Option<f64>)> {
+    let shingles = turns[place].shingles;
+    let least =
+        |other: u32| opinions[other as usize].best.map_or(threshold, |best| at_least(best.similarity));
+    let mut ruled_out = vec![false; others.len()];
+    if let Some(rare) = &opinions[place].rare {
+        table.fill(&rare.shingles);
+        let is_out = |&other: &u32| {
+            opinions[other as usize].rare.as_ref().is_some_and(|theirs| {
+                let shared = least(other).least_shared(shingles.len(), turns[other as usize].shingles.len());
+                let rare_shared = shared.saturating_sub(rare.frequent.min(theirs.frequent));
+                table.shared(&theirs.shingles, rare_shared).is_none()
+            })
+        };
+        ruled_out = others.par_iter().with_min_len(TOGETHER).map(is_out).collect();
+    }
+    if ruled_out.contains(&false) {
+        table.fill(shingles);
+    }
+    let similar = |(&other, &is_out): (&u32, &bool)| {
+        let similarity = || table.similarity(turns[other as usize].shingles, least(other));
+        (other, if is_out { None } else { similarity() })
+    };
+    others.par_iter().zip(&ruled_out).with_min_len(TOGETHER).map(similar).collect()
 }
 
 /// For each document of a chunk, the later ones that have to be compared with it, in compressed rows.

@@ -61,9 +61,9 @@ impl SetTable {
         }
     }
 
-    /// The similarity with another set of distinct shingles, or none if it is less than `least`.
-    pub(super) fn similarity(&self, others: &[u64], least: Threshold) -> Option<f64> {
-        let misses_allowed = others.len().checked_sub(least.least_shared(self.len, others.len()))?;
+    /// How many of `others`, which are distinct, are in the set, or none if they are fewer than `least`.
+    pub(super) fn shared(&self, others: &[u64], least: usize) -> Option<usize> {
+        let misses_allowed = others.len().checked_sub(least)?;
         let mut misses = 0;
         for some in others.chunks(STEP) {
             misses += some.iter().map(|&shingle| usize::from(!self.contains(shingle))).sum::<usize>();
@@ -71,7 +71,13 @@ impl SetTable {
                 return None;
             }
         }
-        Some(jaccard(others.len() - misses, self.len, others.len()))
+        Some(others.len() - misses)
+    }
+
+    /// The similarity with another set of distinct shingles, or none if it is less than `least`.
+    pub(super) fn similarity(&self, others: &[u64], least: Threshold) -> Option<f64> {
+        let shared = self.shared(others, least.least_shared(self.len, others.len()))?;
+        Some(jaccard(shared, self.len, others.len()))
     }
 }
 
