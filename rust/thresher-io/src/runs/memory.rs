@@ -49,6 +49,12 @@ impl Memory {
         self.part(2)
     }
 
+    /// Memory for tables of so many bytes.
+    #[cfg(test)]
+    pub(crate) fn of_tables(bytes: u64) -> Self {
+        Self { limit: BASE + THREAD + bytes, threads: 1 }
+    }
+
     /// Bytes for the tables of the run, all together.
     pub(crate) fn tables(self) -> u64 {
         self.limit - BASE - THREAD * self.threads

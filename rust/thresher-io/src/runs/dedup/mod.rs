@@ -126,9 +126,13 @@ impl Run<'_> {
 /// `Error::Parameter` for what can be known to be wrong beforehand, `Error::Io` for what the system refuses,
 /// `Error::Data` in strict mode or for files that change meanwhile, `Error::Busy`, `Error::Cancelled`.
 pub fn run(config: &DedupRun, progress: &Progress) -> Result<Report> {
+    let memory = Memory::of(&config.options)?;
+    run_within(config, memory, progress)
+}
+
+fn run_within(config: &DedupRun, memory: Memory, progress: &Progress) -> Result<Report> {
     let started = Instant::now();
     let checked = config.check()?;
-    let memory = Memory::of(&config.options)?;
     progress.begin(0, 0);
     let mut plan = Plan::new(config.reading(), &checked.fields, progress)?;
     let output = RunOutput::open(config.output()?, config.options.overwrite, &plan, true)?;
@@ -273,3 +277,6 @@ fn find(run: &Run<'_>, corpus: &Corpus, pool: &rayon::ThreadPool, clock: &mut Cl
     let decisions = clock.time("verify", || decide::decide(run, corpus, &links, pool))?;
     Ok(state::Found { copies, decisions, candidates: links.candidates.len() })
 }
+
+#[cfg(test)]
+mod tests;
