@@ -14,6 +14,7 @@ pub mod render;
 mod sample;
 mod shape;
 pub mod validate;
+mod worked;
 mod write;
 
 use std::collections::BTreeMap;
@@ -21,15 +22,15 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use thresher_chat::{Format, RowError};
+use thresher_core::Observer;
 use thresher_core::json::{Fields, Json};
-use thresher_core::{Observer, Tally};
 
 use crate::crew::Crew;
 use crate::error::{Error, Result};
 use crate::exhibits::Exhibits;
 use crate::input::{Piece, Scratch, Unit, Written};
-use crate::quarantine::{BadRecords, Quarantine, QuarantineReport};
-use crate::record::{BadRecord, Reason, Record, Visitor};
+use crate::quarantine::{Quarantine, QuarantineReport};
+use crate::record::Reason;
 use crate::runs::aside::{check_bulk, set_aside};
 use crate::runs::books::{Accounting, Count, InputReport, by_name};
 use crate::runs::evidence::Reported;
@@ -47,6 +48,7 @@ use crate::writers::Means;
 use format::{detected, format_of};
 pub(crate) use sample::sample;
 use shape::Shape;
+use worked::Worked;
 use write::Forms;
 
 /// Steps of the progress.
@@ -144,35 +146,6 @@ pub struct RowsReport {
     /// What the page shows of the rows.
     #[serde(skip)]
     pub(crate) exhibits: Exhibits,
-}
-
-/// What a worker makes of one unit.
-struct Worked<F> {
-    lines: String,
-    /// Which slots are good.
-    keep: Vec<bool>,
-    good: Tally,
-    bad: BadRecords,
-    blank_bytes: u64,
-    slots: u64,
-    /// Bytes that were read, as the cut of the unit says where it says so.
-    read_bytes: u64,
-    found: F,
-}
-
-impl<F> Worked<F> {
-    fn new(found: F) -> Self {
-        Self {
-            lines: String::new(),
-            keep: Vec::new(),
-            good: Tally::default(),
-            bad: BadRecords::default(),
-            blank_bytes: 0,
-            slots: 0,
-            read_bytes: 0,
-            found,
-        }
-    }
 }
 
 impl<'r> RowsRun<'r> {
@@ -356,14 +329,8 @@ impl<'r> RowsRun<'r> {
         input: usize,
         unit: &Unit,
     ) -> Result<Worked<W::Found>> {
-        let mut visitor = RowVisitor { work, state, columnar, done: Worked::new(work.found()) };
-        let whole_rows = Fields::default();
-        self.plan.sources[input].input().read(unit, &whole_rows, None, scratch, &mut visitor)?;
-        let mut done = visitor.done;
-        let bytes = done.good.bytes + done.bad.tally().bytes + done.blank_bytes;
-        done.read_bytes = unit.extent().unwrap_or(bytes);
-        done.keep.resize(done.slots as usize, false);
-        self.progress.advance(done.slots, bytes);
+        let done = Worked::of(work, state, scratch, columnar, self.plan.sources[input].input(), unit)?;
+        self.progress.advance(done.slots, done.bytes());
         Ok(done)
     }
 
@@ -394,59 +361,5 @@ impl<'r> RowsRun<'r> {
         )?;
         forms.settle().map_err(|what| mixed(0, what))?;
         Ok(forms)
-    }
-}
-
-struct RowVisitor<'v, W: RowWork> {
-    work: &'v W,
-    state: &'v mut W::State,
-    /// Every string has to be one that UTF-8 can carry.
-    columnar: bool,
-    done: Worked<W::Found>,
-}
-
-impl<W: RowWork> Visitor for RowVisitor<'_, W> {
-    fn record(&mut self, record: Record<'_>) -> Result<()> {
-        let done = &mut self.done;
-        done.slots = u64::from(record.slot) + 1;
-        let start = done.lines.len();
-        let row = Json::checked(record.text);
-        let slot = u64::from(record.slot);
-        let mut worked = self.work.row(self.state, &mut done.found, slot, row, &mut done.lines);
-        if worked.is_ok() && self.columnar {
-            worked = shape::check_text(Json::checked(&done.lines[start..])).map_err(Refusal::from);
-        }
-        match worked {
-            Ok(()) => {
-                if done.lines.len() > start {
-                    done.lines.push('\n');
-                }
-                done.good.add(record.bytes);
-                done.keep.resize(record.slot as usize, false);
-                done.keep.push(true);
-            }
-            Err(Refusal { reason, detail }) => {
-                done.lines.truncate(start);
-                done.bad.push(BadRecord {
-                    slot: record.slot,
-                    offset: record.offset,
-                    reason,
-                    detail,
-                    raw: record.text.as_bytes(),
-                    bytes: record.bytes,
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn bad(&mut self, bad: BadRecord<'_>) -> Result<()> {
-        self.done.slots = u64::from(bad.slot) + 1;
-        self.done.bad.push(bad);
-        Ok(())
-    }
-
-    fn blank(&mut self, bytes: u64) {
-        self.done.blank_bytes += bytes;
     }
 }
