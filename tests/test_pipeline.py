@@ -352,6 +352,49 @@ def test_a_step_that_fails_leaves_the_old_result_as_it_was(folder: Path) -> None
     assert {name for name in before if after[name] != before[name]} == {"run.json", "report.html"}
 
 
+@pytest.mark.parametrize("output", ["out", "out.jsonl"])
+def test_too_much_set_aside_by_a_step_is_kept_to_be_looked_at(folder: Path, output: str) -> None:
+    rows = [json.loads(_row(ROWS[0], number)) for number in range(4)]
+    lines = [json.dumps(row if row["n"] == 0 else {**row, "text": None}) for row in rows]
+    (folder / "few.jsonl").write_text("\n".join(lines), "utf-8")
+    with pytest.raises(th.DataError, match=r"step 2\.dedup: 3 of 4 records") as refused:
+        th.Pipeline(["validate", "dedup"], inputs="few.jsonl", output=output).run()
+    kept = Path(str(refused.value).rpartition("They are in `")[2].rstrip("`"))
+    assert kept.is_relative_to(folder) or not kept.is_absolute()
+    assert len((kept / "records.jsonl").read_text("utf-8").splitlines()) == 3
+    assert not Path(output, "run.json").exists()
+    th.Pipeline(["dedup", "dedup"], inputs="raw", output=output, options=LENIENT).run()
+    assert not kept.exists()
+
+
+def test_a_pipeline_that_is_stopped_leaves_nothing(folder: Path) -> None:
+    def stop(_moment: Any) -> None:
+        raise LookupError
+
+    rows = [json.dumps({"text": f"{n} " + "word " * 200}) for n in range(50_000)]
+    (folder / "large.jsonl").write_text("\n".join(rows), "utf-8")
+    with pytest.raises(LookupError):
+        th.Pipeline(["dedup", "dedup"], inputs="large.jsonl", output="out").run(progress=stop)
+    found = {path.name for path in (folder / "out").rglob("*")} if (folder / "out").exists() else set()
+    assert "run.json" not in found
+    assert "steps" not in found
+
+
+def test_compressed_rows_go_through_as_they_came(folder: Path) -> None:
+    import gzip
+
+    packed = gzip.compress((folder / "raw" / "a.jsonl").read_bytes())
+    (folder / "a.jsonl.gz").write_bytes(packed)
+    th.Pipeline(STEPS[:2], inputs="a.jsonl.gz", output="packed", options=LENIENT).run()
+    th.Pipeline(STEPS[:2], inputs="raw/a.jsonl", output="plain", options=LENIENT).run()
+    unpacked = gzip.decompress((folder / "packed" / "data" / "a.jsonl.gz").read_bytes())
+    assert unpacked == (folder / "plain" / "data" / "a.jsonl").read_bytes()
+    rows = [
+        pq.read_table(f"{name}/removed.parquet").column("row").to_pylist() for name in ("packed", "plain")
+    ]
+    assert rows[0] == rows[1]
+
+
 def test_a_pipeline_on_the_command_line(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     Path("pipeline.yaml").write_text(
         "inputs: raw\noutput: out\noptions: {max_quarantine: 0.9}\n"

@@ -157,7 +157,8 @@ pub fn run(config: &FlowRun, progress: &Progress) -> Result<Value> {
         options.overwrite = true;
         let task = Task { inputs, output: to.to_string_lossy().into_owned(), options };
         let began = Instant::now();
-        let mut done = step.run(&task, progress).map_err(|error| of_step(&name, error))?;
+        let mut done =
+            step.run(&task, progress).map_err(|error| of_step(&name, output.adopt_rejected(&to), error))?;
         timings.insert(name.clone(), began.elapsed().as_secs_f64());
         inputs = done.outputs.iter().map(|output| output.path.to_string_lossy().into_owned()).collect();
         if let Some(report) = done.report.as_object_mut() {
@@ -197,11 +198,18 @@ pub fn run(config: &FlowRun, progress: &Progress) -> Result<Value> {
     serde_json::to_value(&report).map_err(|error| Error::Internal(error.to_string()))
 }
 
-/// An error with the step that it comes from, where it is about what was asked for or about the data.
-fn of_step(name: &str, error: Error) -> Error {
+/// An error with the step that it comes from, where it is about what was asked for or about the data; what was kept of the
+/// step's result has moved.
+fn of_step(name: &str, moved: Option<(PathBuf, PathBuf)>, error: Error) -> Error {
     match error {
         Error::Parameter(said) => Error::Parameter(format!("step {name}: {said}")),
-        Error::Data { path, message } => Error::Data { path, message: format!("{message} (step {name})") },
+        Error::Data { path, message } => {
+            let message = match moved {
+                Some((from, to)) => message.replace(&*from.to_string_lossy(), &to.to_string_lossy()),
+                None => message,
+            };
+            Error::Data { path, message: format!("step {name}: {message}") }
+        }
         other => other,
     }
 }

@@ -193,6 +193,14 @@ impl RunOutput {
         self.state.as_ref().map(State::steps)
     }
 
+    /// Keeps the quarantine of a step that has set too much aside, and gives its old and its new place. The step wrote to
+    /// `output`.
+    pub(crate) fn adopt_rejected(&self, output: &Path) -> Option<(PathBuf, PathBuf)> {
+        let state = self.state.as_ref()?;
+        let places = [Place::Folder(output.to_path_buf()), Place::Single(output.to_path_buf())];
+        places.iter().find_map(|place| state.adopt_rejected(&place.state()?))
+    }
+
     /// Where a data file of a step's result, `STEPS/STEP/data/NAME` or `STEPS/STEP/NAME`, is made part of this one.
     ///
     /// # Errors

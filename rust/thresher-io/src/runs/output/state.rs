@@ -130,6 +130,12 @@ impl State {
         Ok(rejected)
     }
 
+    /// Keeps what the run of a step, whose state folder is `step`, has kept of a result that will not be.
+    pub(super) fn adopt_rejected(&self, step: &Path) -> Option<(PathBuf, PathBuf)> {
+        let (from, to) = (step.join(REJECTED), self.folder.join(REJECTED));
+        fs::rename(&from, &to).is_ok().then_some((from, to))
+    }
+
     /// Makes the folders durable that taking the output has made.
     ///
     /// # Errors
