@@ -21,7 +21,7 @@ LAYERS = [
     {"_arrow", "_params"},
     {"_parameters"},
     {"_runs"},
-    {"_dedup", "chat", "results"},
+    {"_dedup", "chat", "explanation", "results"},
     {"_pipeline"},
     {"__init__"},
     {"cli"},

@@ -21,6 +21,7 @@ from thresher.errors import (
     RecallWarning,
     ThresherError,
 )
+from thresher.explanation import Explanation, explain
 from thresher.results import FileCheck, VerifyReport, verify
 
 __version__ = _version()
@@ -31,6 +32,7 @@ __all__ = [
     "DataError",
     "DedupReport",
     "DedupResult",
+    "Explanation",
     "FileCheck",
     "FileError",
     "InternalError",
@@ -47,6 +49,7 @@ __all__ = [
     "chat",
     "dedup",
     "dedup_files",
+    "explain",
     "minhash",
     "verify",
 ]

@@ -21,7 +21,7 @@ from thresher.cli._chat import convert, render, validate
 from thresher.cli._dedup import dedup
 from thresher.cli._doctor import doctor
 from thresher.cli._pipeline import run
-from thresher.cli._results import verify
+from thresher.cli._results import explain, verify
 from thresher.cli._run import EXIT_DATA, printable
 from thresher.errors import BusyError, DataError, InternalError
 
@@ -56,11 +56,12 @@ class _Commands(click.Group):
 def cli() -> None:
     """Turn raw text and chat data into clean training data.
 
-    Removes exact and near-duplicates from files; converts, validates and renders chat data; verifies results.
+    Removes exact and near-duplicates from files; converts, validates and renders chat data; verifies and
+    explains results.
     """
 
 
-for command in (dedup, convert, validate, render, verify, run, doctor):
+for command in (dedup, convert, validate, render, verify, explain, run, doctor):
     cli.add_command(command)
 
 

@@ -1,4 +1,4 @@
-"""`thresher verify`: whether the result of a run is what was written."""
+"""`thresher verify` and `explain`: whether a result is what was written, and what became of one document."""
 
 from __future__ import annotations
 
@@ -29,3 +29,16 @@ def verify(output: str, threads: int | None, as_json: bool, quiet: bool) -> int:
         for line in str(report).splitlines():
             click.echo(printable(line))
     return 0 if report.ok else EXIT_DATA
+
+
+@click.command()
+@click.argument("output", metavar="OUT")
+@click.argument("id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Write the explanation as JSON.")
+def explain(output: str, id: str, as_json: bool) -> None:
+    """Say what became of one document of a result, and why: kept, removed or set aside.
+
+    OUT is the folder or data file of an earlier run. ID is what stands in the id field, or input:row.
+    """
+    found = with_progress(lambda show: thresher.explain(output, id, progress=show), quiet=as_json)
+    click.echo(json.dumps(found.report, ensure_ascii=False) if as_json else str(found))

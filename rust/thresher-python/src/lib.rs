@@ -56,7 +56,7 @@ mod _core {
     #[pymodule(gil_used = false)]
     mod results {
         #[pymodule_export]
-        use crate::results::verify;
+        use crate::results::{explain, verify};
     }
 
     /// Runs over files.

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use thresher_io::machine::default_memory;
-use thresher_io::runs::verify as verification;
+use thresher_io::runs::{explain as explanation, verify as verification};
 
 use crate::runs::over_files;
 
@@ -14,4 +14,14 @@ pub(crate) fn verify(
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
     over_files(py, config_json, progress, |_| default_memory(), verification::run)
+}
+
+/// Says what became of one document of a result.
+#[pyfunction]
+pub(crate) fn explain(
+    py: Python<'_>,
+    config_json: &str,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    over_files(py, config_json, progress, |_| default_memory(), explanation::run)
 }

@@ -29,6 +29,7 @@ mod stdin;
 mod survey;
 
 pub use books::{Accounting, Count, InputReport};
+pub use evidence::explain;
 pub use options::{Config, RunOptions};
 pub use output::{FileEntry, Files, Marker, verify};
 pub use progress::Progress;

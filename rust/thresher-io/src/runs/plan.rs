@@ -184,6 +184,21 @@ fn fingerprint(path: &Path) -> Option<(u64, SystemTime)> {
     Some((metadata.len(), metadata.modified().ok()?))
 }
 
+/// Opens an input of an earlier run again, under its name there.
+///
+/// # Errors
+/// Those of opening, and something else than a data file or a folder.
+pub(crate) fn reopen(path: &Path, name: String, reading: Reading<'_>) -> Result<Source> {
+    let mut found = Vec::new();
+    if path.is_dir() {
+        found.push(Found { path: path.to_path_buf(), form: None });
+    } else {
+        find(path, false, &mut found, &mut Vec::new())?;
+    }
+    let gone = || Error::data(path, "the file is no input any more");
+    open(&found.pop().ok_or_else(gone)?, name, reading)
+}
+
 fn open(found: &Found, name: String, reading: Reading<'_>) -> Result<Source> {
     let path = &found.path;
     let columnar = reading.batch_bytes.saturating_mul(COLUMNAR_BATCHES);

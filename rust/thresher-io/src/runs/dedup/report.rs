@@ -33,8 +33,10 @@ pub struct Report {
     pub instruction_set: &'static str,
     /// The parameters.
     pub config: DedupRun,
-    /// What was read.
+    /// What was read, references first.
     pub inputs: Vec<InputReport>,
+    /// How many of the inputs are references.
+    pub num_references: usize,
     /// What was written.
     pub outputs: Vec<Written>,
     /// Every file of the result.
@@ -148,6 +150,7 @@ impl Report {
             instruction_set: thresher_core::instruction_set(),
             config: run.config.clone(),
             inputs: inputs(run, corpus),
+            num_references: run.plan.num_references,
             outputs,
             files,
             notes: run.plan.notes.iter().cloned().chain(clusters.figures.warning()).collect(),

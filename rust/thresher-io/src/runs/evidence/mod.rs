@@ -2,11 +2,15 @@
 //!
 //! ```text
 //! figures    sizes of clusters, similarities     counted document by document, for run.json
+//! explain    what became of one document        from the tables by lookup, and from the texts by compare
 //! report     report.html                         from run.json and `exhibits`, by html and page
 //! ```
 
+mod compare;
+pub mod explain;
 pub(crate) mod figures;
 mod html;
+mod lookup;
 mod page;
 mod report;
 

@@ -160,6 +160,11 @@ pub(crate) fn read_run(place: &Place) -> Result<(PathBuf, Vec<u8>)> {
     Ok((run, json))
 }
 
+/// Where a part of a result is.
+pub(crate) fn part_of(place: &Place, part: &str) -> Option<PathBuf> {
+    place.part(part)
+}
+
 fn no_result(run: &Path) -> Error {
     Error::data(
         run,
