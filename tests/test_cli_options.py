@@ -19,6 +19,7 @@ COMMANDS = {
     "validate": ["in.jsonl"],
     "render": ["in.jsonl", "-o", "out", "--template", "chat.jinja"],
     "verify": ["out"],
+    "plan": ["in.jsonl"],
     "explain": ["out", "in.jsonl:0"],
     "run": ["pipeline.yaml"],
     "doctor": [],

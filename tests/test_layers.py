@@ -21,7 +21,7 @@ LAYERS = [
     {"_arrow", "_params"},
     {"_parameters"},
     {"_runs"},
-    {"_dedup", "chat", "explanation", "results"},
+    {"_dedup", "chat", "estimate", "explanation", "results"},
     {"_pipeline"},
     {"__init__"},
     {"cli"},

@@ -21,6 +21,7 @@ from thresher.errors import (
     RecallWarning,
     ThresherError,
 )
+from thresher.estimate import Estimate, plan
 from thresher.explanation import Explanation, explain
 from thresher.results import FileCheck, VerifyReport, verify
 
@@ -32,6 +33,7 @@ __all__ = [
     "DataError",
     "DedupReport",
     "DedupResult",
+    "Estimate",
     "Explanation",
     "FileCheck",
     "FileError",
@@ -51,5 +53,6 @@ __all__ = [
     "dedup_files",
     "explain",
     "minhash",
+    "plan",
     "verify",
 ]

@@ -1,13 +1,16 @@
-"""Results of earlier runs."""
+"""Results of earlier runs, and what a run would take."""
 
 from collections.abc import Callable
 
 from thresher._types import Progress
 
-__all__ = ["explain", "verify"]
+__all__ = ["explain", "plan", "verify"]
 
 def verify(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Compares a result with its `run.json`; as `runs.dedup`, with `output` and `threads`."""
 
 def explain(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """What became of one document of a result; as `runs.dedup`, with `output` and `id`."""
+
+def plan(config_json: str, progress: Callable[[Progress], object] | None) -> str:
+    """What a deduplication would take; as `runs.dedup`, with the same parameters. Nothing is written."""

@@ -21,6 +21,7 @@ from thresher.cli._chat import convert, render, validate
 from thresher.cli._dedup import dedup
 from thresher.cli._doctor import doctor
 from thresher.cli._pipeline import run
+from thresher.cli._plan import plan
 from thresher.cli._results import explain, verify
 from thresher.cli._run import EXIT_DATA, printable
 from thresher.errors import BusyError, DataError, InternalError
@@ -61,7 +62,7 @@ def cli() -> None:
     """
 
 
-for command in (dedup, convert, validate, render, verify, explain, run, doctor):
+for command in (dedup, convert, validate, render, plan, verify, explain, run, doctor):
     cli.add_command(command)
 
 

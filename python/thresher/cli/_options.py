@@ -11,7 +11,7 @@ import click
 from thresher._parameters import Parameter, parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
@@ -22,12 +22,13 @@ _SCALARS: dict[str, Any] = {"whole": int, "share": float}
 _LISTS = ("texts", "choices")
 
 
-def options_of(verb: str) -> Callable[[Command], Command]:
-    """The options of a verb, or of `options` those of every run, for a command of click."""
+def options_of(verb: str, only: Collection[str] | None = None) -> Callable[[Command], Command]:
+    """The options of a verb, or of `options` those of every run, or `only` some of them, for click."""
 
     def add(command: Command) -> Command:
         for parameter in reversed(parameters(verb).values()):
-            command = _option(parameter)(command)
+            if only is None or parameter.name in only:
+                command = _option(parameter)(command)
         return command
 
     return add

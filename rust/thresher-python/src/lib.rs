@@ -52,11 +52,11 @@ mod _core {
         use crate::minhash::minhash;
     }
 
-    /// Results of earlier runs.
+    /// Results of earlier runs, and what a run would take.
     #[pymodule(gil_used = false)]
     mod results {
         #[pymodule_export]
-        use crate::results::{explain, verify};
+        use crate::results::{explain, plan, verify};
     }
 
     /// Runs over files.

@@ -1,8 +1,9 @@
-//! What is done with the result of an earlier run: a configuration in, a report out, both as JSON.
+//! What is done with the result of an earlier run, or before one: a configuration in, a report out, both as JSON.
 
 use pyo3::prelude::*;
 use thresher_io::machine::default_memory;
-use thresher_io::runs::{explain as explanation, verify as verification};
+use thresher_io::runs::dedup::DedupRun;
+use thresher_io::runs::{estimate, explain as explanation, verify as verification};
 
 use crate::runs::over_files;
 
@@ -24,4 +25,14 @@ pub(crate) fn explain(
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
     over_files(py, config_json, progress, |_| default_memory(), explanation::run)
+}
+
+/// Estimates what a deduplication would take.
+#[pyfunction]
+pub(crate) fn plan(
+    py: Python<'_>,
+    config_json: &str,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    over_files(py, config_json, progress, |config: &DedupRun| config.options.memory(), estimate::run)
 }

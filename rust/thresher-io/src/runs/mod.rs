@@ -7,6 +7,7 @@ mod aside;
 mod books;
 mod clock;
 pub mod dedup;
+pub mod estimate;
 pub(crate) mod evidence;
 mod fields;
 mod find;
