@@ -107,7 +107,7 @@ impl Sample {
                 (read, size, None)
             }
             Source::Lines(_, codec) => {
-                let read = self.from_start(source, fields, room, signer, &mut part, progress)?;
+                let read = self.head_of(source, fields, room, signer, &mut part, progress)?;
                 let is_whole = read.1;
                 let whole = if is_whole { read.0 } else { decoded_size(source, *codec)?.max(read.0) };
                 (read.0, whole, None)
@@ -117,7 +117,7 @@ impl Sample {
                 (read, rows, Some(rows))
             }
             Source::Ipc(_) => {
-                let (read, is_whole) = self.from_start(source, fields, room, signer, &mut part, progress)?;
+                let (read, is_whole) = self.head_of(source, fields, room, signer, &mut part, progress)?;
                 let whole = if is_whole { read } else { source.input().size_on_disk().max(read) };
                 (read, whole, None)
             }
@@ -149,7 +149,7 @@ impl Sample {
     ) -> Result<u64> {
         let size = source.input().size_on_disk();
         if size <= room {
-            return self.from_start(source, fields, room, signer, part, progress).map(|read| read.0);
+            return self.head_of(source, fields, room, signer, part, progress).map(|read| read.0);
         }
         let (each, mut read) = (room / PLACES, 0);
         for place in 0..PLACES {
@@ -183,8 +183,8 @@ impl Sample {
         Ok(read)
     }
 
-    /// From the start; gives the bytes of records read, and whether that is all.
-    fn from_start(
+    /// An input from its start; gives the bytes of records read, and whether that is all.
+    fn head_of(
         &mut self,
         source: &Source,
         fields: &Fields,

@@ -343,14 +343,11 @@ impl<'r> Earlier<'r> {
 
     /// The document of an id: where it is, and its text.
     fn find(&self, id: &str, progress: &Progress) -> Result<Option<(String, u64, Option<Document>)>> {
-        let fields = match self.search() {
-            Ok(checked) => checked.fields,
+        let Ok(Checked { fields, .. }) = self.search() else {
             // The rows of other runs have no ids but their places.
-            Err(_) => {
-                let place = named_row(id)
-                    .filter(|(name, row)| self.inputs().any(|input| input.0 == *name && *row < input.2));
-                return Ok(place.map(|(name, row)| (name.to_owned(), row, None)));
-            }
+            let place = named_row(id)
+                .filter(|(name, row)| self.inputs().any(|input| input.0 == *name && *row < input.2));
+            return Ok(place.map(|(name, row)| (name.to_owned(), row, None)));
         };
         if fields.id.is_some() {
             for (name, _, _) in self.inputs() {
