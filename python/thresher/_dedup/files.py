@@ -39,12 +39,15 @@ def dedup_files(
 ) -> DedupReport:
     r"""Removes duplicates from files; see `dedup` for what a duplicate is.
 
-    The corpus is streamed three times and never held: memory is about 310 bytes a document (as `make
-    bench-memory` prints for 21 bands), and what collided is read again. Kept records pass through unchanged,
-    JSONL lines byte for byte. A record that cannot be read goes to quarantine with its place and the reason.
-    Files appear under their final names when they are complete, and not before.
+    The corpus is streamed and never held: everything is read, candidates are read again, and kept records
+    are copied. What the run knows of its documents goes to disk when it is more than `memory` allows: about
+    260 bytes a distinct text, and the shingles of candidates. Kept records pass through unchanged, JSONL
+    lines byte for byte. A record that cannot be read goes to quarantine with its place and the reason. Files
+    appear under their final names when they are complete, and not before.
 
-    The output is the same with any number of threads. The GIL is released, and Ctrl-C stops the run.
+    After an interrupt, a kill or a full disk the same call goes on behind what was done. The output is the
+    same with any number of threads, any memory and any number of interruptions. The GIL is released, and
+    Ctrl-C stops the run.
 
     Args:
         inputs: Files (`.jsonl`, `.jsonl.gz`, `.jsonl.zst`, `.json`, `.parquet`, `.arrow`, `.arrows`; without
