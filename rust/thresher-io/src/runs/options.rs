@@ -31,7 +31,8 @@ parameters! {
         /// Bound on the memory of the process, in bytes or as `4GB`, `512MB`, `1GiB`. Default: 60 % of what the
         /// machine or the control group allows.
         memory: Option<u64> = None => Kind::Size;
-        /// Folder for temporary files. Default: that of the system.
+        /// Folder for temporary files. Default: the state folder of the output; for a copy of standard input, the folder
+        /// of the system.
         tmp: Option<String> = None => Kind::Path("DIR");
         /// Stop at the first bad record, or loss; in a validation, take a warning for an error.
         strict: bool = false => Kind::Flag;

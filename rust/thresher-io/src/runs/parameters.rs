@@ -10,6 +10,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+/// A size as a text; `thresher._params.size` reads it.
+const SIZE: &str = r"^[0-9]+(\.[0-9]+)? *([kKmMgGtTpP][iI]?)?[bB]?$";
+
 /// What a parameter can be.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
@@ -80,7 +83,7 @@ impl Parameter {
             }
             Kind::Share => ("share", "SHARE", json!({"type": "number", "minimum": 0, "maximum": 1})),
             Kind::Size => {
-                let text = json!({"type": "string", "pattern": "^[0-9.]+ *([kKMGTP]i?)?B?$"});
+                let text = json!({"type": "string", "pattern": SIZE});
                 (
                     "size",
                     "SIZE",
