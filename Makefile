@@ -11,7 +11,7 @@ BENCH_VENV ?= .venv-bench
 DATA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help preflight demo test test-rust test-python test-report test-chat-10k test-passthrough fuzz lint format build wheel bench bench-setup bench-quick bench-limits \
+.PHONY: help preflight demo test test-rust test-python test-report test-kill test-faults test-chat-10k test-passthrough fuzz lint format build wheel bench bench-setup bench-quick bench-limits \
 	bench-templates bench-memory bench-functions bench-scripts bench-rust clean
 
 help: ## list the targets
@@ -66,6 +66,12 @@ test-report: build ## open the report of a hostile run in a headless Chromium
 
 test-chat-10k: ## 10,000 generated rows of each chat format, there and back
 	cargo test -p thresher-chat --quiet --test chat -- --ignored --nocapture
+
+test-kill: build ## 200 kills at random times, each followed by the same command, against an undisturbed run
+	THRESHER_KILLS=200 $(PY) -m pytest -q tests/test_resume.py
+
+test-faults: build ## a kill, ENOSPC and EIO at every system call that writes (needs strace)
+	THRESHER_FAULTS=1 $(PY) -m pytest -q tests/test_faults.py
 
 test-passthrough: build ## 10,000 tables of all types against pyarrow; FILES=folder for foreign files
 	$(if $(FILES),PASSTHROUGH_FILES=$(abspath $(FILES))) $(PY) -m pytest -q -s -m '' tests/test_passthrough.py
