@@ -25,8 +25,9 @@ use crate::resolve::spare::Spare;
 use crate::resolve::{Removal, Resolution, Texts};
 use crate::shingle::Shingler;
 
-/// A cluster is giant if it has more than one in so many parts of a thread's share of the bytes.
-const GIANT_PARTS: usize = 2;
+/// A cluster is giant if it has more than so many eighths of a thread's share of the bytes: with fewer, threads that take whole
+/// clusters are about as busy.
+const GIANT_EIGHTHS: usize = 5;
 /// One is large if it has more than one in so many parts of that.
 const LARGE_PARTS: usize = 32;
 /// Documents of the next cluster that are asked for ahead, and bytes of each.
@@ -67,7 +68,7 @@ impl Verification<'_> {
         let all: Vec<Sized> = (0..links.len()).into_par_iter().map(sized).collect();
         let total: usize = all.iter().map(|cluster| cluster.bytes).sum();
         let threads = rayon::current_num_threads();
-        let giant = total / (GIANT_PARTS * threads);
+        let giant = total / (8 * threads) * GIANT_EIGHTHS;
         let is_giant = |cluster: &Sized| threads > 1 && cluster.docs > 2 && cluster.bytes > giant;
         let (giants, mut small): (Vec<Sized>, Vec<Sized>) = all.iter().partition(|cluster| is_giant(cluster));
         // Large ones come first, so that no thread is left with one at the end, the others in order, for the sake of the caches.

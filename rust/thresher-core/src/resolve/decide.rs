@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use super::Removal;
 use super::crowd::{AtHand, GROUP, Members, Rare, Rules, Scratch};
 use super::rounds;
-use super::sets::SetTable;
+use super::sets::{Filter, SetTable};
 use super::spare::Spare;
 use super::unchecked::Unchecked;
 use crate::error::{Error, Result};
@@ -106,6 +106,7 @@ pub(super) struct Opinion {
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
     pub(super) table: SetTable,
+    pub(super) filter: Filter,
     set: Vec<u64>,
     candidates: Vec<u32>,
     scratch: Scratch,
@@ -303,7 +304,7 @@ impl Decider {
         buffers: &mut Buffers,
     ) -> Result<Opinion> {
         let turn = &batch.turns[place];
-        let Buffers { table, set, candidates, scratch } = buffers;
+        let Buffers { table, set, candidates, scratch, .. } = buffers;
         let mut opinion = Opinion::default();
         let size = turn.shingles.len();
         let may_do = |other: usize| self.rules.threshold.reached(size.min(other), size, other);

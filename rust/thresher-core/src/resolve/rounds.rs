@@ -11,7 +11,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::decide::{Batch, Best, Buffers, Kept, Opinion, Turn, at_least};
-use super::sets::SetTable;
+use super::sets::{Filter, SetTable};
 use super::spare::Spare;
 use crate::params::Threshold;
 
@@ -50,8 +50,8 @@ pub(super) fn settle_within<K: Kept>(
         let (stay, go): (Vec<usize>, Vec<usize>) =
             decided.iter().partition(|&&place| status[place] == Status::Stays);
         let compare = |&place: &usize| {
-            buffers.lend(Buffers::default, |Buffers { table, .. }| {
-                (place, compare(turns, opinions, threshold, place, later.of(place), table))
+            buffers.lend(Buffers::default, |Buffers { table, filter, .. }| {
+                (place, compare(turns, opinions, threshold, place, later.of(place), (filter, table)))
             })
         };
         let compared: Vec<(usize, Vec<_>)> = stay.par_iter().map(compare).collect();
@@ -96,19 +96,19 @@ fn compare(
     threshold: Threshold,
     place: usize,
     others: &[u32],
-    table: &mut SetTable,
+    (filter, table): (&mut Filter, &mut SetTable),
 ) -> Vec<(u32, Option<f64>)> {
     let shingles = turns[place].shingles;
     let least =
         |other: u32| opinions[other as usize].best.map_or(threshold, |best| at_least(best.similarity));
     let mut ruled_out = vec![false; others.len()];
     if let Some(rare) = &opinions[place].rare {
-        table.fill(&rare.shingles);
+        filter.fill(&rare.shingles);
         let is_out = |&other: &u32| {
             opinions[other as usize].rare.as_ref().is_some_and(|theirs| {
                 let shared = least(other).least_shared(shingles.len(), turns[other as usize].shingles.len());
                 let rare_shared = shared.saturating_sub(rare.frequent.min(theirs.frequent));
-                table.shared(&theirs.shingles, rare_shared).is_none()
+                !filter.may_share(&theirs.shingles, rare_shared)
             })
         };
         ruled_out = others.par_iter().with_min_len(TOGETHER).map(is_out).collect();

@@ -81,6 +81,47 @@ impl SetTable {
     }
 }
 
+/// Bits of a filter for each shingle of its set.
+const FILTER_BITS: usize = 16;
+
+/// A set of shingles as bits, one for each: it tells how many it shares with others at most, at a fraction of the cost.
+#[derive(Debug, Default)]
+pub(super) struct Filter {
+    words: Vec<u64>,
+    shift: u32,
+}
+
+impl Filter {
+    /// Takes a set instead of the one before.
+    pub(super) fn fill(&mut self, shingles: &[u64]) {
+        let bits = (FILTER_BITS * shingles.len()).next_power_of_two().max(64);
+        self.words.clear();
+        self.words.resize(bits / 64, 0);
+        self.shift = u64::BITS - bits.trailing_zeros();
+        for &shingle in shingles {
+            let place = shingle.wrapping_mul(SPREAD) >> self.shift;
+            self.words[place as usize / 64] |= 1 << (place % 64);
+        }
+    }
+
+    /// Whether `least` of `others`, which are distinct, may be in the set.
+    pub(super) fn may_share(&self, others: &[u64], least: usize) -> bool {
+        let Some(misses_allowed) = others.len().checked_sub(least) else { return false };
+        let mut misses = 0;
+        for some in others.chunks(STEP) {
+            let misses_of = |&shingle: &u64| {
+                let place = shingle.wrapping_mul(SPREAD) >> self.shift;
+                !(self.words[place as usize / 64] >> (place % 64)) & 1
+            };
+            misses += some.iter().map(misses_of).sum::<u64>() as usize;
+            if misses > misses_allowed {
+                return false;
+            }
+        }
+        true
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -102,7 +143,12 @@ mod tests {
             table.fill(&a.iter().copied().collect::<Vec<_>>());
             let threshold = Threshold::try_new(threshold).unwrap();
             let expected = jaccard(a.intersection(&b).count(), a.len(), b.len());
+            let mut filter = Filter::default();
+            filter.fill(&a.iter().copied().collect::<Vec<_>>());
+            let shared = a.intersection(&b).count();
             let others: Vec<u64> = b.into_iter().collect();
+            prop_assert!(filter.may_share(&others, shared), "nothing that is shared is ruled out");
+            prop_assert!(!filter.may_share(&others, others.len() + 1));
             prop_assert_eq!(table.similarity(&others, threshold), (expected >= threshold.get()).then_some(expected));
         }
     }
