@@ -11,6 +11,7 @@ import io
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import zstandard
 
@@ -60,3 +61,29 @@ def test_every_removal_is_true_and_hardly_a_pair_is_missed(
     # Shown by `pytest -rP`.
     print(f"at {threshold}: {len(removed)} removed; {len(missed)} of {len(near)} pairs missed")
     assert len(missed) <= 0.001 * len(near)
+
+
+def test_what_is_like_a_reference_is_removed_and_nothing_else_names_one(tmp_path: Path) -> None:
+    rows = lines("psdocs.jsonl.zst")
+    # Every fifth page is a reference.
+    references = [row for row in range(len(rows)) if row % 5 == 0]
+    inputs = [row for row in range(len(rows)) if row % 5 > 0]
+    for name, part in (("ref", references), ("in", inputs)):
+        (tmp_path / f"{name}.jsonl").write_text("".join(f"{rows[row]}\n" for row in part))
+    th.dedup_files(tmp_path / "in.jsonl", tmp_path / "out", against=tmp_path / "ref.jsonl", threshold=0.8)
+    removed = pq.read_table(tmp_path / "out" / "removed.parquet").to_pylist()
+    gone = {inputs[row["row"]] for row in removed}
+    name = {inputs[row["row"]]: row for row in removed if row["duplicate_of_source"] == "ref.jsonl"}
+    best: dict[int, float] = dict.fromkeys(inputs, 0.0)
+    for line in lines("psdocs.pairs.tsv.zst"):
+        first, second = (int(row) for row in line.split("\t")[:2])
+        similarity = float(line.split("\t")[2])
+        for one, other in ((first, second), (second, first)):
+            if one % 5 > 0 and other % 5 == 0:
+                best[one] = max(best[one], similarity)
+    sure = {row for row, similarity in best.items() if similarity >= 0.8 + TOLERANCE}
+    assert len(sure) > 100
+    assert sure <= gone
+    assert all(best[row] >= 0.8 - TOLERANCE for row in name)
+    assert all(abs(best[row] - name[row]["similarity"]) <= TOLERANCE for row in name)
+    print(f"{len(name)} removed for a reference, {len(sure)} by brute force from 0.02 above the threshold")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import functools
 import json
+import os
 import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -108,7 +109,8 @@ def documentation(indent: str) -> str:
 
 def _texts(parameter: Parameter, value: Any) -> list[str]:  # noqa: ANN401
     what = f"a {parameter.metavar.lower()}, or a list of them"
-    several = [value] if isinstance(value, str) else _params.several(parameter.name, value, what)
+    is_one = isinstance(value, str | os.PathLike)
+    several = [value] if is_one else _params.several(parameter.name, value, what)
     return [_params.path(parameter.name, one, what) for one in several]
 
 

@@ -8,6 +8,7 @@ by another run, 130 interrupted.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -66,21 +67,31 @@ for command in (dedup, convert, validate, render, plan, verify, explain, run, do
     cli.add_command(command)
 
 
+def _say(error: BaseException) -> None:
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        click.echo("thresher: interrupted", err=True)
+        return
+    if isinstance(error, click.ClickException):
+        error.show()
+        return
+    if not isinstance(error, thresher.ThresherError | OSError):
+        traceback.print_exception(error)
+    click.echo("thresher: " + "\n".join(map(printable, str(error).splitlines())), err=True)
+
+
 def _fail(error: BaseException) -> int:
     """Says what went wrong, and gives the exit code for it."""
     if isinstance(error, _ReaderGone) or (isinstance(error, OSError) and error.errno == errno.EPIPE):
         # Python flushes standard output at exit, which would complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_PIPE
+    # The code tells as much where standard error cannot be written, as on a full disk.
+    with contextlib.suppress(OSError):
+        _say(error)
     if isinstance(error, KeyboardInterrupt | click.Abort):
-        click.echo("thresher: interrupted", err=True)
         return EXIT_INTERRUPTED
     if isinstance(error, click.ClickException):
-        error.show()
         return error.exit_code
-    if not isinstance(error, thresher.ThresherError | OSError):
-        traceback.print_exception(error)
-    click.echo("thresher: " + "\n".join(map(printable, str(error).splitlines())), err=True)
     for kind, code in (
         (BusyError, EXIT_BUSY),
         (OSError, EXIT_IO),
