@@ -122,7 +122,9 @@ mod tests {
         #[test]
         fn ranks_count_what_comes_before(docs in prop::collection::btree_set(0..3000u32, 0..300)) {
             let marks = Marks::new(3000);
-            docs.iter().for_each(|&doc| marks.set(doc));
+            for &doc in &docs {
+                marks.set(doc);
+            }
             let bits = marks.finish();
             prop_assert_eq!(bits.len() as usize, docs.len());
             prop_assert_eq!(bits.iter().collect::<Vec<_>>(), docs.iter().copied().collect::<Vec<_>>());

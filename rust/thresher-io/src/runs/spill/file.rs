@@ -275,7 +275,7 @@ mod tests {
         }
         writer.section();
         writer.section();
-        writer.part(&[7; 3 << 20]).unwrap();
+        writer.part(&vec![7; 3 << 20]).unwrap();
         writer.finish().unwrap()
     }
 
