@@ -5,9 +5,10 @@
 //! they are deduplicated in memory. What the whole corpus has is told from that:
 //!
 //! - *Documents and bytes* grow with the bytes on disk of each input; columnar files and folders say how many rows they have.
-//! - *Duplicates* meet more often in the whole than in a sample: of the pairs of duplicates among N documents, a sample of n
-//!   finds (n/N)^2. So the pairs are scaled by (N/n)^2, which makes m = 2 pairs/N mates for each document, and of m + 1 documents
-//!   that are alike one stays. This is right where clusters are of one size, and too much where a few are giants.
+//! - *Duplicates* that lie near each other, in one unit of the sample, are found by it. Those that lie anywhere meet more often in
+//!   the whole: a document has as many more of them as the whole is larger. So with `near` and `far` pairs among n documents, a
+//!   document has m = 2 (near + far N/n) / n mates, and of m + 1 documents that are alike one stays. This is right where clusters
+//!   are of one size, and too much where a few are giants.
 //! - *Temporary disk* is counted as the run writes it, for each text that is signed.
 //! - *Time* is that of reading and signing the sample, on as many threads as asked for; the constants below are of the other steps.
 
@@ -17,7 +18,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use serde::Serialize;
-use thresher_core::{DedupConfig, Outcome, RemovalReason};
+use thresher_core::{DedupConfig, Outcome};
 
 use crate::error::{Error, Result};
 use crate::runs::dedup::DedupRun;
@@ -123,7 +124,7 @@ pub fn run(config: &DedupRun, progress: &Progress) -> Result<Estimate> {
     let removed = outcome.summary.exact.docs + outcome.summary.near.docs;
     let sampled_duplicates = removed as f64 / n_sampled as f64;
     let expected_duplicates =
-        if growth > 1.0 { grown(&clusters, growth, documents) } else { sampled_duplicates };
+        if growth > 1.0 { grown(&clusters, &sample.units, growth) } else { sampled_duplicates };
     let expected_duplicates = expected_duplicates.max(sampled_duplicates);
 
     let banding = checked.search.banding;
@@ -154,8 +155,9 @@ pub fn run(config: &DedupRun, progress: &Progress) -> Result<Estimate> {
     ];
     let mut giants: Vec<u64> = clusters
         .values()
-        .filter(|&&size| size >= LEAST_OF_SAMPLE || growth <= 1.0)
-        .map(|&size| (size as f64 * growth) as u64)
+        .map(|members| members.len() as u64)
+        .filter(|&size| size >= LEAST_OF_SAMPLE || growth <= 1.0)
+        .map(|size| (size as f64 * growth) as u64)
         .filter(|&size| size > GIANT)
         .collect();
     giants.sort_unstable_by(|a, b| b.cmp(a));
@@ -199,19 +201,31 @@ fn search(config: &DedupRun, sample: &Sample, search: &DedupConfig, progress: &P
     Ok(pool.install(|| thresher_core::dedup(&texts, &[], &search, &secret, progress))?)
 }
 
-/// The number of documents of each cluster.
-fn clusters(outcome: &Outcome) -> HashMap<u32, u64> {
-    let mut sizes = HashMap::new();
-    for evidence in outcome.evidence.iter().flatten() {
-        debug_assert!(matches!(evidence.reason, RemovalReason::Exact | RemovalReason::Near));
-        *sizes.entry(evidence.duplicate_of).or_insert(1) += 1;
+/// The documents of each cluster of the sample.
+fn clusters(outcome: &Outcome) -> HashMap<u32, Vec<u32>> {
+    let mut members: HashMap<u32, Vec<u32>> = HashMap::new();
+    for (doc, evidence) in outcome.evidence.iter().enumerate() {
+        if let Some(evidence) = evidence {
+            let kept = evidence.duplicate_of;
+            members.entry(kept).or_insert_with(|| vec![kept]).push(doc as u32);
+        }
     }
-    sizes
+    members
 }
 
-/// The share of duplicates in a corpus of which the sample is one part in `growth`.
-fn grown(clusters: &HashMap<u32, u64>, growth: f64, documents: u64) -> f64 {
-    let pairs: f64 = clusters.values().map(|&size| size as f64 * (size as f64 - 1.0) / 2.0).sum();
-    let mates = 2.0 * pairs * growth * growth / documents as f64;
+/// The share of duplicates in a corpus of which the sample is one part in `growth`; `units` says from where each document is.
+fn grown(clusters: &HashMap<u32, Vec<u32>>, units: &[u32], growth: f64) -> f64 {
+    let pairs = |documents: f64| documents * (documents - 1.0) / 2.0;
+    let (mut near, mut far) = (0.0, 0.0);
+    for members in clusters.values() {
+        let mut of_unit: HashMap<u32, f64> = HashMap::new();
+        for &doc in members {
+            *of_unit.entry(units[doc as usize]).or_default() += 1.0;
+        }
+        let of_units: f64 = of_unit.values().map(|&documents| pairs(documents)).sum();
+        near += of_units;
+        far += pairs(members.len() as f64) - of_units;
+    }
+    let mates = 2.0 * (near + far * growth) / units.len() as f64;
     mates / (mates + 1.0)
 }

@@ -30,6 +30,9 @@ const PROBE_BYTES: u64 = 2 << 20;
 #[derive(Default)]
 pub(crate) struct Sample {
     pub(crate) texts: Vec<String>,
+    /// The unit that each was read from.
+    pub(crate) units: Vec<u32>,
+    num_units: u32,
     /// Bytes of the records that were read, in units that grow with an input.
     pub(crate) bytes: u64,
     /// Seconds that one thread took to read and sign them.
@@ -259,6 +262,8 @@ impl Sample {
             Err(Error::Damaged(_)) => {}
             read => read?,
         }
+        self.num_units += 1;
+        self.units.resize(self.texts.len(), self.num_units);
         progress.advance(0, part.record_bytes - before);
         Ok(())
     }
