@@ -60,7 +60,8 @@ def test_what_fits_into_the_sample_is_counted(tmp_path: Path, suffix: str) -> No
     assert found.report["text_bytes"] == done.bytes
     assert found.duplicates == found.report["sampled_duplicates"] == done.removed / 1000
     assert found.recall == done.expected_recall
-    assert found.disk_bytes == (1000 - done.exact) * (8 * done.bands + 64 + 20)
+    spill = (1000 - done.exact) * (8 * done.bands + 64 + 20)
+    assert spill < found.disk_bytes < spill + 1000 * 120 * 8
     assert found.giant_clusters == []
     assert list(found.steps) == ["sign", "group", "verify", "write"]
     assert sum(found.steps.values()) == pytest.approx(found.seconds)

@@ -9,7 +9,7 @@
 //!   the whole: a document has as many more of them as the whole is larger. So with `near` and `far` pairs among n documents, a
 //!   document has m = 2 (near + far N/n) / n mates, and of m + 1 documents that are alike one stays. This is right where clusters
 //!   are of one size, and too much where a few are giants.
-//! - *Temporary disk* is counted as the run writes it, for each text that is signed.
+//! - *Temporary disk* is counted as the run writes it, for each text that is signed, and for the shingles of kept candidates.
 //! - *Time* is that of reading and signing the sample, on as many threads as asked for; the constants below are of the other steps.
 
 mod sample;
@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use serde::Serialize;
-use thresher_core::{DedupConfig, Outcome};
+use thresher_core::{DedupConfig, Outcome, Shingler};
 
 use crate::error::{Error, Result};
 use crate::runs::dedup::DedupRun;
@@ -35,6 +35,10 @@ const STEP: usize = 1;
 const BAND_BYTES: u64 = 8;
 /// Bytes for a signed document besides: number, content hash.
 const DOCUMENT_BYTES: u64 = 20;
+/// Bytes of a shingle in the spool, where those of kept candidates lie.
+const SHINGLE_BYTES: f64 = 8.0;
+/// Texts of the sample that tell how many shingles one has.
+const CUT: usize = 1000;
 /// Memory of the program and of its buffers.
 const BASE_BYTES: u64 = 96 << 20;
 /// Memory of units on their way, for each thread.
@@ -133,7 +137,16 @@ pub fn run(config: &DedupRun, progress: &Progress) -> Result<Estimate> {
     let exact = outcome.summary.exact.docs as f64 / n_sampled as f64;
     let signed = (documents as f64 * (1.0 - exact)).ceil() as u64;
     let screen = if bands == 0 { 0 } else { config.step.num_hashes.div_ceil(2) as u64 };
-    let disk_bytes = signed * (BAND_BYTES * bands + screen + DOCUMENT_BYTES);
+    let near = outcome.summary.near.docs;
+    let kept_candidates = if near == 0 {
+        0.0
+    } else {
+        let share_of_near = near as f64 / removed as f64;
+        let kept = outcome.summary.clusters as f64 / removed as f64;
+        expected_duplicates * documents as f64 * share_of_near * kept
+    };
+    let spool = kept_candidates * mean_shingles(&sample, &checked.search) * SHINGLE_BYTES;
+    let disk_bytes = signed * (BAND_BYTES * bands + screen + DOCUMENT_BYTES) + spool as u64;
     let threads = config.options.threads();
     let candidates =
         (outcome.summary.candidates as f64 / n_sampled as f64).max(expected_duplicates) * documents as f64;
@@ -186,6 +199,21 @@ pub fn run(config: &DedupRun, progress: &Progress) -> Result<Estimate> {
         giant_clusters: giants,
         notes,
     })
+}
+
+/// How many shingles a text of the sample has, repetitions included.
+fn mean_shingles(sample: &Sample, search: &DedupConfig) -> f64 {
+    let mut shingler = Shingler::new(search.shingles);
+    let step = sample.texts.len().div_ceil(CUT).max(1);
+    let (mut shingles, mut texts) = (Vec::new(), 0);
+    let mut all = 0;
+    for text in sample.texts.iter().step_by(step) {
+        shingles.clear();
+        shingler.shingles_into(text, &mut shingles);
+        all += shingles.len();
+        texts += 1;
+    }
+    all as f64 / f64::from(texts.max(1))
 }
 
 /// Deduplicates the sample in memory.

@@ -13,7 +13,6 @@ use thresher_core::{Observer, Shingler};
 
 use super::Run;
 use super::corpus::{Corpus, UnitPlace};
-use super::distinct::Distinct;
 use super::fates::rounded_up;
 use super::links::Links;
 use super::signatures::Signatures;
@@ -74,7 +73,7 @@ pub(crate) fn decide(
     };
     if turns.is_corpus_order() {
         read(run, corpus, links, Order::Inputs, |docs| {
-            docs.into_iter().try_for_each(|(doc, shingles)| court.add(links.candidates.rank(doc), &shingles))
+            docs.iter().try_for_each(|(doc, shingles)| court.add(links.candidates.rank(doc), shingles))
         })?;
     } else {
         let mut turn_of = vec![0; turns.len() as usize];
@@ -82,8 +81,8 @@ pub(crate) fn decide(
             turn_of[links.candidates.rank(turns.doc(turn)) as usize] = turn;
         }
         read(run, corpus, links, Order::Free, |docs| {
-            docs.into_iter().try_for_each(|(doc, shingles)| {
-                court.spool.push(turn_of[links.candidates.rank(doc) as usize], &shingles)
+            docs.iter().try_for_each(|(doc, shingles)| {
+                court.spool.push(turn_of[links.candidates.rank(doc) as usize], shingles)
             })
         })?;
         drop(turn_of);
@@ -98,8 +97,19 @@ pub(crate) fn decide(
     court.close()
 }
 
-/// Documents in the order of the corpus, with their distinct shingles.
-type ReadDocs = Vec<(u32, Box<[u64]>)>;
+/// Documents in the order of the corpus, with their distinct shingles, one document's behind the other's.
+#[derive(Default)]
+struct ReadDocs {
+    docs: Vec<u32>,
+    ends: Vec<usize>,
+    shingles: Vec<u64>,
+}
+
+impl ReadDocs {
+    fn iter(&self) -> impl Iterator<Item = (u32, &[u64])> {
+        (0..).zip(&self.docs).map(|(at, &doc)| (doc, part(&self.shingles, &self.ends, at)))
+    }
+}
 
 struct DocVisitor<'a> {
     run: &'a Run<'a>,
@@ -107,16 +117,9 @@ struct DocVisitor<'a> {
     /// The ends of the hashes of all documents of the unit.
     checks: &'a [u32],
     hasher: &'a TextHasher,
-    reader: &'a mut ShingleReader,
+    reader: &'a mut (Shingler, Vec<u64>),
     docs: ReadDocs,
     bytes: u64,
-}
-
-/// Cuts texts into distinct shingles. Holds the buffers of one thread.
-struct ShingleReader {
-    shingler: Shingler,
-    distinct: Distinct,
-    shingles: Vec<u64>,
 }
 
 impl Visitor for DocVisitor<'_> {
@@ -126,11 +129,11 @@ impl Visitor for DocVisitor<'_> {
         if check != self.checks[(doc - self.place.first_doc) as usize] {
             return Err(changed(self.run, self.place));
         }
-        let ShingleReader { shingler, distinct, shingles } = &mut *self.reader;
-        shingles.clear();
-        shingler.shingles_into(record.text, shingles);
-        distinct.keep(shingles);
-        self.docs.push((doc, shingles.as_slice().into()));
+        let (shingler, shingles) = &mut *self.reader;
+        shingler.distinct_into(record.text, shingles);
+        self.docs.docs.push(doc);
+        self.docs.shingles.extend_from_slice(shingles);
+        self.docs.ends.push(self.docs.shingles.len());
         self.bytes += record.bytes;
         Ok(())
     }
@@ -163,14 +166,13 @@ fn read(
         run.pass(order),
         || {
             let shingler = Shingler::with_keys(search.shingles, run.secret.keys());
-            let reader = ShingleReader { shingler, distinct: Distinct::default(), shingles: Vec::new() };
-            (reader, Scratch::default())
+            ((shingler, Vec::new()), Scratch::default())
         },
         |(reader, scratch), input, unit| {
             let place = run.place(corpus, &first_units, input, unit.index)?;
             let wanted = place.mask(|doc| links.candidates.get(doc));
             if !wanted.contains(&true) {
-                return Ok(Vec::new());
+                return Ok(ReadDocs::default());
             }
             let checks = corpus.column(corpus.layout.checks(), place.range())?;
             let mut visitor = DocVisitor {
@@ -179,15 +181,15 @@ fn read(
                 checks: &checks,
                 hasher: &hasher,
                 reader,
-                docs: Vec::new(),
+                docs: ReadDocs::default(),
                 bytes: 0,
             };
             run.plan.sources[input].input().read(&unit, &fields, Some(&wanted), scratch, &mut visitor)?;
-            run.progress.advance(visitor.docs.len() as u64, visitor.bytes);
+            run.progress.advance(visitor.docs.docs.len() as u64, visitor.bytes);
             Ok(visitor.docs)
         },
         |_, docs| {
-            docs_read += docs.len();
+            docs_read += docs.docs.len();
             take(docs)
         },
     )?;

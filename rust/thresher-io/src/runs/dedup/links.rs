@@ -95,9 +95,12 @@ fn load(
 ) -> Result<(Vec<u64>, Vec<u32>)> {
     let (mut keys, mut docs, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
     for task in &corpus.tasks {
+        task.file.read(band, chunk.clone(), &mut bytes)?;
+        let mut rest = bytes.as_slice();
         for range in chunk.clone() {
-            task.file.read(band, range..range + 1, &mut bytes)?;
-            for record in bytes.as_chunks::<RECORD>().0 {
+            let (part, behind) = rest.split_at(task.file.parts_len(band, range..range + 1) as usize);
+            rest = behind;
+            for record in part.as_chunks::<RECORD>().0 {
                 let record = u64::from_ne_bytes(*record);
                 let doc = task.number(record as u32);
                 if !copies.get(doc) {

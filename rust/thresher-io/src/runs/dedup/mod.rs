@@ -20,7 +20,6 @@ mod classes;
 pub mod config;
 mod corpus;
 mod decide;
-mod distinct;
 mod evidence;
 mod fates;
 mod links;

@@ -1,7 +1,7 @@
 //! The shingle sets of candidates on disk, to be compared with later ones.
 //!
-//! Each set begins at a multiple of 64 bytes, so 4 bytes a candidate say where. Sets are appended by one thread and read by
-//! all.
+//! Each set begins at a multiple of 64 bytes, so 4 bytes a candidate say where, and 4 more how large it is: a set that is
+//! too large or too small to be similar enough is not read. Sets are appended by one thread and read by all.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -27,6 +27,8 @@ pub(crate) struct Spool {
     file: File,
     /// Where the set of each turn begins, in units, plus one.
     places: Vec<u32>,
+    /// How many shingles it has.
+    sizes: Vec<u32>,
     block: Vec<u8>,
     /// Bytes in the file, without the block.
     written: u64,
@@ -41,11 +43,12 @@ impl Spool {
     /// The file cannot be created.
     pub(crate) fn new(folder: &Path, turns: u32) -> Result<Self> {
         let file = tempfile::tempfile_in(folder).map_err(Error::io("create a file in", folder))?;
-        let places = vec![NONE; turns as usize];
+        let (places, sizes) = (vec![NONE; turns as usize], vec![0; turns as usize]);
         Ok(Self {
             folder: folder.to_path_buf(),
             file,
             places,
+            sizes,
             block: Vec::new(),
             written: 0,
             failed: Mutex::default(),
@@ -64,8 +67,14 @@ impl Spool {
                     .into(),
             )
         })?;
+        // More than 2^32 shingles are an error of the core before they come here.
+        self.sizes[turn as usize] = shingles.len() as u32;
         self.block.extend_from_slice(&(shingles.len() as u64).to_ne_bytes());
-        self.block.extend(shingles.iter().flat_map(|shingle| shingle.to_ne_bytes()));
+        let at = self.block.len();
+        self.block.resize(at + size_of_val(shingles), 0);
+        for (bytes, shingle) in self.block[at..].as_chunks_mut().0.iter_mut().zip(shingles) {
+            *bytes = shingle.to_ne_bytes();
+        }
         self.block.resize(self.block.len().next_multiple_of(UNIT), 0);
         if self.block.len() >= BLOCK { self.flush() } else { Ok(()) }
     }
@@ -128,6 +137,10 @@ impl Kept for Spool {
             *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             thresher_core::Error::Cancelled
         })
+    }
+
+    fn size(&self, turn: u32) -> Option<usize> {
+        (self.places[turn as usize] != NONE).then(|| self.sizes[turn as usize] as usize)
     }
 
     fn before(&self, a: u32, b: u32) -> bool {

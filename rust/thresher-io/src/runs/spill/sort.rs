@@ -184,7 +184,11 @@ impl<const N: usize> StoredWriter<N> {
 
     pub(crate) fn push(&mut self, row: Row<N>) -> Result<()> {
         self.len += 1;
-        self.block.extend(row.iter().flat_map(|number| number.to_ne_bytes()));
+        let at = self.block.len();
+        self.block.resize(at + size_of::<Row<N>>(), 0);
+        for (bytes, number) in self.block[at..].as_chunks_mut().0.iter_mut().zip(row) {
+            *bytes = number.to_ne_bytes();
+        }
         if self.block.len() + size_of::<Row<N>>() > BLOCK { self.flush() } else { Ok(()) }
     }
 
