@@ -84,8 +84,9 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_bytes_of_one_that_is
                 break
             assert code == -signal.SIGKILL
             kills += 1
-            # What stands under a final name is complete; before the end nothing does.
-            assert not (output / "run.json").exists() or (output / ".thresher").exists()
+            # What stands under a final name is complete.
+            if (output / "run.json").exists() and not (output / ".thresher").exists():
+                assert _contents(output) == expected
         assert _contents(output) == expected
         assert not (output / ".thresher").exists()
 
