@@ -58,8 +58,9 @@ class _Commands(click.Group):
 def cli() -> None:
     """Turn raw text and chat data into clean training data.
 
-    Removes exact and near-duplicates from files; converts, validates and renders chat data; verifies and
-    explains results.
+    Removes exact and near-duplicates from files within a bound on memory, and goes on where it was
+    interrupted. Converts, validates and renders chat data. Runs pipelines of these steps, plans runs, and
+    verifies and explains results.
     """
 
 
