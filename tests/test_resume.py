@@ -65,6 +65,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, byt
     return source, _contents(folder / "whole"), time.monotonic() - started
 
 
+@pytest.mark.timeout(60 + 10 * KILLS)
 def test_a_run_that_is_killed_again_and_again_ends_with_the_bytes_of_one_that_is_not(
     whole: tuple[Path, dict[str, bytes], float], tmp_path: Path
 ) -> None:
