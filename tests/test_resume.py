@@ -96,7 +96,7 @@ def _interrupted(source: Path, output: Path) -> None:
     """Starts a run and interrupts it behind its first task."""
     process = subprocess.Popen(_command(source, output), stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
-    while not (output / ".thresher" / "work" / "task-000000").exists():
+    while not (output / ".thresher" / "spill" / "task-000000").exists():
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.005)
@@ -110,7 +110,7 @@ def test_an_interrupted_run_goes_on_and_says_so(
     source, expected, _ = whole
     output = tmp_path / "out"
     _interrupted(source, output)
-    assert (output / ".thresher" / "work" / "secret").stat().st_mode & 0o777 == 0o600
+    assert (output / ".thresher" / "spill" / "secret").stat().st_mode & 0o777 == 0o600
     options = {"id": "id", "batch_bytes": 8192}
     report = th.dedup_files(source, output, threads=1, memory="300MB", **options)
     assert any("interrupted run" in note for note in report.notes), report.notes

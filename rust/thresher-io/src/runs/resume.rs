@@ -1,9 +1,9 @@
 //! Going on where an interrupted run of the same command stopped.
 //!
 //! ```text
-//! WORK/run.json   what is run: version, parameters, inputs; written first, read by the next run
-//! WORK/secret     the secret that keys the hashes of the state; mode 0600
-//! WORK/...        what the run has done so far: files that are complete and checked by their checksums
+//! SPILL/run.json  what is run: version, parameters, inputs; written first, read by the next run
+//! SPILL/secret    the secret that keys the hashes of the state; mode 0600
+//! SPILL/...       what the run has done so far: files that are complete and checked by their checksums
 //! ```
 //!
 //! The state belongs to one command on one set of inputs. If either changed, the next run says what, and does nothing: to go on

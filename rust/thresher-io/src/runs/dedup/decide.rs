@@ -7,13 +7,13 @@
 use std::path::Path;
 
 use thresher_core::content::TextHasher;
+use thresher_core::resolve::Removal;
 use thresher_core::resolve::decide::{Crowd, Decider, Turn};
 use thresher_core::screen::Screen;
-use thresher_core::{Observer, Shingler};
+use thresher_core::{Evidence, Observer, RemovalReason, Shingler};
 
 use super::Run;
 use super::corpus::{Corpus, UnitPlace};
-use super::fates::rounded_up;
 use super::links::Links;
 use super::signatures::Signatures;
 use super::spool::Spool;
@@ -269,6 +269,11 @@ fn part<'a, T>(all: &'a [T], ends: &[usize], at: usize) -> &'a [T] {
     &all[start..ends[at]]
 }
 
+fn evidence(removal: &Removal) -> Evidence {
+    let Removal { duplicate_of, similarity, .. } = *removal;
+    Evidence { duplicate_of, similarity, reason: RemovalReason::Near }
+}
+
 impl Court<'_> {
     fn add(&mut self, turn: u32, shingles: &[u64]) -> Result<()> {
         let doc = self.turns.doc(turn);
@@ -314,7 +319,7 @@ impl Court<'_> {
                 Some(removal) => near.push([
                     self.turns.doc(turn.doc),
                     self.turns.doc(removal.duplicate_of),
-                    rounded_up(removal.similarity).to_bits(),
+                    evidence(&removal).similarity_f32().to_bits(),
                 ]),
                 None if self.is_read => spool.push(turn.doc, turn.shingles)?,
                 None => {}

@@ -80,9 +80,3 @@ impl Fates {
         &self.decisions.counts
     }
 }
-
-/// A similarity in 32 bits, rounded up: so it is never below the threshold for want of bits.
-pub(crate) fn rounded_up(similarity: f64) -> f32 {
-    let near = similarity as f32;
-    if f64::from(near) < similarity { near.next_up() } else { near }
-}

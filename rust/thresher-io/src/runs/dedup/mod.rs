@@ -208,11 +208,11 @@ fn attempt(run: &Run<'_>, output: &RunOutput, started: Instant) -> Result<Report
                 state::forget(&run.work, 0)?;
             }
             let done = state::tasks(&run.work)?;
-            if state::is_signed(&run.work) {
+            if state::is_signed(&run.work, done.len()) {
                 return Corpus::new(done, sign::layout(run));
             }
             let corpus = sign::sign(run, done)?;
-            state::mark_signed(&run.work)?;
+            state::mark_signed(&run.work, corpus.tasks.len())?;
             Ok(corpus)
         })
     })?;

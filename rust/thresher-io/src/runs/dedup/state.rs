@@ -8,7 +8,7 @@
 //! Each file is complete under its name and checked as a whole before it is used; what is damaged, and everything behind it, is
 //! done again.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,7 @@ use thresher_core::resolve::decide::Counts;
 use super::classes::Copies;
 use super::decide::Decisions;
 use super::records::{Layout, units_of};
+use crate::commit::commit_bytes;
 use crate::error::{Error, Result};
 use crate::runs::books::Count;
 use crate::runs::spill::bits::Bits;
@@ -69,42 +70,45 @@ pub(super) fn done(folder: &Path, layout: Layout) -> Result<Count> {
     Ok(done)
 }
 
-/// Removes the tasks from `first` on; if there is any, what was made of them too.
+/// Keeps the first tasks alone. Unless they are all that pass 1 made, what was made of them goes too: after a loss of power any
+/// file may be missing while later ones are there.
 ///
 /// # Errors
 /// I/O failures.
 pub(super) fn forget(folder: &Path, first: usize) -> Result<()> {
-    let mut task = first;
-    while remove(&task_path(folder, task))? {
-        task += 1;
-    }
-    if task > first {
+    if !is_signed(folder, first) {
         remove(&folder.join(SIGNED))?;
         remove(&folder.join(FATES))?;
+    }
+    for entry in fs::read_dir(folder).map_err(Error::io("list", folder))? {
+        let entry = entry.map_err(Error::io("list", folder))?;
+        let name = entry.file_name();
+        let task = name.to_str().and_then(|name| name.strip_prefix("task-")?.parse::<usize>().ok());
+        if task.is_some_and(|task| task >= first) {
+            remove(&entry.path())?;
+        }
     }
     Ok(())
 }
 
-fn remove(path: &Path) -> Result<bool> {
+fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(Error::io("remove", path)(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
+        _ => Ok(()),
     }
 }
 
-/// Notes that pass 1 is through.
+/// Notes that pass 1 is through, and has made so many tasks.
 ///
 /// # Errors
 /// I/O failures.
-pub(super) fn mark_signed(folder: &Path) -> Result<()> {
-    let path = folder.join(SIGNED);
-    File::create(&path).map(drop).map_err(Error::io("create", &path))
+pub(super) fn mark_signed(folder: &Path, tasks: usize) -> Result<()> {
+    commit_bytes(&folder.join(SIGNED), tasks.to_string().as_bytes()).map(drop)
 }
 
-/// Whether it is.
-pub(super) fn is_signed(folder: &Path) -> bool {
-    folder.join(SIGNED).exists()
+/// Whether pass 1 is through, and these are all of its tasks.
+pub(super) fn is_signed(folder: &Path, tasks: usize) -> bool {
+    fs::read_to_string(folder.join(SIGNED)).is_ok_and(|noted| noted == tasks.to_string())
 }
 
 #[derive(Serialize, Deserialize)]
@@ -202,4 +206,37 @@ fn load_rows<const N: usize>(file: &SpillFile, section: usize, folder: &Path) ->
         }
     }
     Ok(Sorted::Disk(rows.finish()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_behind_a_missing_task_is_not_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path();
+        let make = |task| {
+            let mut file = SpillWriter::create(&task_path(folder, task)).unwrap();
+            file.part(b"records").unwrap();
+            file.finish().unwrap();
+        };
+        (0..4).for_each(make);
+        mark_signed(folder, 4).unwrap();
+        fs::write(folder.join(FATES), "").unwrap();
+        assert_eq!(tasks(folder).unwrap().len(), 4);
+        assert!(is_signed(folder, 4) && folder.join(FATES).exists());
+        fs::remove_file(task_path(folder, 1)).unwrap();
+        assert_eq!(tasks(folder).unwrap().len(), 1);
+        assert!(!folder.join(SIGNED).exists() && !folder.join(FATES).exists());
+        assert!(!task_path(folder, 2).exists() && !task_path(folder, 3).exists());
+    }
+
+    #[test]
+    fn a_last_task_that_is_missing_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        mark_signed(dir.path(), 2).unwrap();
+        assert!(tasks(dir.path()).unwrap().is_empty());
+        assert!(!dir.path().join(SIGNED).exists());
+    }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! STATE/lock          held by the run, for every kind of output; another run ends with exit code 75
 //! STATE/new/...       the parts of the new result, each file complete and on disk under its name
-//! STATE/work/...      temporary files of the run
+//! STATE/spill/...     temporary files of the run
 //! STATE/publish.json  the new result is complete and has to go to its place: see `publish`
 //! STATE/old/...       parts of the result that it replaces
 //! STATE/steps/...     what lies between the steps of a pipeline
@@ -27,7 +27,7 @@ use crate::error::{Error, Result};
 pub(super) const LOCK: &str = "lock";
 const NEW: &str = "new";
 const OLD: &str = "old";
-const WORK: &str = "work";
+const WORK: &str = "spill";
 /// What is left to be published.
 const JOURNAL: &str = "publish.json";
 const REJECTED: &str = "rejected";
