@@ -7,7 +7,7 @@
 //! 3 write    read everything            kept records to the output, then the evidence
 //! ```
 //!
-//! Neither texts nor tables of the corpus are held: a document costs a few bits of memory, a candidate 4 to 8 bytes, and
+//! Neither texts nor tables of the corpus are held: a document costs a few bits of memory, a candidate 8 to 16 bytes, and
 //! everything else goes to disk when its share of the memory is used up ([`crate::runs::memory`]).
 //!
 //! Pass 1 decodes the columns that it needs. If pass 3 then finds a row damaged in another column, all is done again, this
