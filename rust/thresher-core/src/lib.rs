@@ -21,6 +21,7 @@ pub mod lsh;
 pub mod minhash;
 pub mod observe;
 pub mod outcome;
+pub mod parallel;
 pub mod params;
 pub mod precedence;
 pub mod prefetch;

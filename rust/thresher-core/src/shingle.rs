@@ -8,8 +8,11 @@
 //! A document with fewer than `n` words has one shingle: all its words. One without a word has none.
 //! Time O(bytes), memory one chunk.
 
+mod distinct;
+
 use std::cell::Cell;
 
+use self::distinct::DistinctTable;
 use crate::hash::{Folded, Keys, Mixer, Plain, Way, WordHasher, finalise, last_join};
 use crate::kernels::{InstructionSet, Vector, multiversion};
 use crate::params::{ShingleSpec, ShingleUnit};
@@ -366,7 +369,7 @@ impl Shingler {
         collect(self.set, &mut self.buffers, text, out)
     }
 
-    /// Writes the hashes of the distinct shingles of `text` to `out`, in the order in which the text first has each.
+    /// Appends the hashes of the distinct shingles of `text` to `out`, in the order in which the text first has each.
     ///
     /// ```
     /// use thresher_core::{ShingleSpec, Shingler};
@@ -375,40 +378,9 @@ impl Shingler {
     /// assert_eq!(shingles.len(), 5);
     /// ```
     pub fn distinct_into(&mut self, text: &str, out: &mut Vec<u64>) {
-        out.clear();
+        let start = out.len();
         self.shingles_into(text, out);
-        self.distinct.keep_first(out);
-    }
-}
-
-/// Tells which numbers come for the first time.
-#[derive(Debug, Default)]
-struct DistinctTable {
-    /// Open addressing: numbers, 0 where free. A power of two long, at most half full.
-    slots: Vec<u64>,
-}
-
-impl DistinctTable {
-    /// Leaves each number once, in its first place. They are hashes, so their bits place them.
-    fn keep_first(&mut self, numbers: &mut Vec<u64>) {
-        let places = (2 * numbers.len()).next_power_of_two().max(2);
-        self.slots.clear();
-        self.slots.resize(places, 0);
-        let mut has_zero = false;
-        numbers.retain(|&number| {
-            if number == 0 {
-                return !std::mem::replace(&mut has_zero, true);
-            }
-            let mut place = number as usize & (places - 1);
-            while self.slots[place] != 0 {
-                if self.slots[place] == number {
-                    return false;
-                }
-                place = (place + 1) & (places - 1);
-            }
-            self.slots[place] = number;
-            true
-        });
+        self.distinct.keep_first(out, start);
     }
 }
 

@@ -4,6 +4,8 @@
 //! as a job, which the next free worker does. So outputs start no threads of their own, and a run computes on as many
 //! threads as it was given. Whoever has to wait for a job does jobs meanwhile, so nobody waits for a thread that waits.
 
+mod together;
+
 use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};

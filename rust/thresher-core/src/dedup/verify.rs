@@ -16,6 +16,7 @@ use super::rows::Rows;
 use crate::error::Result;
 use crate::hash::Keys;
 use crate::observe::{Observer, check};
+use crate::parallel::Pool;
 use crate::params::DedupConfig;
 use crate::precedence::Precedence;
 use crate::prefetch::prefetch;
@@ -160,7 +161,7 @@ impl Verification<'_> {
                     crowd: docket.crowd(turn, rows),
                 })
                 .collect();
-            let decided = decider.decide(&turns, &sets, self.observer)?;
+            let decided = decider.decide(&turns, &sets, &Pool, self.observer)?;
             drop(turns);
             for ((turn, removal), shingles) in batch.clone().zip(decided).zip(cut) {
                 match removal {
@@ -314,6 +315,7 @@ impl<'a> Sets<'a> {
         let new =
             || (Shingler::with_keys(self.verification.config.shingles, self.verification.keys), Vec::new());
         self.shinglers.lend(new, |(shingler, shingles)| {
+            shingles.clear();
             shingler.distinct_into(self.verification.text(self.docs[turn as usize]), shingles);
             shingles.as_slice().into()
         })
@@ -333,12 +335,13 @@ impl<'a> Sets<'a> {
 }
 
 impl Kept for Sets<'_> {
-    fn shingles(&self, turn: u32, into: &mut Vec<u64>) -> Result<()> {
-        match self.held.get(&turn) {
-            Some(shingles) => into.extend_from_slice(shingles),
-            None => into.extend_from_slice(&self.cut(turn)),
+    fn shingles<'b>(&'b self, turn: u32, buffer: &'b mut Vec<u64>) -> Result<&'b [u64]> {
+        if let Some(shingles) = self.held.get(&turn) {
+            return Ok(shingles);
         }
-        Ok(())
+        buffer.clear();
+        buffer.extend_from_slice(&self.cut(turn));
+        Ok(buffer)
     }
 
     fn size(&self, turn: u32) -> Option<usize> {

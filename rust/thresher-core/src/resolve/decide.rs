@@ -13,29 +13,31 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::Removal;
 use super::crowd::{AtHand, GROUP, Members, Rare, Rules, Scratch};
-use super::rounds;
-use super::sets::{Filter, SetTable};
+use super::rounds::Rounds;
+use super::sets::{Compared, Filter, Rest};
 use super::spare::Spare;
 use super::unchecked::Unchecked;
 use crate::error::{Error, Result};
 use crate::observe::{Observer, check};
+use crate::parallel::{Threads, map};
 use crate::params::{DedupConfig, Threshold, jaccard};
 use crate::screen::Screen;
 
 /// Documents of a chunk at most.
 const CHUNK: usize = 1024;
+/// Documents of a chunk that a thread takes at a time.
+const GRAIN: usize = 8;
 
 /// The documents that were kept in earlier batches.
 pub trait Kept: Sync {
-    /// Appends the distinct keyed shingles of a kept document, in the order in which its [`Turn`] had them.
+    /// The distinct keyed shingles of a kept document, in the order in which its [`Turn`] had them; in `buffer`, unless they
+    /// are at hand.
     ///
     /// # Errors
     /// Whatever reading them may fail with.
-    fn shingles(&self, doc: u32, into: &mut Vec<u64>) -> Result<()>;
+    fn shingles<'a>(&'a self, doc: u32, buffer: &'a mut Vec<u64>) -> Result<&'a [u64]>;
 
     /// How many there are, if that can be told without reading them: a document that cannot be similar enough by its
     /// size is not read then.
@@ -105,7 +107,8 @@ pub(super) struct Opinion {
 /// The buffers of one document's work.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
-    pub(super) table: SetTable,
+    pub(super) compared: Compared,
+    pub(super) rest: Rest,
     pub(super) filter: Filter,
     set: Vec<u64>,
     candidates: Vec<u32>,
@@ -148,9 +151,7 @@ impl<'a, K: Kept> Batch<'a, K> {
         if let Some(turn) = self.turn(doc) {
             return Ok(turn.shingles);
         }
-        buffer.clear();
-        self.kept.shingles(doc, buffer)?;
-        Ok(buffer)
+        self.kept.shingles(doc, buffer)
     }
 
     fn before(&self, a: u32, b: u32) -> bool {
@@ -194,7 +195,7 @@ impl Decider {
         Ok(())
     }
 
-    /// Decides a batch in keep order, on the current rayon pool: gives the removal of each document that goes. The
+    /// Decides a batch in keep order, on `threads`: gives the removal of each document that goes. The
     /// outcome is that of one document after the other, for batches of any size and any number of threads.
     ///
     /// # Errors
@@ -204,6 +205,7 @@ impl Decider {
         &mut self,
         turns: &[Turn<'_>],
         kept: &impl Kept,
+        threads: &dyn Threads,
         observer: &dyn Observer,
     ) -> Result<Vec<Option<Removal>>> {
         check_sizes(turns)?;
@@ -212,8 +214,8 @@ impl Decider {
         while decided.len() < turns.len() {
             check(observer)?;
             let start = decided.len();
-            let (end, crowds) = self.next_chunk(&batch, start)?;
-            self.decide_chunk(&batch, start..end, &crowds, observer, &mut decided)?;
+            let (end, crowds) = self.next_chunk(&batch, start, threads)?;
+            self.decide_chunk(&batch, start..end, &crowds, (threads, observer), &mut decided)?;
         }
         Ok(decided)
     }
@@ -242,6 +244,7 @@ impl Decider {
         &mut self,
         batch: &Batch<'_, K>,
         start: usize,
+        threads: &dyn Threads,
     ) -> Result<(usize, HashMap<u32, Vec<usize>>)> {
         let mut crowds: HashMap<u32, Vec<usize>> = HashMap::new();
         let end = batch.turns.len().min(start + CHUNK);
@@ -249,7 +252,7 @@ impl Decider {
             let Some(crowd) = turn.crowd else { continue };
             let members = self.crowds.entry(crowd.cluster).or_default();
             if !crowds.contains_key(&crowd.cluster) {
-                settle(members, batch, &self.buffers)?;
+                settle(members, batch, &self.buffers, threads)?;
             }
             let here = crowds.entry(crowd.cluster).or_default();
             if members.unsettled() + here.len() == GROUP {
@@ -265,18 +268,19 @@ impl Decider {
         batch: &Batch<'_, K>,
         chunk: Range<usize>,
         crowds: &HashMap<u32, Vec<usize>>,
-        observer: &dyn Observer,
+        (threads, observer): (&dyn Threads, &dyn Observer),
         decided: &mut Vec<Option<Removal>>,
     ) -> Result<()> {
-        let places = chunk.clone().into_par_iter();
-        let opinions = places.map(|place| {
+        let opinion = |at: usize| {
             check(observer)?;
+            let place = chunk.start + at;
             self.buffers
                 .lend(Buffers::default, |buffers| self.look(batch, chunk.start, place, crowds, buffers))
-        });
+        };
+        let opinions = map(threads, chunk.len(), GRAIN, opinion).into_iter();
         let mut opinions = opinions.collect::<Result<Vec<Opinion>>>()?;
-        self.counts.checks +=
-            rounds::settle_within(batch, chunk.clone(), self.rules.threshold, &mut opinions, &self.buffers);
+        let rounds = Rounds { threshold: self.rules.threshold, buffers: &self.buffers, threads };
+        self.counts.checks += rounds.settle_within(batch, chunk.clone(), &mut opinions);
         for (turn, opinion) in batch.turns[chunk].iter().zip(opinions) {
             self.counts.checks += opinion.checks;
             decided.push(opinion.best.map(|Best { similarity, doc }| Removal {
@@ -304,7 +308,7 @@ impl Decider {
         buffers: &mut Buffers,
     ) -> Result<Opinion> {
         let turn = &batch.turns[place];
-        let Buffers { table, set, candidates, scratch, .. } = buffers;
+        let Buffers { compared, rest, set, candidates, scratch, .. } = buffers;
         let mut opinion = Opinion::default();
         let size = turn.shingles.len();
         let may_do = |other: usize| self.rules.threshold.reached(size.min(other), size, other);
@@ -353,10 +357,10 @@ impl Decider {
             }
             opinion.checks += 1;
             if !std::mem::replace(&mut is_filled, true) {
-                table.fill(turn.shingles);
+                compared.fill(turn.shingles, candidates.len());
             }
             let least = opinion.best.map_or(self.rules.threshold, |best| at_least(best.similarity));
-            if let Some(similarity) = table.similarity(others, least)
+            if let Some(similarity) = compared.similarity(turn.shingles, others, least, rest)
                 && batch.is_better(similarity, doc, opinion.best)
             {
                 opinion.best = Some(Best { similarity, doc });
@@ -372,16 +376,23 @@ pub(super) fn at_least(similarity: f64) -> Threshold {
 }
 
 /// Settles the members of a crowd as far as they are enough.
-fn settle<K: Kept>(members: &mut Members, batch: &Batch<'_, K>, buffers: &Spare<Buffers>) -> Result<()> {
-    while let Some(group) = members.next_group() {
-        let rare_of = |(doc, rare): (u32, Option<Rare>)| match rare {
-            Some(rare) => Ok(rare),
-            None => {
-                buffers.lend(Buffers::default, |buffers| Ok(members.rare(batch.set(doc, &mut buffers.set)?)))
-            }
+fn settle<K: Kept>(
+    members: &mut Members,
+    batch: &Batch<'_, K>,
+    buffers: &Spare<Buffers>,
+    threads: &dyn Threads,
+) -> Result<()> {
+    while let Some(mut group) = members.next_group() {
+        let unknown: Vec<usize> = (0..group.len()).filter(|&at| group[at].1.is_none()).collect();
+        let rare_of = |at: usize| {
+            let doc = group[unknown[at]].0;
+            buffers.lend(Buffers::default, |buffers| Ok(members.rare(batch.set(doc, &mut buffers.set)?)))
         };
-        let group = group.into_par_iter().map(rare_of).collect::<Result<Vec<_>>>()?;
-        members.settle(group)?;
+        let found = map(threads, unknown.len(), 1, rare_of);
+        for (at, rare) in unknown.into_iter().zip(found) {
+            group[at].1 = Some(rare?);
+        }
+        members.settle(group.into_iter().filter_map(|(_, rare)| rare).collect())?;
     }
     Ok(())
 }

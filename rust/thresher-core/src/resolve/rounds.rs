@@ -8,11 +8,9 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::decide::{Batch, Best, Buffers, Kept, Opinion, Turn, at_least};
-use super::sets::{Filter, SetTable};
 use super::spare::Spare;
+use crate::parallel::{Threads, map};
 use crate::params::Threshold;
 
 /// Comparisons with one document that one thread makes at least.
@@ -25,102 +23,115 @@ enum Status {
     Goes,
 }
 
-/// Brings the opinions of a chunk to an end: whoever then has no best one stays. Gives the comparisons made.
-pub(super) fn settle_within<K: Kept>(
-    batch: &Batch<'_, K>,
-    chunk: Range<usize>,
-    threshold: Threshold,
-    opinions: &mut [Opinion],
-    buffers: &Spare<Buffers>,
-) -> u64 {
-    let turns = &batch.turns[chunk];
-    let later = Later::new(opinions);
-    let mut open: Vec<usize> = opinions.iter().map(|opinion| opinion.within.len()).collect();
-    let mut status: Vec<Status> = (opinions.iter().zip(&open))
-        .map(|(opinion, &open)| match opinion.best {
-            Some(_) => Status::Goes,
-            None if open == 0 => Status::Stays,
-            None => Status::Open,
-        })
-        .collect();
-    let mut decided: Vec<usize> = (0..turns.len()).filter(|&place| status[place] != Status::Open).collect();
-    let mut checks = 0;
-    while !decided.is_empty() {
-        decided.retain(|&place| !later.of(place).is_empty());
-        let (stay, go): (Vec<usize>, Vec<usize>) =
-            decided.iter().partition(|&&place| status[place] == Status::Stays);
-        let compare = |&place: &usize| {
-            buffers.lend(Buffers::default, |Buffers { table, filter, .. }| {
-                (place, compare(turns, opinions, threshold, place, later.of(place), (filter, table)))
-            })
-        };
-        let compared: Vec<(usize, Vec<_>)> = stay.par_iter().map(compare).collect();
-        decided.clear();
-        let mut left = Vec::new();
-        for (place, other) in go.iter().flat_map(|&place| later.of(place).iter().map(move |&o| (place, o))) {
-            debug_assert!(place < other as usize);
-            open[other as usize] -= 1;
-            left.push(other as usize);
-        }
-        for (place, others) in compared {
-            let doc = turns[place].doc;
-            checks += others.len() as u64;
-            for (other, similarity) in others {
-                let other = other as usize;
-                open[other] -= 1;
-                left.push(other);
-                let Some(similarity) = similarity else { continue };
-                if batch.is_better(similarity, doc, opinions[other].best) {
-                    opinions[other].best = Some(Best { similarity, doc });
-                }
-                if status[other] == Status::Open {
-                    status[other] = Status::Goes;
-                    decided.push(other);
-                }
-            }
-        }
-        for place in left {
-            if status[place] == Status::Open && open[place] == 0 {
-                status[place] = Status::Stays;
-                decided.push(place);
-            }
-        }
-    }
-    checks
+/// How the documents of a chunk are compared.
+#[derive(Clone, Copy)]
+pub(super) struct Rounds<'a> {
+    pub(super) threshold: Threshold,
+    pub(super) buffers: &'a Spare<Buffers>,
+    pub(super) threads: &'a dyn Threads,
 }
 
-/// The similarity of each of `others` with the document at `place`, as far as it matters.
-fn compare(
-    turns: &[Turn<'_>],
-    opinions: &[Opinion],
-    threshold: Threshold,
-    place: usize,
-    others: &[u32],
-    (filter, table): (&mut Filter, &mut SetTable),
-) -> Vec<(u32, Option<f64>)> {
-    let shingles = turns[place].shingles;
-    let least =
-        |other: u32| opinions[other as usize].best.map_or(threshold, |best| at_least(best.similarity));
-    let mut ruled_out = vec![false; others.len()];
-    if let Some(rare) = &opinions[place].rare {
-        filter.fill(&rare.shingles);
-        let is_out = |&other: &u32| {
-            opinions[other as usize].rare.as_ref().is_some_and(|theirs| {
-                let shared = least(other).least_shared(shingles.len(), turns[other as usize].shingles.len());
-                let rare_shared = shared.saturating_sub(rare.frequent.min(theirs.frequent));
-                !filter.may_share(&theirs.shingles, rare_shared)
+impl Rounds<'_> {
+    /// Brings the opinions of a chunk to an end: whoever then has no best one stays. Gives the comparisons made.
+    pub(super) fn settle_within<K: Kept>(
+        self,
+        batch: &Batch<'_, K>,
+        chunk: Range<usize>,
+        opinions: &mut [Opinion],
+    ) -> u64 {
+        let turns = &batch.turns[chunk];
+        let later = Later::new(opinions);
+        let mut open: Vec<usize> = opinions.iter().map(|opinion| opinion.within.len()).collect();
+        let mut status: Vec<Status> = (opinions.iter().zip(&open))
+            .map(|(opinion, &open)| match opinion.best {
+                Some(_) => Status::Goes,
+                None if open == 0 => Status::Stays,
+                None => Status::Open,
             })
+            .collect();
+        let mut decided: Vec<usize> =
+            (0..turns.len()).filter(|&place| status[place] != Status::Open).collect();
+        let mut checks = 0;
+        while !decided.is_empty() {
+            decided.retain(|&place| !later.of(place).is_empty());
+            let (stay, go): (Vec<usize>, Vec<usize>) =
+                decided.iter().partition(|&&place| status[place] == Status::Stays);
+            let compared = map(self.threads, stay.len(), 1, |at| {
+                (stay[at], self.compare(turns, opinions, stay[at], later.of(stay[at])))
+            });
+            decided.clear();
+            let mut left = Vec::new();
+            for (place, other) in
+                go.iter().flat_map(|&place| later.of(place).iter().map(move |&o| (place, o)))
+            {
+                debug_assert!(place < other as usize);
+                open[other as usize] -= 1;
+                left.push(other as usize);
+            }
+            for (place, others) in compared {
+                let doc = turns[place].doc;
+                checks += others.len() as u64;
+                for (other, similarity) in others {
+                    let other = other as usize;
+                    open[other] -= 1;
+                    left.push(other);
+                    let Some(similarity) = similarity else { continue };
+                    if batch.is_better(similarity, doc, opinions[other].best) {
+                        opinions[other].best = Some(Best { similarity, doc });
+                    }
+                    if status[other] == Status::Open {
+                        status[other] = Status::Goes;
+                        decided.push(other);
+                    }
+                }
+            }
+            for place in left {
+                if status[place] == Status::Open && open[place] == 0 {
+                    status[place] = Status::Stays;
+                    decided.push(place);
+                }
+            }
+        }
+        checks
+    }
+
+    /// The similarity of each of `others` with the document at `place`, as far as it matters.
+    fn compare(
+        self,
+        turns: &[Turn<'_>],
+        opinions: &[Opinion],
+        place: usize,
+        others: &[u32],
+    ) -> Vec<(u32, Option<f64>)> {
+        let own = turns[place].shingles;
+        let least = |other: u32| {
+            opinions[other as usize].best.map_or(self.threshold, |best| at_least(best.similarity))
         };
-        ruled_out = others.par_iter().with_min_len(TOGETHER).map(is_out).collect();
+        self.buffers.lend(Buffers::default, |Buffers { filter, compared, .. }| {
+            let rare = opinions[place].rare.as_ref();
+            if let Some(rare) = rare {
+                filter.fill(&rare.shingles);
+            }
+            compared.fill(own, others.len());
+            let (filter, compared) = (&*filter, &*compared);
+            map(self.threads, others.len(), TOGETHER, |at| {
+                let other = others[at];
+                let (theirs, least) = (turns[other as usize].shingles, least(other));
+                let is_out =
+                    rare.zip(opinions[other as usize].rare.as_ref()).is_some_and(|(rare, their_rare)| {
+                        let shared = least.least_shared(own.len(), theirs.len());
+                        let rare_shared = shared.saturating_sub(rare.frequent.min(their_rare.frequent));
+                        !filter.may_share(&their_rare.shingles, rare_shared)
+                    });
+                let similarity = || {
+                    self.buffers.lend(Buffers::default, |buffers| {
+                        compared.similarity(own, theirs, least, &mut buffers.rest)
+                    })
+                };
+                (other, if is_out { None } else { similarity() })
+            })
+        })
     }
-    if ruled_out.contains(&false) {
-        table.fill(shingles);
-    }
-    let similar = |(&other, &is_out): (&u32, &bool)| {
-        let similarity = || table.similarity(turns[other as usize].shingles, least(other));
-        (other, if is_out { None } else { similarity() })
-    };
-    others.par_iter().zip(&ruled_out).with_min_len(TOGETHER).map(similar).collect()
 }
 
 /// For each document of a chunk, the later ones that have to be compared with it, in compressed rows.

@@ -1,4 +1,9 @@
-//! How many shingles two sets share, by a small hash table of one of them.
+//! How many shingles two sets share, by the stretches that they have in common and a small hash table of the rest.
+//!
+//! Sets come in the order of their texts, and similar texts are equal for long stretches. So a few shingles of one set, chosen by
+//! their value, are noted with their places ([`Compared`]). Where the other set has one of these, both are compared
+//! from there on in either direction, many shingles at a time. What no stretch covers is looked up in a hash table. Shingles of a
+//! set are distinct, so nothing is counted twice, and the result is exact in whatever order they come.
 //!
 //! Shingles are hashes keyed by the secret of the run, so nobody can make them fall on one place.
 
@@ -8,26 +13,171 @@ use crate::params::{Threshold, jaccard};
 const STEP: usize = 64;
 /// Spreads numbers that are no hashes, as tests have them (2^64 divided by the golden ratio).
 const SPREAD: u64 = crate::hash::K0;
+/// One shingle in so many is noted with its place.
+const SAMPLE: u64 = 8;
+/// Sets that one is compared with from which on a table of all its shingles pays.
+const MANY: usize = 8;
+/// Shingles that are compared at a time.
+const LANES: usize = 8;
 
-/// A set of shingles to compare others with. Holds its memory from one to the next.
+/// A set to compare others with. Holds its memory from one to the next.
 #[derive(Debug, Default)]
-pub(super) struct SetTable {
+pub(super) struct Compared {
+    /// Open addressing: one and the place of each sample in the set, 0 where free. At most a quarter full.
+    samples: Vec<u32>,
+    shift: u32,
+    /// All shingles, if there are many sets to compare them with.
+    table: SetTable,
+    is_full: bool,
+}
+
+/// The buffers of one comparison.
+#[derive(Debug, Default)]
+pub(super) struct Rest {
+    /// Stretches of the own set that the other one has too.
+    covered: Vec<(u32, u32)>,
+    own: Vec<u64>,
+    others: Vec<u64>,
+    table: SetTable,
+}
+
+impl Compared {
+    /// Takes a set of distinct shingles instead of the one before, to be compared with so many others.
+    pub(super) fn fill(&mut self, own: &[u64], comparisons: usize) {
+        let places = (4 * own.len() / SAMPLE as usize).next_power_of_two().max(4);
+        self.samples.clear();
+        self.samples.resize(places, 0);
+        self.shift = u64::BITS - places.trailing_zeros();
+        // Numbers that are no hashes may be chosen more often; then the first ones have to do.
+        let samples = (1..).zip(own).filter(|&(_, &shingle)| is_sample(shingle)).take(places / 2);
+        for (at, &shingle) in samples {
+            let mut place = self.place_of(shingle);
+            while self.samples[place] != 0 {
+                place = (place + 1) & (places - 1);
+            }
+            self.samples[place] = at;
+        }
+        self.is_full = comparisons >= MANY;
+        if self.is_full {
+            self.table.fill(own);
+        }
+    }
+
+    #[inline]
+    fn place_of(&self, shingle: u64) -> usize {
+        (shingle.wrapping_mul(SPREAD) >> self.shift) as usize
+    }
+
+    /// The place of a sample in the own set.
+    #[inline]
+    fn find(&self, own: &[u64], shingle: u64) -> Option<usize> {
+        let mut place = self.place_of(shingle);
+        loop {
+            match self.samples[place] {
+                0 => return None,
+                at if own[at as usize - 1] == shingle => return Some(at as usize - 1),
+                _ => place = (place + 1) & (self.samples.len() - 1),
+            }
+        }
+    }
+
+    /// The similarity of `own`, the set that was taken last, with another set of distinct shingles, or none if it is less than
+    /// `least`.
+    pub(super) fn similarity(
+        &self,
+        own: &[u64],
+        others: &[u64],
+        least: Threshold,
+        rest: &mut Rest,
+    ) -> Option<f64> {
+        let shared = self.shared(own, others, least.least_shared(own.len(), others.len()), rest)?;
+        Some(jaccard(shared, own.len(), others.len()))
+    }
+
+    /// How many shingles both sets have, or none if they are fewer than `least`.
+    fn shared(&self, own: &[u64], others: &[u64], least: usize, rest: &mut Rest) -> Option<usize> {
+        let covered = self.cover(own, others, rest);
+        let left = own.len() - covered;
+        let wanted = least.saturating_sub(covered);
+        if wanted > left.min(rest.others.len()) {
+            return None;
+        }
+        if left == 0 || rest.others.is_empty() {
+            return Some(covered);
+        }
+        if self.is_full {
+            return Some(covered + self.table.shared(&rest.others, wanted)?);
+        }
+        rest.covered.sort_unstable();
+        rest.own.clear();
+        let mut start = 0;
+        for &(from, to) in &rest.covered {
+            rest.own.extend_from_slice(&own[start..from as usize]);
+            start = to as usize;
+        }
+        rest.own.extend_from_slice(&own[start..]);
+        rest.table.fill(&rest.own);
+        Some(covered + rest.table.shared(&rest.others, wanted)?)
+    }
+
+    /// Finds the stretches that both sets have, and leaves what is not in them in `rest`. Gives how many shingles they have.
+    fn cover(&self, own: &[u64], others: &[u64], rest: &mut Rest) -> usize {
+        rest.covered.clear();
+        rest.others.clear();
+        // The shingles from `open` on are not covered, and `at` is the next one to be looked at.
+        let (mut at, mut open, mut covered) = (0, 0, 0);
+        while let Some(next) = others[at..].iter().position(|&shingle| is_sample(shingle)) {
+            at += next;
+            let Some(place) = self.find(own, others[at]) else {
+                at += 1;
+                continue;
+            };
+            let before = common_suffix(&own[..place], &others[open..at]);
+            let behind = common_prefix(&own[place..], &others[at..]);
+            rest.others.extend_from_slice(&others[open..at - before]);
+            rest.covered.push(((place - before) as u32, (place + behind) as u32));
+            covered += before + behind;
+            at += behind;
+            open = at;
+        }
+        rest.others.extend_from_slice(&others[open..]);
+        covered
+    }
+}
+
+#[inline]
+fn is_sample(shingle: u64) -> bool {
+    shingle.is_multiple_of(SAMPLE)
+}
+
+fn common_prefix(a: &[u64], b: &[u64]) -> usize {
+    let differ = |a: &[u64; LANES], b: &[u64; LANES]| a.iter().zip(b).fold(0, |all, (a, b)| all | (a ^ b));
+    let blocks = a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0);
+    let equal = LANES * blocks.take_while(|(a, b)| differ(a, b) == 0).count();
+    equal + a[equal..].iter().zip(&b[equal..]).take_while(|(a, b)| a == b).count()
+}
+
+fn common_suffix(a: &[u64], b: &[u64]) -> usize {
+    a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count()
+}
+
+/// The shingles of a set by their values.
+#[derive(Debug, Default)]
+struct SetTable {
     /// Open addressing: shingles, 0 where free. A power of two long, at most half full.
     slots: Vec<u64>,
     shift: u32,
     has_zero: bool,
-    len: usize,
 }
 
 impl SetTable {
     /// Takes a set of distinct shingles instead of the one before.
-    pub(super) fn fill(&mut self, shingles: &[u64]) {
+    fn fill(&mut self, shingles: &[u64]) {
         let places = (2 * shingles.len()).next_power_of_two().max(4);
         self.slots.clear();
         self.slots.resize(places, 0);
         self.shift = u64::BITS - places.trailing_zeros();
         self.has_zero = false;
-        self.len = shingles.len();
         for &shingle in shingles {
             if shingle == 0 {
                 self.has_zero = true;
@@ -62,7 +212,7 @@ impl SetTable {
     }
 
     /// How many of `others`, which are distinct, are in the set, or none if they are fewer than `least`.
-    pub(super) fn shared(&self, others: &[u64], least: usize) -> Option<usize> {
+    fn shared(&self, others: &[u64], least: usize) -> Option<usize> {
         let misses_allowed = others.len().checked_sub(least)?;
         let mut misses = 0;
         for some in others.chunks(STEP) {
@@ -72,12 +222,6 @@ impl SetTable {
             }
         }
         Some(others.len() - misses)
-    }
-
-    /// The similarity with another set of distinct shingles, or none if it is less than `least`.
-    pub(super) fn similarity(&self, others: &[u64], least: Threshold) -> Option<f64> {
-        let shared = self.shared(others, least.least_shared(self.len, others.len()))?;
-        Some(jaccard(shared, self.len, others.len()))
     }
 }
 
@@ -133,23 +277,37 @@ mod tests {
     proptest! {
         #[test]
         fn what_two_sets_share_is_what_they_share(
-            a in prop::collection::btree_set(0..300u64, 0..200), b in prop::collection::btree_set(0..300u64, 0..200),
-            keep: bool, threshold in 0.01..1.0f64,
+            numbers in prop::collection::btree_set(0..2_000u64, 0..400), spread: u64, moved in 0..400usize,
+            edits in prop::collection::vec((0..400usize, 0..3u8), 0..60), comparisons in 1..12usize, threshold in 0.01..1.0f64,
         ) {
-            let b: BTreeSet<u64> = if keep { a.iter().chain(b.iter().take(20)).copied().collect() } else { b };
-            let mut table = SetTable::default();
+            // Hashes, or numbers that are none and all chosen; the other set is this one with edits, and from another place on.
+            let spread = if spread.is_multiple_of(3) { SAMPLE } else { spread | 1 };
+            let own: Vec<u64> = numbers.into_iter().map(|number| number.wrapping_mul(spread)).collect();
+            let mut others = own.clone();
+            others.rotate_left(moved.min(own.len()));
+            for (new, (at, edit)) in (10_000u64..).zip(edits) {
+                let at = at.min(others.len());
+                match edit {
+                    0 => others.insert(at, new.wrapping_mul(spread)),
+                    1 if at < others.len() => others[at] = new.wrapping_mul(spread),
+                    _ => drop(others.drain(at..others.len().min(at + 5))),
+                }
+            }
+            let of_both: BTreeSet<&u64> = own.iter().collect();
+            let shared = others.iter().filter(|shingle| of_both.contains(shingle)).count();
+            let (mut compared, mut rest) = (Compared::default(), Rest::default());
             // What was there before is forgotten.
-            table.fill(&(300..500).collect::<Vec<_>>());
-            table.fill(&a.iter().copied().collect::<Vec<_>>());
+            compared.fill(&(300..500).collect::<Vec<_>>(), comparisons);
+            compared.fill(&own, comparisons);
+            compared.similarity(&own, &[1, 2, 3], Threshold::default(), &mut rest);
             let threshold = Threshold::try_new(threshold).unwrap();
-            let expected = jaccard(a.intersection(&b).count(), a.len(), b.len());
+            let expected = jaccard(shared, own.len(), others.len());
+            let found = compared.similarity(&own, &others, threshold, &mut rest);
+            prop_assert_eq!(found, (expected >= threshold.get()).then_some(expected));
             let mut filter = Filter::default();
-            filter.fill(&a.iter().copied().collect::<Vec<_>>());
-            let shared = a.intersection(&b).count();
-            let others: Vec<u64> = b.into_iter().collect();
+            filter.fill(&own);
             prop_assert!(filter.may_share(&others, shared), "nothing that is shared is ruled out");
             prop_assert!(!filter.may_share(&others, others.len() + 1));
-            prop_assert_eq!(table.similarity(&others, threshold), (expected >= threshold.get()).then_some(expected));
         }
     }
 }

@@ -9,6 +9,7 @@ use super::super::marks::RARE;
 use super::*;
 use crate::hash::splitmix64;
 use crate::observe::Unobserved;
+use crate::parallel::Pool;
 use crate::params::{NumHashes, ShingleSpec};
 
 const LANES: usize = 64;
@@ -181,9 +182,14 @@ struct Store<'a> {
 }
 
 impl Kept for Store<'_> {
-    fn shingles(&self, doc: u32, into: &mut Vec<u64>) -> Result<()> {
-        into.extend_from_slice(self.sets[&doc].1);
-        Ok(())
+    fn shingles<'a>(&'a self, doc: u32, buffer: &'a mut Vec<u64>) -> Result<&'a [u64]> {
+        // At hand, or brought.
+        if self.tells_sizes {
+            return Ok(self.sets[&doc].1);
+        }
+        buffer.clear();
+        buffer.extend_from_slice(self.sets[&doc].1);
+        Ok(buffer)
     }
 
     fn size(&self, doc: u32) -> Option<usize> {
@@ -208,7 +214,7 @@ fn decide(
         let mut removals = Vec::new();
         for docs in docs.chunks(batch) {
             let turns: Vec<Turn<'_>> = docs.iter().map(Page::turn).collect();
-            let decided = decider.decide(&turns, &store, &Unobserved).unwrap();
+            let decided = decider.decide(&turns, &store, &Pool, &Unobserved).unwrap();
             for (doc, removal) in docs.iter().zip(&decided) {
                 if removal.is_none() {
                     let turn = store.sets.len();
@@ -337,7 +343,7 @@ fn references_stay_and_others_go_for_them() {
     let sets = (0..).zip(&references).map(|(turn, doc)| (doc.doc, (turn, &doc.set[..]))).collect();
     let store = Store { sets, tells_sizes: true };
     let turns: Vec<Turn<'_>> = docs.iter().map(Page::turn).collect();
-    let decided = decider.decide(&turns, &store, &Unobserved).unwrap();
+    let decided = decider.decide(&turns, &store, &Pool, &Unobserved).unwrap();
     let named: Vec<Option<u32>> = decided.iter().map(|removal| removal.map(|r| r.duplicate_of)).collect();
     // The most similar of all references is the first; who has neither an edge nor a crowd has no neighbour.
     assert_eq!(named, [Some(0), Some(0), None]);
@@ -353,7 +359,7 @@ fn a_wish_to_stop_and_a_failure_to_read_end_the_batch() {
     }
     struct Broken;
     impl Kept for Broken {
-        fn shingles(&self, _: u32, _: &mut Vec<u64>) -> Result<()> {
+        fn shingles<'a>(&'a self, _: u32, _: &'a mut Vec<u64>) -> Result<&'a [u64]> {
             Err(Error::Column("the spool is gone".into()))
         }
 
@@ -364,7 +370,7 @@ fn a_wish_to_stop_and_a_failure_to_read_end_the_batch() {
     let docs = docs_of(vec![(1..50).collect(); 2], |doc| (0..doc).collect(), None);
     let turns: Vec<Turn<'_>> = docs.iter().map(Page::turn).collect();
     let mut decider = Decider::new(&config(0.8), 2);
-    assert_eq!(decider.decide(&turns, &Broken, &Stop), Err(Error::Cancelled));
-    assert!(decider.decide(&turns[..1], &Broken, &Unobserved).is_ok());
-    assert!(matches!(decider.decide(&turns[1..], &Broken, &Unobserved), Err(Error::Column(_))));
+    assert_eq!(decider.decide(&turns, &Broken, &Pool, &Stop), Err(Error::Cancelled));
+    assert!(decider.decide(&turns[..1], &Broken, &Pool, &Unobserved).is_ok());
+    assert!(matches!(decider.decide(&turns[1..], &Broken, &Pool, &Unobserved), Err(Error::Column(_))));
 }

@@ -2,9 +2,7 @@
 //!
 //! Hashes are looked at range by range, so no more of them are in memory than a range on each thread.
 
-use std::sync::{Mutex, PoisonError};
-
-use rayon::prelude::*;
+use thresher_core::parallel::map;
 use thresher_core::{Keep, Precedence};
 
 use super::Run;
@@ -12,10 +10,12 @@ use super::corpus::{Corpus, chunks};
 use super::records::HASH_RECORD;
 use crate::error::Result;
 use crate::runs::spill::bits::{Bits, Marks};
-use crate::runs::spill::sort::{Sorted, Sorter};
+use crate::runs::spill::sort::{SharedSorter, Sorted};
 
 /// Bytes that a record of a chunk takes while it is grouped.
 const WORKING_BYTES: u64 = 64;
+/// Records of a chunk at most: so all threads have work, and a wish to stop is heard soon.
+const MOST_RECORDS: u64 = 1 << 18;
 
 /// The documents whose text another one stands for.
 pub(crate) struct Copies {
@@ -37,10 +37,12 @@ pub(crate) fn find(run: &Run<'_>, corpus: &Corpus) -> Result<Copies> {
         Keep::First | Keep::Longest | Keep::Shortest => Precedence::First,
         keep @ (Keep::Max | Keep::Min) => Precedence::new(keep, &[], &corpus.ranks),
     };
-    let sorter = Mutex::new(Sorter::new(&run.work, run.memory.part(6)));
+    let sorter = SharedSorter::new(&run.work, run.memory.part(6), corpus.n_docs);
     let marks = Marks::new(corpus.n_docs as usize);
-    chunks(&per_range, share / WORKING_BYTES).into_par_iter().try_for_each(|chunk| {
+    let chunks = chunks(&per_range, (share / WORKING_BYTES).min(MOST_RECORDS));
+    let find = |chunk: usize| {
         run.progress.check()?;
+        let chunk = chunks[chunk].clone();
         let (mut records, mut bytes) = (Vec::new(), Vec::new());
         for task in &corpus.tasks {
             task.file.read(section, chunk.clone(), &mut bytes)?;
@@ -68,8 +70,8 @@ pub(crate) fn find(run: &Run<'_>, corpus: &Corpus) -> Result<Copies> {
                 copies.push([doc, standing]);
             }
         }
-        sorter.lock().unwrap_or_else(PoisonError::into_inner).extend(&copies)
-    })?;
-    let standing = sorter.into_inner().unwrap_or_else(PoisonError::into_inner).finish()?;
-    Ok(Copies { standing, bits: marks.finish() })
+        sorter.extend(&mut copies)
+    };
+    map(&*run.crew, chunks.len(), 1, find).into_iter().collect::<Result<()>>()?;
+    Ok(Copies { standing: sorter.finish(&run.crew)?, bits: marks.finish() })
 }

@@ -1,8 +1,10 @@
 //! Pass 2: candidates are read again and decided in keep order, each against its kept neighbours.
 //!
 //! With `keep=first` the order of the inputs is the order of decisions, so a document is decided as it is read, and the shingle
-//! sets of those that stay go to the spool, where later ones are compared with them. With other policies all sets go
+//! sets of those that stay go to the spool, as far as later ones are compared with them. With other policies all sets go
 //! there first. So no text is held, and a cluster of any size takes the memory of a batch.
+//!
+//! Batches are decided by the workers of the pass: the one that received the last documents asks, and who has read its unit helps.
 
 use std::path::Path;
 
@@ -43,12 +45,7 @@ pub(crate) struct Decisions {
 ///
 /// # Errors
 /// I/O failures, inputs that changed, and the wish to stop.
-pub(crate) fn decide(
-    run: &Run<'_>,
-    corpus: &Corpus,
-    links: &Links,
-    pool: &rayon::ThreadPool,
-) -> Result<Decisions> {
+pub(crate) fn decide(run: &Run<'_>, corpus: &Corpus, links: &Links) -> Result<Decisions> {
     run.begin(2);
     if links.candidates.is_empty() {
         return Ok(Decisions::default());
@@ -60,21 +57,19 @@ pub(crate) fn decide(
     let room = if links.crowded.is_empty() { 0 } else { run.memory.part(4) };
     let mut court = Court {
         run,
-        pool,
         corpus,
         turns: &turns,
         neighbours: turns.neighbours(),
         signatures: Signatures::new(corpus, screen.bytes(), room)?,
         decider: Decider::new(search, turns.len() as usize),
-        spool: Spool::new(&run.work, turns.len())?,
+        spool: Spool::new(&run.work, turns.asked()?, run.memory.part(16)),
         batch: Batch::default(),
+        next: 0,
         near: Sorter::new(&run.work, run.memory.part(8)),
         is_read: turns.is_corpus_order(),
     };
     if turns.is_corpus_order() {
-        read(run, corpus, links, Order::Inputs, |docs| {
-            docs.iter().try_for_each(|(doc, shingles)| court.add(links.candidates.rank(doc), shingles))
-        })?;
+        read(run, corpus, links, Order::Inputs, |docs| court.take(docs))?;
     } else {
         let mut turn_of = vec![0; turns.len() as usize];
         for turn in 0..turns.len() {
@@ -87,17 +82,18 @@ pub(crate) fn decide(
         })?;
         drop(turn_of);
         court.spool.flush()?;
-        let mut shingles = Vec::new();
+        let (mut buffer, mut docs) = (Vec::new(), ReadDocs::default());
         for turn in 0..turns.len() {
-            shingles.clear();
-            court.spool.read(turn, &mut shingles)?;
-            court.add(turn, &shingles)?;
+            docs.push(turns.doc(turn), court.spool.read(turn, &mut buffer)?);
+            if docs.shingles.len() >= BATCH_SHINGLES || turn + 1 == turns.len() {
+                court.take(std::mem::take(&mut docs))?;
+            }
         }
     }
     court.close()
 }
 
-/// Documents in the order of the corpus, with their distinct shingles, one document's behind the other's.
+/// Documents with their distinct shingles, one document's behind the other's.
 #[derive(Default)]
 struct ReadDocs {
     docs: Vec<u32>,
@@ -109,6 +105,12 @@ impl ReadDocs {
     fn iter(&self) -> impl Iterator<Item = (u32, &[u64])> {
         (0..).zip(&self.docs).map(|(at, &doc)| (doc, part(&self.shingles, &self.ends, at)))
     }
+
+    fn push(&mut self, doc: u32, shingles: &[u64]) {
+        self.docs.push(doc);
+        self.shingles.extend_from_slice(shingles);
+        self.ends.push(self.shingles.len());
+    }
 }
 
 struct DocVisitor<'a> {
@@ -117,7 +119,7 @@ struct DocVisitor<'a> {
     /// The ends of the hashes of all documents of the unit.
     checks: &'a [u32],
     hasher: &'a TextHasher,
-    reader: &'a mut (Shingler, Vec<u64>),
+    shingler: &'a mut Shingler,
     docs: ReadDocs,
     bytes: u64,
 }
@@ -129,10 +131,8 @@ impl Visitor for DocVisitor<'_> {
         if check != self.checks[(doc - self.place.first_doc) as usize] {
             return Err(changed(self.run, self.place));
         }
-        let (shingler, shingles) = &mut *self.reader;
-        shingler.distinct_into(record.text, shingles);
+        self.shingler.distinct_into(record.text, &mut self.docs.shingles);
         self.docs.docs.push(doc);
-        self.docs.shingles.extend_from_slice(shingles);
         self.docs.ends.push(self.docs.shingles.len());
         self.bytes += record.bytes;
         Ok(())
@@ -164,11 +164,8 @@ fn read(
     let mut docs_read = 0;
     for_each_unit(
         run.pass(order),
-        || {
-            let shingler = Shingler::with_keys(search.shingles, run.secret.keys());
-            ((shingler, Vec::new()), Scratch::default())
-        },
-        |(reader, scratch), input, unit| {
+        || (Shingler::with_keys(search.shingles, run.secret.keys()), 0, Scratch::default()),
+        |(shingler, most, scratch), input, unit| {
             let place = run.place(corpus, &first_units, input, unit.index)?;
             let wanted = place.mask(|doc| links.candidates.get(doc));
             if !wanted.contains(&true) {
@@ -180,12 +177,14 @@ fn read(
                 place,
                 checks: &checks,
                 hasher: &hasher,
-                reader,
-                docs: ReadDocs::default(),
+                shingler,
+                docs: ReadDocs { shingles: Vec::with_capacity(*most), ..ReadDocs::default() },
                 bytes: 0,
             };
             run.plan.sources[input].input().read(&unit, &fields, Some(&wanted), scratch, &mut visitor)?;
             run.progress.advance(visitor.docs.docs.len() as u64, visitor.bytes);
+            // The next unit may have as many, and a vector that grows is copied.
+            *most = visitor.docs.shingles.len().max(*most).min(BATCH_SHINGLES);
             Ok(visitor.docs)
         },
         |_, docs| {
@@ -204,7 +203,6 @@ fn read(
 /// Takes candidates in the order of their turns and decides them, a batch at a time.
 struct Court<'a> {
     run: &'a Run<'a>,
-    pool: &'a rayon::ThreadPool,
     corpus: &'a Corpus,
     turns: &'a Turns<'a>,
     neighbours: NeighbourReader<'a>,
@@ -212,18 +210,20 @@ struct Court<'a> {
     decider: Decider,
     spool: Spool,
     batch: Batch,
+    /// The turn of the next document.
+    next: u32,
     near: Sorter<3>,
     /// Sets come from the inputs, and those of kept documents go to the spool.
     is_read: bool,
 }
 
-/// Documents to be decided at once, column by column.
+/// Documents to be decided at once, in the order of their turns.
 #[derive(Default)]
 struct Batch {
+    docs: Vec<ReadDocs>,
     turns: Vec<u32>,
-    are_references: bool,
-    shingles: Vec<u64>,
-    shingle_ends: Vec<usize>,
+    num_shingles: usize,
+    num_references: usize,
     earlier: Vec<u32>,
     earlier_ends: Vec<usize>,
     buckets: Vec<u32>,
@@ -234,32 +234,19 @@ struct Batch {
 }
 
 impl Batch {
-    fn clear(&mut self) {
-        self.turns.clear();
-        self.shingles.clear();
-        self.earlier.clear();
-        self.buckets.clear();
-        self.packed.clear();
-        self.clusters.clear();
-        for ends in
-            [&mut self.shingle_ends, &mut self.earlier_ends, &mut self.bucket_ends, &mut self.packed_ends]
-        {
-            ends.clear();
-        }
-    }
-
     fn turns(&self) -> Vec<Turn<'_>> {
-        let turn = |at: usize| {
+        let sets = self.docs.iter().flat_map(|docs| docs.iter().map(|(_, shingles)| shingles));
+        let turn = |(at, shingles)| {
             let buckets = part(&self.buckets, &self.bucket_ends, at);
             let packed = part(&self.packed, &self.packed_ends, at);
             Turn {
                 doc: self.turns[at],
-                shingles: part(&self.shingles, &self.shingle_ends, at),
+                shingles,
                 earlier: part(&self.earlier, &self.earlier_ends, at),
                 crowd: self.clusters[at].map(|cluster| Crowd { cluster, buckets, packed }),
             }
         };
-        (0..self.turns.len()).map(turn).collect()
+        (0..).zip(sets).map(turn).collect()
     }
 }
 
@@ -275,46 +262,49 @@ fn evidence(removal: &Removal) -> Evidence {
 }
 
 impl Court<'_> {
-    fn add(&mut self, turn: u32, shingles: &[u64]) -> Result<()> {
-        let doc = self.turns.doc(turn);
-        let is_reference = self.corpus.is_reference(doc);
-        let is_full = self.batch.turns.len() >= BATCH_DOCS || self.batch.shingles.len() >= BATCH_SHINGLES;
-        if is_full || self.batch.are_references != is_reference {
-            self.decide()?;
-        }
+    /// Takes the documents whose turns come next.
+    fn take(&mut self, docs: ReadDocs) -> Result<()> {
         let batch = &mut self.batch;
-        batch.are_references = is_reference;
         let mut neighbours = Neighbours::default();
-        self.neighbours.of(turn, &mut neighbours)?;
-        batch.turns.push(turn);
-        batch.shingles.extend_from_slice(shingles);
-        batch.shingle_ends.push(batch.shingles.len());
-        batch.earlier.append(&mut neighbours.earlier);
-        batch.earlier_ends.push(batch.earlier.len());
-        batch.buckets.append(&mut neighbours.buckets);
-        batch.bucket_ends.push(batch.buckets.len());
-        let cluster = self.turns.cluster(doc);
-        if cluster.is_some() {
-            self.signatures.append(doc, &mut batch.packed)?;
+        for &doc in &docs.docs {
+            let turn = self.next;
+            self.next += 1;
+            debug_assert_eq!(doc, self.turns.doc(turn));
+            batch.num_references += usize::from(self.corpus.is_reference(doc));
+            self.neighbours.of(turn, &mut neighbours)?;
+            batch.turns.push(turn);
+            batch.earlier.append(&mut neighbours.earlier);
+            batch.earlier_ends.push(batch.earlier.len());
+            batch.buckets.append(&mut neighbours.buckets);
+            batch.bucket_ends.push(batch.buckets.len());
+            let cluster = self.turns.cluster(doc);
+            if cluster.is_some() {
+                self.signatures.append(doc, &mut batch.packed)?;
+            }
+            batch.packed_ends.push(batch.packed.len());
+            batch.clusters.push(cluster);
         }
-        batch.packed_ends.push(batch.packed.len());
-        batch.clusters.push(cluster);
-        Ok(())
+        batch.num_shingles += docs.shingles.len();
+        batch.docs.push(docs);
+        let is_full = batch.turns.len() >= BATCH_DOCS || batch.num_shingles >= BATCH_SHINGLES;
+        if is_full { self.decide() } else { Ok(()) }
     }
 
     /// Decides the batch.
     fn decide(&mut self) -> Result<()> {
         self.spool.flush()?;
+        let batch = std::mem::take(&mut self.batch);
         let Self { decider, spool, run, .. } = self;
-        let turns = self.batch.turns();
-        let decisions = if self.batch.are_references {
-            decider.stand(&turns).map(|()| vec![None; turns.len()])
-        } else {
-            self.pool.install(|| decider.decide(&turns, &*spool, run.progress))
-        };
-        let decisions = decisions.map_err(|error| spool.cause(error))?;
+        let turns = batch.turns();
+        // References have the first turns of all.
+        let (references, others) = turns.split_at(batch.num_references);
+        let decide = decider
+            .stand(references)
+            .and_then(|()| decider.decide(others, &*spool, &*run.crew, run.progress));
+        let decisions = decide.map_err(|error| spool.cause(error))?;
         let mut near: Vec<Row<3>> = Vec::new();
-        for (turn, decision) in turns.iter().zip(decisions) {
+        let none = std::iter::repeat_n(None, references.len());
+        for (turn, decision) in turns.iter().zip(none.chain(decisions)) {
             match decision {
                 Some(removal) => near.push([
                     self.turns.doc(turn.doc),
@@ -325,14 +315,15 @@ impl Court<'_> {
                 None => {}
             }
         }
-        self.near.extend(&near)?;
-        self.batch.clear();
-        Ok(())
+        self.near.extend(&near)
     }
 
     fn close(mut self) -> Result<Decisions> {
         self.decide()?;
-        let near = self.pool.install(|| self.near.finish())?;
-        Ok(Decisions { near, counts: self.decider.counts(), spooled: self.spool.bytes() })
+        Ok(Decisions {
+            near: self.near.finish()?,
+            counts: self.decider.counts(),
+            spooled: self.spool.bytes(),
+        })
     }
 }

@@ -4,11 +4,9 @@
 //! each thread. A bucket of up to [`LARGE`] documents gives the pairs that pass the screen; a larger one is noted with
 //! its members. Copies of another text take no part: the document that stands for them does.
 
-use std::sync::{Mutex, PoisonError};
-
-use rayon::prelude::*;
 use thresher_core::cluster::UnionFind;
 use thresher_core::lsh::{LARGE, edges, group};
+use thresher_core::parallel::map;
 use thresher_core::screen::Screen;
 
 use super::Run;
@@ -16,14 +14,18 @@ use super::corpus::{Corpus, chunks};
 use super::signatures::Signatures;
 use crate::error::Result;
 use crate::runs::spill::bits::{Bits, Marks};
-use crate::runs::spill::sort::{Row, Sorted, Sorter};
+use crate::runs::spill::sort::{Row, SharedSorter, Sorted, Sorter};
 
 /// Bytes of a record in its file.
 const RECORD: usize = 8;
 /// Bytes that a record of a chunk takes while it is grouped.
 const WORKING_BYTES: u64 = 64;
+/// Records of a chunk at most: so all threads have work, and a wish to stop is heard soon.
+const MOST_RECORDS: u64 = 1 << 18;
 /// Pairs that a thread collects before it hands them on.
 const HANDED_ON: usize = 1 << 15;
+/// Buckets whose signatures are asked for before they are looked at.
+const AHEAD: usize = 8;
 /// Spreads keys over all bits.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
@@ -43,9 +45,9 @@ pub(crate) struct Links {
 
 /// What all threads add to.
 struct Found<'a> {
-    edges: Mutex<Sorter<2>>,
+    edges: SharedSorter<2>,
     /// Band, first document, document.
-    large: Mutex<Sorter<3>>,
+    large: SharedSorter<3>,
     candidates: Marks,
     crowded: Marks,
     signatures: Signatures<'a>,
@@ -64,8 +66,8 @@ pub(crate) fn find(run: &Run<'_>, corpus: &Corpus, copies: &Bits) -> Result<Link
     let screen = Screen::new(search.threshold, search.num_hashes);
     let n_docs = corpus.n_docs as usize;
     let found = Found {
-        edges: Mutex::new(Sorter::new(&run.work, run.memory.part(4))),
-        large: Mutex::new(Sorter::new(&run.work, run.memory.part(12))),
+        edges: SharedSorter::new(&run.work, run.memory.part(4), corpus.n_docs),
+        large: SharedSorter::new(&run.work, run.memory.part(12), corpus.layout.bands as u32),
         candidates: Marks::new(n_docs),
         crowded: Marks::new(n_docs),
         signatures: Signatures::new(corpus, screen.bytes(), run.memory.part(3))?,
@@ -74,15 +76,17 @@ pub(crate) fn find(run: &Run<'_>, corpus: &Corpus, copies: &Bits) -> Result<Link
     let share = run.memory.part(4 * run.crew.threads() as u64);
     let work: Vec<(usize, std::ops::Range<usize>)> = (0..corpus.layout.bands)
         .flat_map(|band| {
-            let chunks = chunks(&corpus.per_range(band, RECORD), share / WORKING_BYTES);
+            let chunks = chunks(&corpus.per_range(band, RECORD), (share / WORKING_BYTES).min(MOST_RECORDS));
             chunks.into_iter().map(move |chunk| (band, chunk))
         })
         .collect();
-    work.into_par_iter().try_for_each(|(band, chunk)| {
+    let find = |at: usize| {
         run.progress.check()?;
+        let (band, chunk) = work[at].clone();
         let (keys, docs) = load(corpus, copies, band, chunk)?;
         found.take(run, corpus, band as u32, &keys, &docs)
-    })?;
+    };
+    map(&*run.crew, work.len(), 1, find).into_iter().collect::<Result<()>>()?;
     found.finish(run, n_docs)
 }
 
@@ -117,14 +121,19 @@ fn load(
 impl Found<'_> {
     fn take(&self, run: &Run<'_>, corpus: &Corpus, band: u32, keys: &[u64], docs: &[u32]) -> Result<()> {
         let (mut pairs, mut members, mut packed): (Vec<Row<2>>, Vec<Row<3>>, Vec<u8>) = Default::default();
-        for bucket in group(keys, docs).iter() {
+        let buckets = group(keys, docs);
+        let mut ahead = buckets.iter().skip(AHEAD);
+        for bucket in buckets.iter() {
+            for &doc in ahead.next().filter(|later| later.len() <= LARGE).into_iter().flatten() {
+                self.signatures.prefetch(doc);
+            }
             if bucket.len() > LARGE {
                 for &doc in bucket {
                     self.candidates.set(doc);
                     self.crowded.set(doc);
                     members.push([band, bucket[0], doc]);
                 }
-                lock(&self.large).extend(&members)?;
+                self.large.extend(&mut members)?;
                 members.clear();
                 continue;
             }
@@ -149,14 +158,14 @@ impl Found<'_> {
             self.candidates.set(a);
             self.candidates.set(b);
         }
-        lock(&self.edges).extend(pairs)?;
+        self.edges.extend(pairs)?;
         pairs.clear();
         Ok(())
     }
 
     fn finish(self, run: &Run<'_>, n_docs: usize) -> Result<Links> {
-        let edges = into_inner(self.edges).finish()?;
-        let members = into_inner(self.large).finish()?;
+        let edges = self.edges.finish(&run.crew)?;
+        let members = self.large.finish(&run.crew)?;
         let (mut large, mut last, mut bucket) = (Sorter::new(&run.work, run.memory.part(6)), None, 0);
         let crowded = self.crowded.finish();
         let mut clusters = Vec::new();
@@ -178,12 +187,4 @@ impl Found<'_> {
         let candidates = self.candidates.finish();
         Ok(Links { edges, large: large.finish()?, candidates, crowded, clusters })
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn into_inner<T>(mutex: Mutex<T>) -> T {
-    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

@@ -226,14 +226,10 @@ fn attempt(run: &Run<'_>, output: &RunOutput, started: Instant) -> Result<Report
     if let Err(error) = check_bulk(&quarantine, docs, config.options.max_quarantine, first) {
         return Err(output.reject(quarantine, error));
     }
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(run.crew.threads())
-        .build()
-        .map_err(|error| Error::Internal(format!("no thread pool: {error}")))?;
     let found = if let Some(found) = state::Found::load(&run.work)? {
         found
     } else {
-        let found = find(run, &corpus, &pool, &mut clock)?;
+        let found = find(run, &corpus, &mut clock)?;
         found.store(&run.work)?;
         found
     };
@@ -265,15 +261,13 @@ fn attempt(run: &Run<'_>, output: &RunOutput, started: Instant) -> Result<Report
 }
 
 /// Finds what becomes of every document.
-fn find(run: &Run<'_>, corpus: &Corpus, pool: &rayon::ThreadPool, clock: &mut Clock) -> Result<state::Found> {
+fn find(run: &Run<'_>, corpus: &Corpus, clock: &mut Clock) -> Result<state::Found> {
     let (copies, links) = clock.time("group", || {
-        pool.install(|| {
-            let copies = classes::find(run, corpus)?;
-            let links = links::find(run, corpus, &copies.bits)?;
-            Ok::<_, Error>((copies, links))
-        })
+        let copies = classes::find(run, corpus)?;
+        let links = links::find(run, corpus, &copies.bits)?;
+        Ok::<_, Error>((copies, links))
     })?;
-    let decisions = clock.time("verify", || decide::decide(run, corpus, &links, pool))?;
+    let decisions = clock.time("verify", || decide::decide(run, corpus, &links))?;
     Ok(state::Found { copies, decisions, candidates: links.candidates.len() })
 }
 

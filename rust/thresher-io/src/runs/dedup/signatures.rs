@@ -1,5 +1,7 @@
 //! The packed signatures of all signed documents: in memory as long as they have room there, else in the files of their tasks.
 
+use thresher_core::prefetch::prefetch;
+
 use super::corpus::Corpus;
 use crate::error::Result;
 
@@ -30,6 +32,14 @@ impl<'a> Signatures<'a> {
             }
         }
         Ok(Self::Memory { corpus, packed, size })
+    }
+
+    /// Asks for the memory that [`Signatures::append`] will look at.
+    pub(crate) fn prefetch(&self, doc: u32) {
+        if let Self::Memory { corpus, packed, size } = self {
+            let place = corpus.signed.rank(doc) as usize * size;
+            prefetch(&packed[place..place + size], *size);
+        }
     }
 
     /// Appends the signature of a signed document to `to`.

@@ -9,6 +9,7 @@ use super::Run;
 use super::corpus::Corpus;
 use super::links::Links;
 use crate::error::Result;
+use crate::runs::spill::bits::{Bits, Marks};
 use crate::runs::spill::sort::{Row, Sorted, Sorter};
 
 /// The order of decisions.
@@ -19,6 +20,13 @@ pub(crate) struct Turns<'a> {
     /// The same as in `links`, by turns.
     edges: Option<Sorted<2>>,
     large: Option<Sorted<2>>,
+}
+
+/// A set of turns that all are in.
+fn all(turns: u32) -> Bits {
+    let mut words = vec![u64::MAX; turns as usize / 64];
+    words.push((1 << (turns % 64)) - 1);
+    Bits::new(words)
 }
 
 /// What one turn may be a duplicate of.
@@ -83,6 +91,23 @@ impl<'a> Turns<'a> {
     /// Whether documents are decided in the order of the corpus.
     pub(crate) fn is_corpus_order(&self) -> bool {
         self.docs.is_none()
+    }
+
+    /// The turns whose sets are asked for by others, or by themselves when sets are collected first.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(crate) fn asked(&self) -> Result<Bits> {
+        if !self.is_corpus_order() {
+            return Ok(all(self.len()));
+        }
+        let asked = Marks::new(self.len() as usize);
+        for edge in self.links.edges.iter() {
+            asked.set(self.links.candidates.rank(edge?[1]));
+        }
+        // Who is in a crowd may be compared with any that comes behind it.
+        self.links.crowded.iter().for_each(|doc| asked.set(self.links.candidates.rank(doc)));
+        Ok(asked.finish())
     }
 
     /// How many there are.

@@ -1,21 +1,31 @@
 //! Small records of any number, sorted and without repetition.
 //!
-//! Records are collected in memory; when they are more than their share, what is distinct of them goes to disk as a sorted run.
-//! At the end the runs are merged into one file, from which records are read in order, or one by its place. Time
-//! O(n log n), memory the share, and a block for each run while they are merged.
+//! Records are collected in memory, and those that are there twice are dropped from time to time; when what is distinct is more
+//! than their share, it goes to disk as a sorted run. At the end the runs are merged into one file, from which records are read
+//! in order, or one by its place. Time O(n log n), memory the share, and a block for each run while they are merged.
+//!
+//! Where many threads find records, a [`SharedSorter`] has a sorter for each range of their first numbers: so threads seldom
+//! wait for each other, and sort at the same time.
 
 use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-use rayon::prelude::*;
+use thresher_core::parallel::map;
 
+use crate::crew::{Crew, lock};
 use crate::error::{Error, Result};
 
 /// Bytes of a run that are read, or of the result that are written, at a time.
 const BLOCK: usize = 1 << 18;
+/// Records that are collected before those that are there twice are dropped, beside twice the distinct ones.
+const MANY: usize = 1 << 16;
+/// Ranges of first numbers at most, and bytes of memory for each at least.
+const MOST_RANGES: u64 = 64;
+const RANGE_BYTES: u64 = 16 << 20;
 
 /// A record: numbers that compare in order.
 pub(crate) type Row<const N: usize> = [u32; N];
@@ -23,8 +33,9 @@ pub(crate) type Row<const N: usize> = [u32; N];
 /// Takes records in any order.
 pub(crate) struct Sorter<const N: usize> {
     folder: PathBuf,
-    /// Records in memory at most.
+    /// Records in memory at most, and before those that are there twice are dropped.
     room: usize,
+    limit: usize,
     rows: Vec<Row<N>>,
     runs: Vec<Stored<N>>,
 }
@@ -33,7 +44,8 @@ impl<const N: usize> Sorter<N> {
     /// One that spills to unnamed files in `folder` and holds up to `bytes` in memory.
     pub(crate) fn new(folder: &Path, bytes: u64) -> Self {
         let room = (bytes as usize / size_of::<Row<N>>()).max(1024);
-        Self { folder: folder.to_path_buf(), room, rows: Vec::new(), runs: Vec::new() }
+        let limit = room.min(MANY);
+        Self { folder: folder.to_path_buf(), room, limit, rows: Vec::new(), runs: Vec::new() }
     }
 
     /// Takes records.
@@ -42,13 +54,16 @@ impl<const N: usize> Sorter<N> {
     /// I/O failures.
     pub(crate) fn extend(&mut self, mut rows: &[Row<N>]) -> Result<()> {
         while !rows.is_empty() {
-            if self.rows.len() == self.room {
+            if self.rows.len() >= self.limit {
                 self.make_room()?;
             }
-            let (some, rest) = rows.split_at(rows.len().min(self.room - self.rows.len()));
-            // A vector that doubles by itself would pass the share.
-            let want = (self.rows.len() + some.len()).max(2 * self.rows.capacity()).min(self.room);
-            self.rows.reserve_exact(if self.rows.capacity() < want { want - self.rows.len() } else { 0 });
+            let (some, rest) = rows.split_at(rows.len().min(self.limit - self.rows.len()));
+            let needed = self.rows.len() + some.len();
+            if needed > self.rows.capacity() {
+                // A vector that doubles by itself would pass the share.
+                let want = needed.max(2 * self.rows.capacity()).min(self.room);
+                self.rows.reserve_exact(want - self.rows.len());
+            }
             self.rows.extend_from_slice(some);
             rows = rest;
         }
@@ -57,14 +72,14 @@ impl<const N: usize> Sorter<N> {
 
     /// Sorts what is in memory; if that does not free half of the room, it goes to disk.
     fn make_room(&mut self) -> Result<()> {
-        self.rows.par_sort_unstable();
-        self.rows.dedup();
+        sort(&mut self.rows);
         if self.rows.len() > self.room / 2 {
             let mut run = StoredWriter::new(&self.folder)?;
             self.rows.iter().try_for_each(|&row| run.push(row))?;
             self.runs.push(run.finish()?);
             self.rows.clear();
         }
+        self.limit = self.room.min(2 * self.rows.len() + MANY);
         Ok(())
     }
 
@@ -73,8 +88,7 @@ impl<const N: usize> Sorter<N> {
     /// # Errors
     /// I/O failures.
     pub(crate) fn finish(mut self) -> Result<Sorted<N>> {
-        self.rows.par_sort_unstable();
-        self.rows.dedup();
+        sort(&mut self.rows);
         if self.runs.is_empty() {
             self.rows.shrink_to_fit();
             return Ok(Sorted::Memory(self.rows));
@@ -101,10 +115,72 @@ impl<const N: usize> Sorter<N> {
     }
 }
 
+/// Sorts records and drops those that are there twice.
+fn sort<const N: usize>(rows: &mut Vec<Row<N>>) {
+    // Numbers of up to 128 bits compare faster than the parts of a record one by one.
+    let key = |row: &Row<N>| row.iter().fold(0u128, |key, &number| key << 32 | u128::from(number));
+    if N <= 2 {
+        rows.sort_unstable_by_key(|row| key(row) as u64);
+    } else if N <= 4 {
+        rows.sort_unstable_by_key(key);
+    } else {
+        rows.sort_unstable();
+    }
+    rows.dedup();
+}
+
+/// Takes records in any order from many threads.
+pub(crate) struct SharedSorter<const N: usize> {
+    /// One for each range of first numbers, of so many numbers.
+    ranges: Vec<Mutex<Sorter<N>>>,
+    numbers: u32,
+}
+
+impl<const N: usize> SharedSorter<N> {
+    /// As [`Sorter::new`], for records whose first numbers are below `end`.
+    pub(crate) fn new(folder: &Path, bytes: u64, end: u32) -> Self {
+        let ranges = (bytes / RANGE_BYTES).clamp(1, MOST_RANGES);
+        let numbers = end.div_ceil(ranges as u32).max(1);
+        let sorters =
+            (0..end.div_ceil(numbers).max(1)).map(|_| Mutex::new(Sorter::new(folder, bytes / ranges)));
+        Self { ranges: sorters.collect(), numbers }
+    }
+
+    /// Takes records; brings them into the order of their ranges.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(crate) fn extend(&self, rows: &mut [Row<N>]) -> Result<()> {
+        let range_of = |row: &Row<N>| row[0] / self.numbers;
+        if self.ranges.len() > 1 {
+            rows.sort_unstable_by_key(range_of);
+        }
+        for some in rows.chunk_by(|a, b| range_of(a) == range_of(b)) {
+            lock(&self.ranges[range_of(&some[0]) as usize]).extend(some)?;
+        }
+        Ok(())
+    }
+
+    /// Everything, in order.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(crate) fn finish(self, crew: &Crew) -> Result<Sorted<N>> {
+        let ranges: Vec<Mutex<Option<Sorter<N>>>> = (self.ranges.into_iter())
+            .map(|sorter| Mutex::new(Some(sorter.into_inner().unwrap_or_else(PoisonError::into_inner))))
+            .collect();
+        let finish = |range: usize| lock(&ranges[range]).take().map_or(Ok(Sorted::default()), Sorter::finish);
+        let mut parts = map(crew, ranges.len(), 1, finish).into_iter().collect::<Result<Vec<_>>>()?;
+        Ok(if parts.len() == 1 { parts.pop().unwrap_or_default() } else { Sorted::Ranges(parts) })
+    }
+}
+
 /// Records in order.
 pub(crate) enum Sorted<const N: usize> {
     Memory(Vec<Row<N>>),
     Disk(Stored<N>),
+    /// Those of consecutive ranges.
+    Ranges(Vec<Sorted<N>>),
 }
 
 impl<const N: usize> Default for Sorted<N> {
@@ -119,6 +195,7 @@ impl<const N: usize> Sorted<N> {
         match self {
             Self::Memory(rows) => rows.len() as u64,
             Self::Disk(stored) => stored.len,
+            Self::Ranges(ranges) => ranges.iter().map(Self::len).sum(),
         }
     }
 
@@ -131,10 +208,19 @@ impl<const N: usize> Sorted<N> {
     ///
     /// # Errors
     /// I/O failures.
-    pub(crate) fn get(&self, place: u64) -> Result<Row<N>> {
+    pub(crate) fn get(&self, mut place: u64) -> Result<Row<N>> {
         match self {
             Self::Memory(rows) => Ok(rows[place as usize]),
             Self::Disk(stored) => stored.get(place),
+            Self::Ranges(ranges) => {
+                for range in ranges {
+                    if place < range.len() {
+                        return range.get(place);
+                    }
+                    place -= range.len();
+                }
+                Err(Error::Internal("a record behind the last one was asked for".into()))
+            }
         }
     }
 
@@ -143,6 +229,7 @@ impl<const N: usize> Sorted<N> {
         match self {
             Self::Memory(rows) => Box::new(rows.iter().map(|&row| Ok(row))),
             Self::Disk(stored) => Box::new(stored.read()),
+            Self::Ranges(ranges) => Box::new(ranges.iter().flat_map(Self::iter)),
         }
     }
 }
@@ -260,24 +347,42 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
         fn records_come_sorted_and_once(
-            parts in prop::collection::vec(prop::collection::vec((0..90u32, 0..90u32), 0..3000), 0..8),
+            parts in prop::collection::vec(prop::collection::vec((0..90u32, 0..90u32), 0..3000), 0..8), ranges in 0..5u64,
         ) {
             let dir = tempfile::tempdir().unwrap();
             let mut sorter = Sorter::new(dir.path(), 0);
+            let shared = SharedSorter::new(dir.path(), ranges * RANGE_BYTES, 90);
             let mut expected = BTreeSet::new();
             for part in parts {
-                let rows: Vec<Row<2>> = part.into_iter().map(|(a, b)| [a, b]).collect();
+                let mut rows: Vec<Row<2>> = part.into_iter().map(|(a, b)| [a, b]).collect();
                 expected.extend(rows.iter().copied());
                 sorter.extend(&rows).unwrap();
+                shared.extend(&mut rows).unwrap();
             }
-            let sorted = sorter.finish().unwrap();
             let expected: Vec<_> = expected.into_iter().collect();
-            prop_assert_eq!(sorted.len() as usize, expected.len());
-            prop_assert_eq!(sorted.iter().collect::<Result<Vec<_>>>().unwrap(), expected.clone());
-            for (place, row) in expected.iter().enumerate().step_by(97) {
-                prop_assert_eq!(sorted.get(place as u64).unwrap(), *row);
+            for sorted in [sorter.finish().unwrap(), shared.finish(&Crew::new(2)).unwrap()] {
+                prop_assert_eq!(sorted.len() as usize, expected.len());
+                prop_assert_eq!(sorted.iter().collect::<Result<Vec<_>>>().unwrap(), expected.clone());
+                for (place, row) in expected.iter().enumerate().step_by(97) {
+                    prop_assert_eq!(sorted.get(place as u64).unwrap(), *row);
+                }
             }
         }
+    }
+
+    #[test]
+    fn records_of_any_width_have_one_order() {
+        let numbers = |row: u32| (0..5).map(move |at| row.wrapping_mul(0x9E37_79B9).rotate_left(7 * at) % 3);
+        let mut rows: Vec<Row<5>> =
+            (0..500).map(|row| numbers(row).collect::<Vec<_>>().try_into().unwrap()).collect();
+        let narrow =
+            |rows: &[Row<5>]| rows.iter().map(|row| [row[0], row[1], row[2]]).collect::<Vec<Row<3>>>();
+        let mut three = narrow(&rows);
+        sort(&mut three);
+        sort(&mut rows);
+        let expected: BTreeSet<Row<5>> = rows.iter().copied().collect();
+        assert_eq!(three, narrow(&rows).into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+        assert_eq!(rows, expected.into_iter().collect::<Vec<_>>());
     }
 
     #[test]
