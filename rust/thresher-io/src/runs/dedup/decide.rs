@@ -292,19 +292,20 @@ impl Court<'_> {
 
     /// Decides the batch.
     fn decide(&mut self) -> Result<()> {
-        self.spool.flush()?;
         let batch = std::mem::take(&mut self.batch);
         let Self { decider, spool, run, .. } = self;
         let turns = batch.turns();
-        // References have the first turns of all.
+        // References have the first turns of all, and others are compared with them.
         let (references, others) = turns.split_at(batch.num_references);
-        let decide = decider
-            .stand(references)
-            .and_then(|()| decider.decide(others, &*spool, &*run.crew, run.progress));
-        let decisions = decide.map_err(|error| spool.cause(error))?;
+        decider.stand(references)?;
+        if self.is_read {
+            references.iter().try_for_each(|turn| spool.push(turn.doc, turn.shingles))?;
+        }
+        spool.flush()?;
+        let decisions = decider.decide(others, &*spool, &*run.crew, run.progress);
+        let decisions = decisions.map_err(|error| spool.cause(error))?;
         let mut near: Vec<Row<3>> = Vec::new();
-        let none = std::iter::repeat_n(None, references.len());
-        for (turn, decision) in turns.iter().zip(none.chain(decisions)) {
+        for (turn, decision) in others.iter().zip(decisions) {
             match decision {
                 Some(removal) => near.push([
                     self.turns.doc(turn.doc),
