@@ -370,17 +370,26 @@ def test_too_much_set_aside_by_a_step_is_kept_to_be_looked_at(folder: Path, outp
     assert not kept.exists()
 
 
-def test_a_pipeline_that_is_stopped_leaves_nothing(folder: Path) -> None:
+def test_a_pipeline_that_is_stopped_publishes_nothing_and_goes_on_later(folder: Path) -> None:
     def stop(_moment: Any) -> None:
-        raise LookupError
+        if (folder / "out" / ".thresher" / "spill" / "steps" / "1.dedup.done").exists():
+            raise LookupError
 
-    rows = [json.dumps({"text": f"{n} " + "word " * 200}) for n in range(50_000)]
+    rows = [json.dumps({"text": " ".join(f"w{n}x{k}" for k in range(60))}) for n in range(80_000)]
     (folder / "large.jsonl").write_text("\n".join(rows), "utf-8")
+    pipeline = th.Pipeline(["dedup", {"dedup": {"threshold": 0.9}}], inputs="large.jsonl", output="out")
     with pytest.raises(LookupError):
-        th.Pipeline(["dedup", "dedup"], inputs="large.jsonl", output="out").run(progress=stop)
-    found = {path.name for path in (folder / "out").rglob("*")} if (folder / "out").exists() else set()
-    assert "run.json" not in found
-    assert "steps" not in found
+        pipeline.run(progress=stop)
+    assert {path.name for path in (folder / "out").iterdir()} == {".thresher"}
+    other = th.Pipeline(["dedup", {"dedup": {"threshold": 0.8}}], inputs="large.jsonl", output="out")
+    with pytest.raises(th.ParameterError, match="steps was"):
+        other.run()
+    report = pipeline.run()
+    assert not (folder / "out" / ".thresher").exists()
+    again = th.Pipeline(["dedup", {"dedup": {"threshold": 0.9}}], inputs="large.jsonl", output="again").run()
+    assert report.report["accounting"] == again.report["accounting"]
+    for name in ("data/large.jsonl", "removed.parquet"):
+        assert (folder / "out" / name).read_bytes() == (folder / "again" / name).read_bytes()
 
 
 def test_compressed_rows_go_through_as_they_came(folder: Path) -> None:

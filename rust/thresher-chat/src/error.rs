@@ -43,6 +43,22 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every kind.
+    pub const ALL: [Self; 12] = [
+        Self::InvalidJson,
+        Self::NotAnObject,
+        Self::MissingField,
+        Self::WrongShape,
+        Self::UnknownRole,
+        Self::BadCall,
+        Self::LoneSurrogate,
+        Self::NotExpressible,
+        Self::TemplateError,
+        Self::TemplateRaised,
+        Self::TemplateLimit,
+        Self::NoSpans,
+    ];
+
     /// The stable name.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -60,6 +76,12 @@ impl Reason {
             Self::TemplateLimit => "template_limit",
             Self::NoSpans => "no_spans",
         }
+    }
+
+    /// The kind of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
     }
 
     /// An error of this kind.

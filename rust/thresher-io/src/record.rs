@@ -77,9 +77,22 @@ impl Reason {
         Self::Encrypted,
     ];
 
-    /// The one of these with this name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::OF_FILES.into_iter().find(|reason| reason.name() == name)
+    /// A name that no other reason has, for the state of a run.
+    pub(crate) fn stored(self) -> String {
+        match self {
+            Self::Chat(reason) => format!("chat:{}", reason.name()),
+            Self::Check(code) => format!("check:{}", code.name()),
+            reason => reason.name().to_owned(),
+        }
+    }
+
+    /// The one with this stored name.
+    pub(crate) fn of_stored(name: &str) -> Option<Self> {
+        match name.split_once(':') {
+            Some(("chat", name)) => thresher_chat::Reason::named(name).map(Self::Chat),
+            Some(("check", name)) => thresher_chat::validate::Code::named(name).map(Self::Check),
+            _ => Self::OF_FILES.into_iter().find(|reason| reason.name() == name),
+        }
     }
 
     /// Whether nothing is known of the fields of such a record.
@@ -150,6 +163,11 @@ pub trait Visitor {
     /// # Errors
     /// Whatever makes the run stop (`--strict`).
     fn bad(&mut self, bad: BadRecord<'_>) -> Result<()>;
+
+    /// A slot whose record an earlier step of the run has taken out: it belongs to no book of this one.
+    fn absent(&mut self, slot: u32) {
+        let _ = slot;
+    }
 
     /// Bytes that belong to no record: blank lines, a byte order mark.
     fn blank(&mut self, bytes: u64) {

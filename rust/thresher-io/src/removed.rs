@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use arrow_array::{
     ArrayRef, RecordBatch,
-    builder::{Float32Builder, Int64Builder, StringBuilder, StringDictionaryBuilder},
+    builder::{Float32Builder, Int64Builder, ListBuilder, StringBuilder, StringDictionaryBuilder},
     types::Int32Type,
 };
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
@@ -28,6 +28,8 @@ pub struct Removal<'a> {
     pub step: &'a str,
     /// The reason, such as `near_duplicate`.
     pub reason: &'a str,
+    /// Every reason; that one alone if there is none here.
+    pub reasons: &'a [&'a str],
     /// The kept document that stands for it.
     pub duplicate_of: Option<Kept<'a>>,
     /// Their exact Jaccard similarity.
@@ -57,6 +59,7 @@ struct Columns {
     row: Int64Builder,
     step: StringDictionaryBuilder<Int32Type>,
     reason: StringDictionaryBuilder<Int32Type>,
+    reasons: ListBuilder<StringBuilder>,
     duplicate_of: StringBuilder,
     duplicate_of_source: StringDictionaryBuilder<Int32Type>,
     duplicate_of_row: Int64Builder,
@@ -99,6 +102,9 @@ impl Columns {
         self.row.append_value(removal.row as i64);
         self.step.append(removal.step)?;
         self.reason.append(removal.reason)?;
+        let reasons =
+            if removal.reasons.is_empty() { std::slice::from_ref(&removal.reason) } else { removal.reasons };
+        self.reasons.append_value(reasons.iter().map(Some));
         let kept = removal.duplicate_of;
         self.duplicate_of.append_option(kept.map(|kept| kept.id));
         self.duplicate_of_source.append_option(kept.map(|kept| kept.source));
@@ -128,6 +134,7 @@ impl Rows for Columns {
             Field::new("duplicate_of_row", DataType::Int64, true),
             Field::new("similarity", DataType::Float32, true),
             Field::new("detail", DataType::Utf8, true),
+            Field::new("reasons", DataType::List(Field::new("item", DataType::Utf8, true).into()), false),
         ]))
     }
 
@@ -147,6 +154,7 @@ impl Rows for Columns {
             Arc::new(self.duplicate_of_row.finish()),
             Arc::new(self.similarity.finish()),
             Arc::new(self.detail.finish()),
+            Arc::new(self.reasons.finish()),
         ];
         RecordBatch::try_new(Self::schema(), columns)
     }
@@ -179,7 +187,17 @@ mod tests {
             1 => (Some(Kept { id: "", source: "", row: 0 }), None, Some("the text is the same")),
             _ => (None, Some(1.0), Some("")),
         };
-        Removal { id, source, row, step: "dedup", reason: "near_duplicate", duplicate_of, similarity, detail }
+        Removal {
+            id,
+            source,
+            row,
+            step: "dedup",
+            reason: "near_duplicate",
+            reasons: &[],
+            duplicate_of,
+            similarity,
+            detail,
+        }
     }
 
     #[test]

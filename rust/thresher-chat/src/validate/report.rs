@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::codes::{Code, Severity};
 use crate::loss::EXAMPLES;
 
 /// One thing that is wrong with a row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// The place of the row in its input.
     pub row: u64,
@@ -26,7 +26,7 @@ pub struct Problem {
 }
 
 /// How often a code was found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     /// How bad it is.
     pub severity: Severity,
@@ -44,14 +44,13 @@ pub struct Count {
 pub const MAX_PROBLEMS: usize = 1000;
 
 /// What was found in rows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Rows that were checked.
     pub rows: u64,
     /// Rows without an error; they may have warnings.
     pub valid: u64,
     /// What was found, by code.
-    #[serde(serialize_with = "by_name")]
     pub codes: BTreeMap<Code, Count>,
     /// The first problems, in order of row and place.
     pub problems: Vec<Problem>,
@@ -133,8 +132,4 @@ impl Report {
             self.unlisted += 1;
         }
     }
-}
-
-fn by_name<S: Serializer>(codes: &BTreeMap<Code, Count>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(codes.iter().map(|(code, count)| (code.name(), count)))
 }

@@ -38,14 +38,14 @@ impl BadRecords {
         let stored = |bad: &OwnedBad| StoredBad {
             slot: bad.slot,
             offset: bad.offset,
-            reason: bad.reason.name().to_owned(),
+            reason: bad.reason.stored(),
             detail: bad.detail.clone(),
             raw: STANDARD.encode(&bad.raw),
             raw_truncated: bad.raw_truncated,
             bytes: bad.bytes,
         };
         let records = self.records.iter().map(stored).collect();
-        let tally = |(reason, tally): (&Reason, &Tally)| (reason.name().to_owned(), tally.docs, tally.bytes);
+        let tally = |(reason, tally): (&Reason, &Tally)| (reason.stored(), tally.docs, tally.bytes);
         let tallies = self.tallies.iter().map(tally).collect();
         serde_json::to_vec(&Stored { records, tallies }).map_err(|error| Error::Internal(error.to_string()))
     }
@@ -60,7 +60,7 @@ impl BadRecords {
         }
         let broken = |what: &str| Error::Internal(format!("bad records in the state of the run: {what}"));
         let stored: Stored = serde_json::from_slice(json).map_err(|error| broken(&error.to_string()))?;
-        let reason = |name: &str| Reason::named(name).ok_or_else(|| broken(name));
+        let reason = |name: &str| Reason::of_stored(name).ok_or_else(|| broken(name));
         let mut all = Self::default();
         for bad in stored.records {
             let raw = STANDARD.decode(&bad.raw).map_err(|error| broken(&error.to_string()))?;

@@ -1,4 +1,4 @@
-//! Bad records of a unit: to the quarantine, or, in a strict run, the end of it; and the end of a run that has too many.
+//! Bad records of a unit: counted, or, in a strict run, the end of it; and the end of a run that has too many.
 
 use std::path::Path;
 
@@ -7,22 +7,6 @@ use crate::input::Input;
 use crate::quarantine::{BadRecords, Quarantine};
 use crate::record::Reason;
 use crate::runs::progress::Progress;
-
-/// Sets the bad records of a unit aside, whose slot 0 is row `first_row` of `input`.
-///
-/// # Errors
-/// `Error::Data` for the first one if `strict`, and what writing gives.
-pub(crate) fn set_aside(
-    quarantine: &mut Quarantine,
-    progress: &Progress,
-    strict: bool,
-    input: &dyn Input,
-    first_row: u64,
-    bad: &BadRecords,
-) -> Result<()> {
-    count_bad(progress, strict, input, first_row, bad)?;
-    quarantine.add(input.name(), first_row, bad)
-}
 
 /// Counts the bad records of a unit, whose slot 0 is row `first_row` of `input`.
 ///

@@ -1,8 +1,9 @@
 //! What every run reports: its inputs, and where each document and byte went.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thresher_core::Tally;
 
 use crate::error::{Error, Result};
@@ -10,14 +11,14 @@ use crate::record::Reason;
 use crate::runs::source::Source;
 
 /// One input.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct InputReport {
     /// Where it is.
     pub path: String,
     /// Its name in ids and outputs.
     pub name: String,
     /// Its format.
-    pub format: &'static str,
+    pub format: Cow<'static, str>,
     /// Bytes on disk.
     pub bytes: u64,
     /// Records, bad ones included.
@@ -30,7 +31,7 @@ impl InputReport {
         Self {
             path: source.input().path().display().to_string(),
             name: source.input().name().to_owned(),
-            format: source.format_name(),
+            format: source.format_name().into(),
             bytes: source.input().size_on_disk(),
             rows,
         }
@@ -38,7 +39,7 @@ impl InputReport {
 }
 
 /// Documents and bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     /// Documents.
     pub docs: u64,
@@ -46,16 +47,19 @@ pub struct Count {
     pub bytes: u64,
 }
 
-/// `in = kept + removed + quarantined`, for documents and bytes; and references, where there are any.
+/// `in + made = kept + removed + quarantined`, for documents and bytes; and references, where there are any.
 #[derive(Clone, Debug, Serialize)]
 pub struct Accounting {
     /// Everything that was read.
     #[serde(rename = "in")]
     pub read: Count,
-    /// What is in the output.
+    /// New documents beyond one for each that was read, where a step makes several of one.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub made: u64,
+    /// What is in the output. The bytes are those of what was read.
     pub kept: Count,
     /// What was removed, by reason.
-    pub removed: BTreeMap<&'static str, Count>,
+    pub removed: BTreeMap<Cow<'static, str>, Count>,
     /// Documents that only others were compared with.
     #[serde(skip_serializing_if = "Count::is_none")]
     pub references: Count,
@@ -79,11 +83,16 @@ impl Accounting {
         };
         let docs: u64 = parts().map(|count| count.docs).sum();
         let bytes: u64 = parts().map(|count| count.bytes).sum::<u64>() + self.blank_bytes;
-        if docs == self.read.docs && bytes == self.read.bytes {
+        if docs == self.read.docs + self.made && bytes == self.read.bytes {
             return Ok(());
         }
         Err(Error::Internal(format!("the books do not balance: {self:?}")))
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Count {
@@ -127,8 +136,9 @@ mod tests {
         let count = |docs, bytes| Count { docs, bytes };
         let mut accounting = Accounting {
             read: count(10, 100),
+            made: 0,
             kept: count(6, 50),
-            removed: [("exact", count(1, 20)), ("near", count(2, 20))].into(),
+            removed: [("exact".into(), count(1, 20)), ("near".into(), count(2, 20))].into(),
             references: Count::default(),
             quarantined: [("invalid_json", count(1, 7))].into(),
             blank_bytes: 3,

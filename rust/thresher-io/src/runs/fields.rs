@@ -65,7 +65,7 @@ impl<'a> FieldWatch<'a> {
     /// # Errors
     /// `Error::Parameter` if enough records were seen and none has one of the fields.
     pub(crate) fn see(&mut self, input: usize, having: Having) -> Result<()> {
-        if self.is_settled || matches!(self.sources[input], Source::Parquet(_) | Source::Ipc(_)) {
+        if self.is_settled || matches!(self.sources[input].stored(), Source::Parquet(_) | Source::Ipc(_)) {
             return Ok(());
         }
         self.having.add(having);

@@ -39,6 +39,23 @@ impl Memory {
         }
     }
 
+    /// What is left beside so many bytes that are held all the time, such as a model.
+    ///
+    /// # Errors
+    /// `Error::Parameter` if that is less than a run needs.
+    pub(crate) fn without(self, bytes: u64) -> Result<Self> {
+        let left = self.limit.saturating_sub(bytes);
+        let least = BASE + THREAD * self.threads + TABLES;
+        if bytes > 0 && left < least {
+            return Err(Error::Parameter(format!(
+                "memory is `{}` bytes, but the models of the run take {bytes} and the rest at least {least}; raise `memory`, or use \
+                 fewer `threads`",
+                self.limit
+            )));
+        }
+        Ok(Self { limit: left, ..self })
+    }
+
     /// Bytes of units that a pass has in flight.
     pub(crate) fn in_flight(self) -> u64 {
         (self.tables() / 8).clamp(THREAD / 2 * self.threads, 2 * THREAD * self.threads)

@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 use crate::machine;
 use crate::runs::aside::check_share;
 use crate::runs::parameters::{Kind, parameters};
-use crate::runs::passed::Passed;
 use crate::runs::plan::Reading;
+use crate::runs::within::Within;
 
 /// More threads than any machine of today has cores; a larger number is a mistake.
 pub const MAX_THREADS: usize = 4096;
@@ -113,9 +113,9 @@ pub struct Config<P> {
     /// The options of every run.
     #[serde(flatten)]
     pub options: RunOptions,
-    /// Where it is noted which rows are passed on, for a pipeline.
+    /// Its place in a pipeline.
     #[serde(skip)]
-    pub passed: Passed,
+    pub within: Within,
 }
 
 impl<P> Config<P> {

@@ -11,6 +11,7 @@ use crate::readers::folder::FolderInput;
 use crate::readers::ipc::IpcInput;
 use crate::readers::jsonl::JsonlInput;
 use crate::readers::parquet::ParquetInput;
+use crate::runs::lens::SeenInput;
 use crate::writers::Means;
 use crate::writers::folder::FolderOutput;
 use crate::writers::ipc::{IpcLayout, IpcOutput};
@@ -40,6 +41,8 @@ pub(crate) enum Source {
     Parquet(ParquetInput),
     Ipc(IpcInput),
     Folder(FolderInput),
+    /// One of these, as the steps of a pipeline have left it.
+    Seen(Box<SeenInput>),
 }
 
 impl Source {
@@ -50,6 +53,23 @@ impl Source {
             Self::Parquet(input) => input,
             Self::Ipc(input) => input,
             Self::Folder(input) => input,
+            Self::Seen(input) => &**input,
+        }
+    }
+
+    /// The source as it is stored, whatever it is seen through.
+    pub(crate) fn stored(&self) -> &Self {
+        match self {
+            Self::Seen(input) => input.source().stored(),
+            source => source,
+        }
+    }
+
+    /// The same of a source that is done with.
+    pub(crate) fn into_stored(self) -> Self {
+        match self {
+            Self::Seen(input) => input.into_source().into_stored(),
+            source => source,
         }
     }
 
@@ -60,6 +80,7 @@ impl Source {
             Self::Parquet(_) => Some(DataFormat::Parquet),
             Self::Ipc(_) => Some(DataFormat::Ipc),
             Self::Folder(_) => None,
+            Self::Seen(input) => input.source().format(),
         }
     }
 
@@ -68,6 +89,7 @@ impl Source {
         let format = self.format().unwrap_or(DataFormat::Jsonl);
         match self {
             Self::Lines(input, codec) => Form { format, codec: *codec, is_array: input.is_array() },
+            Self::Seen(input) => input.source().form(),
             _ => Form { format, codec: Codec::Plain, is_array: false },
         }
     }
@@ -82,6 +104,7 @@ impl Source {
             Self::Parquet(_) => "parquet",
             Self::Ipc(_) => "arrow",
             Self::Folder(_) => "folder",
+            Self::Seen(input) => input.source().format_name(),
         }
     }
 
@@ -91,6 +114,7 @@ impl Source {
             Self::Lines(..) | Self::Folder(_) => Ok(()),
             Self::Parquet(input) => input.check(fields),
             Self::Ipc(input) => input.check(fields),
+            Self::Seen(input) => input.source().check(fields),
         }
     }
 
@@ -98,6 +122,7 @@ impl Source {
     pub(crate) fn name_row(&self, row: u64) -> String {
         match self {
             Self::Folder(input) => input.name_of_file(row as usize).to_owned(),
+            Self::Seen(input) => input.source().name_row(row),
             _ => format!("{}:{row}", self.input().name()),
         }
     }
@@ -131,6 +156,7 @@ impl Source {
                 Box::new(IpcOutput::create(path, layout)?)
             }
             (Self::Folder(_), None) => Box::new(FolderOutput::create(path)?),
+            (Self::Seen(input), from) => return input.source().create_output(path, form, means, from),
             (Self::Ipc(_) | Self::Folder(_), Some(_)) => {
                 return Err(Error::Internal(format!("`{}` cannot be gone on with", path.display())));
             }
@@ -143,6 +169,7 @@ impl Source {
             Self::Lines(..) | Self::Folder(_) => true,
             Self::Parquet(input) => input.schema().is_some(),
             Self::Ipc(input) => input.schema().is_some(),
+            Self::Seen(input) => input.source().is_readable(),
         }
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn survey(sources: &[Source], threads: usize, progress: &Progress) ->
     let next = AtomicUsize::new(0);
     let work = || {
         while let Some(source) = sources.get(next.fetch_add(1, Relaxed)) {
-            if let Source::Lines(input, _) = source {
+            if let Source::Lines(input, _) = source.stored() {
                 input.survey(|| progress.check())?;
             }
         }

@@ -25,13 +25,20 @@ pub(crate) struct UnitPlace {
     /// Number of its first document.
     pub(crate) first_doc: u32,
     pub(crate) num_slots: u32,
-    /// Slots of bad records, ascending.
+    /// Slots of bad records, and of those that an earlier step has taken out, ascending.
     pub(crate) bad_slots: Box<[u32]>,
+    /// How many an earlier step has taken out.
+    pub(crate) num_absent: u32,
 }
 
 impl UnitPlace {
     pub(crate) fn num_docs(&self) -> u32 {
         self.num_slots - self.bad_slots.len() as u32
+    }
+
+    /// Its records, without those that an earlier step has taken out.
+    pub(crate) fn num_records(&self) -> u64 {
+        u64::from(self.num_slots - self.num_absent)
     }
 
     /// The numbers of its documents.
@@ -60,11 +67,18 @@ impl UnitPlace {
 
     /// The row in its file of one of its documents.
     pub(crate) fn row_of(&self, doc: u32) -> u64 {
-        let mut slot = doc - self.first_doc;
-        for &bad in &self.bad_slots {
-            slot += u32::from(bad <= slot);
+        let nth = doc - self.first_doc;
+        // Before the nth good slot lie all bad ones that have at most so many good ones before them.
+        let (mut least, mut most) = (0, self.bad_slots.len());
+        while least < most {
+            let middle = least.midpoint(most);
+            if self.bad_slots[middle] - middle as u32 <= nth {
+                least = middle + 1;
+            } else {
+                most = middle;
+            }
         }
-        self.first_row + u64::from(slot)
+        self.first_row + u64::from(nth) + least as u64
     }
 }
 
@@ -167,11 +181,18 @@ impl Corpus {
             }
             corpus.blank_bytes += unit.blank_bytes;
             corpus.read_bytes += unit.read_bytes;
-            let UnitEntry { input, num_slots, bad_slots, .. } = unit;
-            if !bad_slots.is_empty() {
+            let UnitEntry { input, num_slots, bad_slots, num_absent, .. } = unit;
+            if bad_slots.len() > num_absent as usize {
                 corpus.bad.push((corpus.units.len(), task as usize, part));
             }
-            corpus.units.push(UnitPlace { input, first_row: row, first_doc, num_slots, bad_slots });
+            corpus.units.push(UnitPlace {
+                input,
+                first_row: row,
+                first_doc,
+                num_slots,
+                bad_slots,
+                num_absent,
+            });
             row += u64::from(num_slots);
             first_doc += docs;
         }

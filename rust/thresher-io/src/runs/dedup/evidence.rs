@@ -216,6 +216,7 @@ pub(crate) fn write(
             row: unit.row_of(doc),
             step: "dedup",
             reason: name_of_reason(fate.reason),
+            reasons: &[],
             duplicate_of: Some(Kept {
                 id: name,
                 source: run.plan.sources[place.input].input().name(),

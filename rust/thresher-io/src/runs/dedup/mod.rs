@@ -32,6 +32,7 @@ mod signatures;
 mod spool;
 mod state;
 mod turns;
+mod verdict;
 mod write;
 
 use std::path::PathBuf;
@@ -138,6 +139,7 @@ fn run_within(config: &DedupRun, memory: Memory, progress: &Progress) -> Result<
     if output.is_single() {
         plan.join()?;
     }
+    plan.sources = config.within.see(std::mem::take(&mut plan.sources));
     if !config.step.against.is_empty() {
         let references = Plan::new(config.reading_references(), &checked.reference_fields(), progress)?;
         output.refuse_inputs(&references)?;
@@ -221,7 +223,7 @@ fn attempt(run: &Run<'_>, output: &RunOutput, started: Instant) -> Result<Report
     let references = run.plan.num_references;
     let of_references = corpus.units.iter().take_while(|unit| unit.input < references);
     corpus.num_references = of_references.map(UnitPlace::num_docs).sum();
-    let docs = corpus.units.iter().map(|unit| u64::from(unit.num_slots)).sum();
+    let docs = corpus.units.iter().map(UnitPlace::num_records).sum();
     let first = run.plan.sources.first().map(Source::input);
     if let Err(error) = check_bulk(&quarantine, docs, config.options.max_quarantine, first) {
         return Err(output.reject(quarantine, error));
@@ -238,7 +240,10 @@ fn attempt(run: &Run<'_>, output: &RunOutput, started: Instant) -> Result<Report
     let fates = Fates::new(corpus.n_docs, found.copies, found.decisions)?;
     let clusters = clock.time("clusters", || Clusters::new(run, &corpus, &fates))?;
     let samples = clusters.samples()?;
-    let (written, tallies) = clock.time("write", || write::write(run, &corpus, &fates, &samples, output))?;
+    let (written, tallies) = match config.within.decisions()? {
+        Some(ledger) => (Vec::new(), verdict::write(run, &corpus, &fates, ledger)?),
+        None => clock.time("write", || write::write(run, &corpus, &fates, &samples, output))?,
+    };
     let evidence = clock.time("evidence", || evidence::write(run, &corpus, &fates, &clusters, output))?;
     let exhibits =
         Exhibits { clusters: clusters.exhibits(run, &corpus, &fates, &samples)?, bad: quarantine.exhibits() };

@@ -81,8 +81,10 @@ pub(crate) struct UnitEntry {
     /// Its place among the units of the input.
     pub(crate) index: usize,
     pub(crate) num_slots: u32,
-    /// Slots of bad records, ascending.
+    /// Slots of bad records, and of those that an earlier step has taken out, ascending.
     pub(crate) bad_slots: Box<[u32]>,
+    /// How many an earlier step has taken out.
+    pub(crate) num_absent: u32,
     /// Bytes that belong to no record.
     pub(crate) blank_bytes: u64,
     /// Bytes that were read.

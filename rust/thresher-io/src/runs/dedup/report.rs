@@ -137,7 +137,7 @@ impl Report {
         let Found { outputs, files, counts, clusters, .. } = found;
         let accounting = account(corpus, found.tallies, found.quarantined)?;
         let written: u64 = outputs.iter().map(|output| output.rows).sum();
-        if written != accounting.kept.docs {
+        if run.config.within.ledger.is_none() && written != accounting.kept.docs {
             let kept = accounting.kept.docs;
             return Err(Error::Internal(format!(
                 "{written} rows were written, but {kept} documents are kept"
@@ -185,11 +185,12 @@ impl Report {
 fn account(corpus: &Corpus, tallies: Tallies, quarantined: &BTreeMap<Reason, Tally>) -> Result<Accounting> {
     let accounting = Accounting {
         read: Count {
-            docs: corpus.units.iter().map(|unit| u64::from(unit.num_slots)).sum(),
+            docs: corpus.units.iter().map(super::corpus::UnitPlace::num_records).sum(),
             bytes: corpus.read_bytes,
         },
+        made: 0,
         kept: tallies.kept,
-        removed: tallies.removed(),
+        removed: tallies.removed().into_iter().map(|(reason, count)| (reason.into(), count)).collect(),
         references: tallies.references,
         quarantined: by_name(quarantined),
         blank_bytes: corpus.blank_bytes,

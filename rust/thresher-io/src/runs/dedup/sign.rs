@@ -43,6 +43,7 @@ struct SignedUnit {
     bad: BadRecords,
     num_slots: u32,
     bad_slots: Vec<u32>,
+    num_absent: u32,
     blank_bytes: u64,
     record_bytes: u64,
     /// Records with an id, and with a rank.
@@ -122,6 +123,13 @@ impl Visitor for SignVisitor<'_> {
         Ok(())
     }
 
+    fn absent(&mut self, slot: u32) {
+        let unit = &mut self.unit;
+        unit.num_slots = slot + 1;
+        unit.bad_slots.push(slot);
+        unit.num_absent += 1;
+    }
+
     fn blank(&mut self, bytes: u64) {
         self.unit.blank_bytes += bytes;
     }
@@ -160,7 +168,7 @@ impl Tasks<'_> {
                 }
                 done.rows[unit.input] += u64::from(unit.num_slots);
                 done.docs += u64::from(unit.num_docs());
-                done.bad += unit.bad_slots.len() as u64;
+                done.bad += unit.bad_slots.len() as u64 - u64::from(unit.num_absent);
                 done.bytes += unit.read_bytes;
             }
         }
@@ -259,6 +267,7 @@ pub(crate) fn sign(run: &Run<'_>, done: Vec<SpillFile>) -> Result<Corpus> {
                 index: unit.index,
                 num_slots: unit.num_slots,
                 bad_slots: unit.bad_slots.into_boxed_slice(),
+                num_absent: unit.num_absent,
                 blank_bytes: unit.blank_bytes,
                 read_bytes,
                 next_offset: unit.after.offset,
@@ -280,6 +289,7 @@ impl SignedUnit {
             bad: BadRecords::default(),
             num_slots: 0,
             bad_slots: Vec::new(),
+            num_absent: 0,
             blank_bytes: 0,
             record_bytes: 0,
             ids: 0,
@@ -304,6 +314,6 @@ fn sign_unit(
     (done.index, done.after) = (unit.index, unit.after());
     run.progress.advance(done.records.hashes.len() as u64, done.record_bytes);
     // Blank bytes are in the extent of a unit where the cut tells it, and in none where it does not.
-    done.record_bytes = unit.extent().unwrap_or(done.record_bytes + done.bad.tally().bytes);
+    done.record_bytes = reader.extent(unit).unwrap_or(done.record_bytes + done.bad.tally().bytes);
     Ok(done)
 }

@@ -65,7 +65,6 @@ pub(crate) fn write(
     });
     run.begin(3);
     let tallies = Mutex::new(Tallies::default());
-    run.config.passed.begin();
     for_each_unit(
         Pass { sources: &sources[references..], ..run.pass(Order::Inputs) },
         Scratch::default,
@@ -95,12 +94,9 @@ pub(crate) fn write(
             }
             tallies.lock().unwrap_or_else(PoisonError::into_inner).merge(&counts);
             run.progress.advance(u64::from(place.num_docs()), all);
-            Ok((piece, rows, keep))
+            Ok((piece, rows))
         },
-        |input, (piece, rows, keep)| {
-            run.config.passed.add(input, &keep);
-            outputs.write(input, piece, rows)
-        },
+        |input, (piece, rows)| outputs.write(input, piece, rows),
     )?;
     let finished = outputs.finish()?;
     run.plan.check_unchanged()?;

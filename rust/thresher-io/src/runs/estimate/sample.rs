@@ -119,7 +119,7 @@ impl Sample {
                 let (read, rows) = self.places_of_units(source, fields, room, signer, &mut part, progress)?;
                 (read, rows, Some(rows))
             }
-            Source::Ipc(_) => {
+            Source::Ipc(_) | Source::Seen(_) => {
                 let (read, is_whole) = self.head_of(source, fields, room, signer, &mut part, progress)?;
                 let whole = if is_whole { read } else { source.input().size_on_disk().max(read) };
                 (read, whole, None)

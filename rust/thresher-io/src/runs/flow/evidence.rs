@@ -8,20 +8,20 @@ use std::path::{Path, PathBuf};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int64Type};
-use arrow_array::{Array, Float32Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::{Array, Float32Array, Int64Array, ListArray, RecordBatch, StringArray};
 use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::{Deserialize, Serialize};
 
-use super::step::Done;
+use super::origins::Origins;
 use crate::clusters::ClustersWriter;
 use crate::commit::PendingFile;
 use crate::error::{Error, Result};
 use crate::input::Written;
 use crate::removed::{Kept, Removal, RemovedWriter};
 use crate::runs::books::InputReport;
+use crate::runs::ledger::Ledger;
 use crate::runs::output::RunOutput;
-use crate::runs::passed::Rows;
 use crate::runs::progress::Progress;
 
 /// The steps so far, and where the rows of each came from.
@@ -29,22 +29,48 @@ use crate::runs::progress::Progress;
 pub(super) struct Trail {
     /// The inputs of the first step.
     pub(super) inputs: Vec<InputReport>,
-    steps: Vec<Footprint>,
+    steps: Vec<Traced>,
+    reshapes: Vec<Reshaped>,
 }
 
 /// One step.
-struct Footprint {
-    name: String,
+pub(super) struct Footprint {
+    pub(super) name: String,
     /// Its output, beside or in which its evidence lies.
-    output: PathBuf,
+    pub(super) output: PathBuf,
+    /// Its ids come from a field.
+    pub(super) has_ids: bool,
+}
+
+/// The same, and what it saw.
+struct Traced {
+    step: Footprint,
     /// The place of each input, by name.
     inputs: HashMap<String, usize>,
-    /// Of each input, which one of the step before it was.
-    before: Vec<usize>,
-    /// The names of its outputs, in order; they are the inputs of the next step.
-    outputs: Vec<String>,
-    passed: Vec<Rows>,
-    has_ids: bool,
+    /// Steps before it that made new rows.
+    reshapes: usize,
+}
+
+/// Where new rows came from.
+struct Reshaped {
+    /// The inputs, by name; the new ones have the same names.
+    inputs: HashMap<String, usize>,
+    origins: Vec<Origins>,
+}
+
+/// A row of the inputs: its source, its number, and which of the rows that it became is meant.
+struct Place<'t> {
+    source: &'t str,
+    row: u64,
+    part: Option<u64>,
+}
+
+impl Place<'_> {
+    /// Its name, where it has no id.
+    fn id(&self) -> String {
+        let part = self.part.map(|part| format!("#{part}")).unwrap_or_default();
+        format!("{}:{}{part}", self.source, self.row)
+    }
 }
 
 /// One line of a quarantine.
@@ -68,81 +94,79 @@ struct Entry {
 }
 
 impl Trail {
-    /// Adds a step that read `count` inputs, and before them references, and wrote to `output`.
+    /// Adds a step that read these inputs.
+    pub(super) fn add(&mut self, step: Footprint, inputs: &[InputReport]) {
+        if self.steps.is_empty() {
+            self.inputs = inputs.to_vec();
+        }
+        let inputs = inputs.iter().enumerate().map(|(place, input)| (input.name.clone(), place)).collect();
+        self.steps.push(Traced { step, inputs, reshapes: self.reshapes.len() });
+    }
+
+    /// The last step that was added has written to another place.
+    pub(super) fn moved(&mut self, output: PathBuf) {
+        if let Some(last) = self.steps.last_mut() {
+            last.step.output = output;
+        }
+    }
+
+    /// The last step that was added has made new rows of inputs of these names; its ledger says of which.
     ///
     /// # Errors
-    /// `Error::Parameter` if an input and a reference have one name, which evidence could not tell apart.
-    pub(super) fn add(&mut self, name: &str, output: &Path, count: usize, done: &mut Done) -> Result<()> {
-        let references: Vec<_> =
-            done.inputs.drain(..done.inputs.len() - count.min(done.inputs.len())).collect();
-        if let Some(both) =
-            references.iter().find(|one| done.inputs.iter().any(|input| input.name == one.name))
-        {
-            return Err(Error::Parameter(format!(
-                "an input and a reference of step {name} are both called `{}`; rename one of them",
-                both.name
-            )));
-        }
-        let before = match self.steps.last() {
-            None => (0..done.inputs.len()).collect(),
-            // The names below `data` are those of the inputs of the step before.
-            Some(last) => {
-                last.outputs.iter().map(|name| last.inputs.get(name).copied().unwrap_or(0)).collect()
+    /// I/O failures.
+    pub(super) fn reshaped(&mut self, names: &[String], ledger: &Ledger) -> Result<()> {
+        let mut origins = vec![Origins::default(); names.len()];
+        for unit in ledger.books() {
+            let unit = unit?;
+            let rows = ledger.rows(unit.input, unit.index)?.unwrap_or_default();
+            let mut made = rows.made.iter().peekable();
+            for (slot, kept) in (0..).zip(&rows.kept) {
+                let made = made.next_if(|(of, _)| *of == slot).map_or(u32::from(*kept), |(_, made)| *made);
+                origins[unit.input].push(made);
             }
-        };
-        if self.steps.is_empty() {
-            self.inputs.clone_from(&done.inputs);
         }
-        let data = output.join("data");
-        let below = |path: &Path| path.strip_prefix(&data).unwrap_or(path).to_string_lossy().into_owned();
-        self.steps.push(Footprint {
-            name: name.to_owned(),
-            output: output.to_path_buf(),
-            inputs: done
-                .inputs
-                .iter()
-                .enumerate()
-                .map(|(place, input)| (input.name.clone(), place))
-                .collect(),
-            before,
-            outputs: done.outputs.iter().map(|output| below(&output.path)).collect(),
-            passed: std::mem::take(&mut done.passed),
-            has_ids: done.has_ids,
-        });
+        let inputs = names.iter().cloned().enumerate().map(|(place, name)| (name, place)).collect();
+        self.reshapes.push(Reshaped { inputs, origins });
         Ok(())
     }
 
     /// Where a row that a step saw stands in the inputs of the pipeline.
-    fn origin(&self, step: usize, source: &str, row: u64) -> Result<(&str, u64)> {
+    fn origin(&self, step: usize, source: &str, row: u64) -> Result<Place<'_>> {
         let lost =
             || Error::Internal(format!("row {row} of `{source}` in step {} came from nowhere", step + 1));
-        let mut input = *self.steps[step].inputs.get(source).ok_or_else(lost)?;
-        let mut row = row;
-        for at in (0..step).rev() {
-            input = *self.steps[at + 1].before.get(input).ok_or_else(lost)?;
-            row = self.steps[at].passed.get(input).and_then(|rows| rows.origin(row)).ok_or_else(lost)?;
+        let traced = &self.steps[step];
+        let (mut row, mut part) = (row, None);
+        let mut name = source;
+        let input = *traced.inputs.get(source).ok_or_else(lost)?;
+        for reshaped in self.reshapes[..traced.reshapes].iter().rev() {
+            let (known, &place) = reshaped.inputs.get_key_value(name).ok_or_else(lost)?;
+            name = known;
+            let (of, which) = reshaped.origins[place].of(row).ok_or_else(lost)?;
+            (row, part) = (of, which.or(part));
         }
-        Ok((&self.inputs.get(input).ok_or_else(lost)?.name, row))
+        let source = match self.inputs.iter().find(|input| input.name == name) {
+            Some(known) => &known.name,
+            None => &self.inputs.get(input).ok_or_else(lost)?.name,
+        };
+        Ok(Place { source, row, part })
     }
 
     /// The same of a kept document, which may stand in a reference.
-    fn kept<'a>(&'a self, step: usize, source: &'a str, row: u64) -> Result<(&'a str, u64)> {
+    fn kept<'a>(&'a self, step: usize, source: &'a str, row: u64) -> Result<Place<'a>> {
         if self.steps[step].inputs.contains_key(source) {
             self.origin(step, source, row)
         } else {
-            Ok((source, row))
+            Ok(Place { source, row, part: None })
         }
     }
 
     /// An id as it would be over the inputs: one that is the place of a row in a step becomes that of its origin.
     fn id(&self, step: usize, id: &str) -> Result<String> {
         let place = id.rsplit_once(':').and_then(|(source, row)| Some((source, row.parse().ok()?)));
+        let traced = &self.steps[step];
         match place {
-            Some((source, row))
-                if !self.steps[step].has_ids && self.steps[step].inputs.contains_key(source) =>
-            {
-                let (source, row) = self.origin(step, source, row)?;
-                Ok(format!("{source}:{row}"))
+            Some((source, row)) if !traced.step.has_ids && traced.inputs.contains_key(source) => {
+                Ok(self.origin(step, source, row)?.id())
             }
             _ => Ok(id.to_owned()),
         }
@@ -151,7 +175,7 @@ impl Trail {
     /// Writes the evidence of all steps to where the new result is made.
     pub(super) fn write(&self, output: &RunOutput, progress: &Progress) -> Result<Vec<Written>> {
         let mut written = Vec::new();
-        let has = |part: &str| self.steps.iter().any(|step| step.part(part).exists());
+        let has = |part: &str| self.steps.iter().any(|traced| traced.step.part(part).exists());
         if let Some(path) = output.removed_path().filter(|_| has("removed.parquet")) {
             written.push(self.removed(&path, progress)?);
         }
@@ -166,7 +190,7 @@ impl Trail {
 
     fn removed(&self, path: &Path, progress: &Progress) -> Result<Written> {
         let mut all = RemovedWriter::create(path)?;
-        for (at, step) in self.steps.iter().enumerate() {
+        for (at, Traced { step, .. }) in self.steps.iter().enumerate() {
             each_batch(&step.part("removed.parquet"), |batch| {
                 progress.check()?;
                 let [id, source, reason] = ["id", "source", "reason"].map(|name| texts(batch, name));
@@ -176,23 +200,25 @@ impl Trail {
                     (id?, source?, reason?, kept?, kept_source?, detail?);
                 let (row, kept_row) = (numbers(batch, "row")?, numbers(batch, "duplicate_of_row")?);
                 let similarity = similarities(batch)?;
+                let reasons_of = lists(batch, "reasons")?;
                 for index in 0..batch.num_rows() {
-                    let (origin, origin_row) =
-                        self.origin(at, source.value(index), row.value(index) as u64)?;
+                    let origin = self.origin(at, source.value(index), row.value(index) as u64)?;
                     let id = self.id(at, id.value(index))?;
+                    let of_row = reasons_of.value(index);
+                    let reasons = of_row.as_string::<i32>();
                     let stands = if kept.is_valid(index) {
-                        let (source, row) =
-                            self.kept(at, kept_source.value(index), kept_row.value(index) as u64)?;
-                        Some((self.id(at, kept.value(index))?, source, row))
+                        let origin = self.kept(at, kept_source.value(index), kept_row.value(index) as u64)?;
+                        Some((self.id(at, kept.value(index))?, origin.source, origin.row))
                     } else {
                         None
                     };
                     all.add(Removal {
                         id: &id,
-                        source: origin,
-                        row: origin_row,
+                        source: origin.source,
+                        row: origin.row,
                         step: &step.name,
                         reason: reason.value(index),
+                        reasons: &reasons.iter().flatten().collect::<Vec<_>>(),
                         duplicate_of: stands.as_ref().map(|(id, source, row)| Kept { id, source, row: *row }),
                         similarity: similarity.is_valid(index).then(|| similarity.value(index)),
                         detail: detail.is_valid(index).then(|| detail.value(index)),
@@ -206,7 +232,7 @@ impl Trail {
 
     fn clusters(&self, path: &Path, progress: &Progress) -> Result<Written> {
         let mut all = ClustersWriter::create(path)?;
-        for (at, step) in self.steps.iter().enumerate() {
+        for (at, Traced { step, .. }) in self.steps.iter().enumerate() {
             each_batch(&step.part("clusters.parquet"), |batch| {
                 progress.check()?;
                 let (document, cluster) = (texts(batch, "document")?, texts(batch, "cluster")?);
@@ -225,7 +251,8 @@ impl Trail {
     fn quarantine(&self, path: &Path, progress: &Progress) -> Result<Written> {
         let mut all = PendingFile::create(path)?;
         let mut lines = 0;
-        for (at, step) in self.steps.iter().enumerate() {
+        for (at, Traced { step, .. }) in self.steps.iter().enumerate() {
+            let traced_reshapes = self.steps[at].reshapes;
             let from = step.part("quarantine/records.jsonl");
             if !from.exists() {
                 continue;
@@ -237,10 +264,10 @@ impl Trail {
                 let broken =
                     |error: serde_json::Error| Error::Internal(format!("a quarantine of ours: {error}"));
                 let mut entry: Entry = serde_json::from_str(&line).map_err(broken)?;
-                let (source, row) = self.origin(at, &entry.source, entry.row)?;
-                (entry.source, entry.row) = (source.to_owned(), row);
+                let origin = self.origin(at, &entry.source, entry.row)?;
+                (entry.row, entry.source) = (origin.row, origin.source.to_owned());
                 entry.step.clone_from(&step.name);
-                entry.offset = entry.offset.filter(|_| at == 0);
+                entry.offset = entry.offset.filter(|_| traced_reshapes == 0);
                 let mut line = serde_json::to_vec(&entry).map_err(broken)?;
                 line.push(b'\n');
                 all.write_all(&line).map_err(Error::io("write", path))?;
@@ -296,4 +323,9 @@ fn numbers<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b Int64Array> {
 fn similarities(batch: &RecordBatch) -> Result<&Float32Array> {
     let found = column(batch, "similarity")?.as_primitive_opt::<Float32Type>();
     found.ok_or_else(|| Error::Internal("`similarity` of evidence of ours is no number".into()))
+}
+
+fn lists<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b ListArray> {
+    let found = column(batch, name)?.as_list_opt::<i32>();
+    found.ok_or_else(|| Error::Internal(format!("`{name}` of evidence of ours is no list")))
 }

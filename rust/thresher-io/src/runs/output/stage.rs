@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::marker::{FileEntry, Files, seal};
 use super::place::{CLUSTERS, DATA, PAGE, PARTS, Place, QUARANTINE, REMOVED, RUN};
-use super::state::State;
+use super::state::{State, remove_tree};
 use super::{publish, standing};
 use crate::codec::{Codec, DataFormat, names_array, split_suffix};
 use crate::commit::commit_bytes;
@@ -188,17 +188,34 @@ impl RunOutput {
         self.state.as_ref().map(|state| state.new_part(QUARANTINE).join(quarantine::FILE_NAME))
     }
 
-    /// Where the results of the steps of a pipeline lie until its end; none with standard output.
-    pub(crate) fn steps_folder(&self) -> Option<PathBuf> {
-        self.state.as_ref().map(State::steps)
-    }
-
     /// Keeps the quarantine of a step that has set too much aside, and gives its old and its new place. The step wrote to
     /// `output`.
     pub(crate) fn adopt_rejected(&self, output: &Path) -> Option<(PathBuf, PathBuf)> {
         let state = self.state.as_ref()?;
         let places = [Place::Folder(output.to_path_buf()), Place::Single(output.to_path_buf())];
         places.iter().find_map(|place| state.adopt_rejected(&place.state()?))
+    }
+
+    /// Keeps the folder of a quarantine that was made elsewhere, of a result that will not be, and says where.
+    pub(crate) fn adopt_quarantine(&self, folder: &Path) -> Option<PathBuf> {
+        self.state.as_ref()?.adopt(folder)
+    }
+
+    /// Puts data in its place at once, without a report: it lies between the stages of a pipeline.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(crate) fn keep_data(&self, mut data: Vec<Written>) -> Result<Vec<Written>> {
+        let (Some(state), Some(to)) = (&self.state, self.place.part(DATA)) else { return Ok(data) };
+        let from = state.new_part(DATA);
+        remove_tree(&to)?;
+        fs::rename(&from, &to).map_err(Error::io("move", &from))?;
+        for file in &mut data {
+            if let Ok(below) = file.path.strip_prefix(&from) {
+                file.path = to.join(below);
+            }
+        }
+        Ok(data)
     }
 
     /// Where a data file of a step's result, `STEPS/STEP/data/NAME` or `STEPS/STEP/NAME`, is made part of this one.

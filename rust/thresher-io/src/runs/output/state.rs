@@ -3,10 +3,9 @@
 //! ```text
 //! STATE/lock          held by the run, for every kind of output; another run ends with exit code 75
 //! STATE/new/...       the parts of the new result, each file complete and on disk under its name
-//! STATE/spill/...     temporary files of the run
+//! STATE/spill/...     temporary files of the run, and what lies between the stages of a pipeline
 //! STATE/publish.json  the new result is complete and has to go to its place: see `publish`
 //! STATE/old/...       parts of the result that it replaces
-//! STATE/steps/...     what lies between the steps of a pipeline
 //! STATE/rejected/...  quarantine of a run that set too much aside, until the next one on this output
 //! ```
 //!
@@ -31,8 +30,6 @@ const WORK: &str = "spill";
 /// What is left to be published.
 const JOURNAL: &str = "publish.json";
 const REJECTED: &str = "rejected";
-/// What lies between the steps of a pipeline.
-const STEPS: &str = "steps";
 /// How often the folder may vanish while it is made, each time by a run that ends.
 const VANISHED_MAX: u32 = 1000;
 
@@ -64,11 +61,6 @@ impl State {
     /// Where parts of the new result are made.
     pub(super) fn new_part(&self, part: &str) -> PathBuf {
         self.folder.join(NEW).join(part)
-    }
-
-    /// Where the results of the steps of a pipeline lie.
-    pub(super) fn steps(&self) -> PathBuf {
-        self.folder.join(STEPS)
     }
 
     /// Where parts of the old result go.
@@ -111,7 +103,6 @@ impl State {
     pub(super) fn clear(&self) -> Result<()> {
         remove_stale(&self.folder)?;
         remove_tree(&self.folder.join(REJECTED))?;
-        remove_tree(&self.folder.join(STEPS))?;
         for name in [NEW, OLD] {
             let folder = self.folder.join(name);
             remove_tree(&folder)?;
@@ -128,6 +119,12 @@ impl State {
         let (new, rejected) = (self.new_part(part), self.folder.join(REJECTED));
         fs::rename(&new, &rejected).map_err(Error::io("keep", &new))?;
         Ok(rejected)
+    }
+
+    /// Keeps a folder that was made elsewhere as a part of a result that will not be.
+    pub(super) fn adopt(&self, folder: &Path) -> Option<PathBuf> {
+        let to = self.folder.join(REJECTED);
+        fs::rename(folder, &to).is_ok().then_some(to)
     }
 
     /// Keeps what the run of a step, whose state folder is `step`, has kept of a result that will not be.
@@ -150,7 +147,7 @@ impl Drop for State {
     fn drop(&mut self) {
         // Nobody is left to hear of a failure; the next run on this output takes what stays.
         if !self.journal().exists() {
-            for name in [NEW, OLD, STEPS] {
+            for name in [NEW, OLD] {
                 let _ = remove_tree(&self.folder.join(name));
             }
             let _ = remove_stale(&self.folder);

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use serde::Serialize;
-use serde_json::Value;
-use thresher_chat::{Converter, Losses, NAMES, RowLosses};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use thresher_chat::{Converter, Format, Losses, NAMES, RowLosses};
 use thresher_core::json::Json;
 
 use super::format::format_of;
-use super::{Refusal, RowWork, RowsReport, RowsRun, Setup};
+use super::{NamedReshape, NewRows, Reshape, ReshapeWorker, RowsReport, RowsRun, Setup};
 use crate::error::{Error, Result};
 use crate::exhibits::Exhibits;
 use crate::runs::books::peak_rss_bytes;
@@ -17,8 +17,9 @@ use crate::runs::clock::Clock;
 use crate::runs::evidence::Reported;
 use crate::runs::options::Config;
 use crate::runs::output::{Files, Marker};
-use crate::runs::parameters::{Kind, parameters};
+use crate::runs::parameters::{Kind, Step, parameters};
 use crate::runs::progress::Progress;
+use crate::runs::steps::{Found, Refusal};
 
 parameters! {
     /// What a conversion is asked for.
@@ -71,7 +72,7 @@ impl Reported for ConvertReport {
 }
 
 /// What the rows of one input lost. Rows count from 0 in their input.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct InputLosses {
     /// The name of the input.
     pub input: String,
@@ -87,76 +88,100 @@ pub struct InputLosses {
 pub fn run(config: &ConvertRun, progress: &Progress) -> Result<ConvertReport> {
     let started = Instant::now();
     let mut clock = Clock::default();
-    let to = format_of(&config.step.to)?;
     let setup = Setup {
         inputs: &config.inputs,
         output: Some(config.output()?),
         keeps_format: false,
         format: config.step.from_format.as_ref(),
-        strict: config.options.strict,
         options: &config.options,
-        passed: &config.passed,
     };
+    format_of(&config.step.to)?;
     let (rows_run, from) = RowsRun::open(setup, progress)?;
-    let names = rows_run.names();
-    let work = Conversion(Converter { from, to });
-    let none = || vec![Losses::default(); names.len()];
-    let (rows, losses) = clock.time("rows", || {
-        rows_run.run(&work, none, |losses, input, first_row, found: Losses| {
-            if config.options.strict
-                && let Some((field, outcome, loss)) = found.iter().next()
-            {
-                let row = first_row + loss.examples.first().copied().unwrap_or_default();
-                let path = rows_run.plan.sources[input].input().path();
-                let lost =
-                    format!("row {row} would lose `{field}` ({outcome}); without --strict it is reported");
-                return Err(Error::data(path, lost));
-            }
-            losses[input].merge(&found, first_row);
-            Ok(())
+    let conversion = config.step.open(from, config.options.strict)?;
+    rows_run.publish(config, |run, place| {
+        let named = NamedReshape { name: ConvertStep::NAME, reshape: &conversion };
+        let (rows, mut summary) = clock.time("rows", || run.reshape(&named, place))?;
+        clock.total(started);
+        Ok(ConvertReport {
+            marker: Marker::default(),
+            config: config.clone(),
+            from: conversion.converter.from.name().to_owned(),
+            to: conversion.converter.to.name().to_owned(),
+            rows,
+            losses: serde_json::from_value(summary["losses"].take()).map_err(broken)?,
+            timings: std::mem::take(&mut clock.seconds).into_iter().collect(),
+            peak_rss_bytes: peak_rss_bytes(),
+            threads: config.options.threads(),
         })
-    })?;
-    clock.total(started);
-    let losses = names.into_iter().zip(losses).filter(|(_, losses)| !losses.is_empty());
-    let mut report = ConvertReport {
-        marker: Marker::default(),
-        config: config.clone(),
-        from: work.0.from.name().to_owned(),
-        to: work.0.to.name().to_owned(),
-        rows,
-        losses: losses.map(|(input, losses)| InputLosses { input, losses }).collect(),
-        timings: clock.seconds.into_iter().collect(),
-        peak_rss_bytes: peak_rss_bytes(),
-        threads: config.options.threads(),
-    };
-    rows_run.finish(&mut report)?;
-    Ok(report)
+    })
 }
 
-struct Conversion(Converter);
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn broken(error: serde_json::Error) -> Error {
+    Error::Internal(format!("losses of a conversion: {error}"))
+}
 
-impl RowWork for Conversion {
-    type State = RowLosses;
-    type Found = Losses;
+/// The conversion of every row.
+pub(crate) struct Conversion {
+    converter: Converter,
+    /// The first loss ends the run.
+    strict: bool,
+}
 
-    fn state(&self) -> RowLosses {
-        RowLosses::default()
+impl ConvertStep {
+    /// The step over rows of a format; the first loss ends the run if `strict`.
+    ///
+    /// # Errors
+    /// `Error::Parameter` for a format that there is not.
+    pub(crate) fn open(&self, from: Format, strict: bool) -> Result<Conversion> {
+        Ok(Conversion { converter: Converter { from, to: format_of(&self.to)? }, strict })
+    }
+}
+
+/// One thread of it.
+struct Worker<'c> {
+    conversion: &'c Conversion,
+    of_row: RowLosses,
+    losses: Losses,
+}
+
+impl Reshape for Conversion {
+    fn format(&self) -> Option<&str> {
+        Some(self.converter.from.name())
     }
 
-    fn found(&self) -> Losses {
-        Losses::default()
+    fn worker(&self) -> Box<dyn ReshapeWorker + '_> {
+        Box::new(Worker { conversion: self, of_row: RowLosses::default(), losses: Losses::default() })
     }
 
-    fn row(
-        &self,
-        state: &mut RowLosses,
-        found: &mut Losses,
-        slot: u64,
-        row: Json<'_>,
-        out: &mut String,
-    ) -> std::result::Result<(), Refusal> {
-        self.0.convert(row, out, state)?;
-        found.add(slot, state);
+    fn summary(&self, inputs: &[String], found: &mut dyn Iterator<Item = Result<Found>>) -> Result<Value> {
+        let mut all = vec![Losses::default(); inputs.len()];
+        for unit in found {
+            let Found { input, first_row, found } = unit?;
+            all[input].merge(&serde_json::from_str(&found).map_err(broken)?, first_row);
+        }
+        let lossy = inputs.iter().cloned().zip(all).filter(|(_, losses)| !losses.is_empty());
+        let losses = lossy.map(|(input, losses)| InputLosses { input, losses }).collect::<Vec<_>>();
+        let losses = serde_json::to_value(losses).map_err(broken)?;
+        Ok(json!({"from": self.converter.from.name(), "to": self.converter.to.name(), "losses": losses}))
+    }
+}
+
+impl ReshapeWorker for Worker<'_> {
+    fn row(&mut self, row: Json<'_>, slot: u64, new: &mut NewRows) -> std::result::Result<(), Refusal> {
+        self.conversion.converter.convert(row, new.text(), &mut self.of_row)?;
+        new.end();
+        if self.conversion.strict
+            && let Some((field, outcome)) = self.of_row.iter().next()
+        {
+            new.stop(format!("would lose `{field}` ({outcome}); without --strict it is reported"));
+        }
+        self.losses.add(slot, &self.of_row);
         Ok(())
+    }
+
+    fn found(&mut self) -> String {
+        // Losses have a JSON.
+        serde_json::to_string(&std::mem::take(&mut self.losses)).unwrap_or_default()
     }
 }

@@ -5,12 +5,12 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use thresher_chat::template::{Arguments, Limits, Moment, RenderOptions, Source, Template, Variant};
 use thresher_chat::{Format, RowError};
 use thresher_core::json::{Json, Str};
 
-use super::{Refusal, RowWork, RowsReport, RowsRun, Setup};
+use super::{NamedReshape, NewRows, Reshape, ReshapeWorker, RowsReport, RowsRun, Setup};
 use crate::error::{Error, Result};
 use crate::exhibits::Exhibits;
 use crate::runs::books::peak_rss_bytes;
@@ -18,8 +18,9 @@ use crate::runs::clock::Clock;
 use crate::runs::evidence::Reported;
 use crate::runs::options::Config;
 use crate::runs::output::{Files, Marker};
-use crate::runs::parameters::{Kind, parameters};
+use crate::runs::parameters::{Kind, Step, parameters};
 use crate::runs::progress::Progress;
+use crate::runs::steps::{Found, Refusal};
 
 /// Where a template comes from.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -160,63 +161,87 @@ pub fn run(config: &RenderRun, progress: &Progress) -> Result<RenderReport> {
     let started = Instant::now();
     let mut clock = Clock::default();
     let step = &config.step;
-    let (template, options) = (step.template.compile(step.name.as_deref())?, step.options()?);
+    step.parts()?;
     let setup = Setup {
         inputs: &config.inputs,
         output: Some(config.output()?),
         keeps_format: false,
         format: step.from_format.as_ref(),
-        strict: config.options.strict,
         options: &config.options,
-        passed: &config.passed,
     };
     let (rows_run, format) = RowsRun::open(setup, progress)?;
-    let work = Rendering { template, options, format };
-    let (rows, ()) = clock.time("rows", || rows_run.run(&work, || (), |(), _, _, ()| Ok(())))?;
-    clock.total(started);
-    let mut report = RenderReport {
-        marker: Marker::default(),
-        config: config.clone(),
-        from: work.format.name().to_owned(),
-        rows,
-        timings: clock.seconds.into_iter().collect(),
-        peak_rss_bytes: peak_rss_bytes(),
-        threads: config.options.threads(),
-    };
-    rows_run.finish(&mut report)?;
-    Ok(report)
+    let from = format.name().to_owned();
+    let rendering = step.open(format)?;
+    rows_run.publish(config, |run, place| {
+        let named = NamedReshape { name: RenderStep::NAME, reshape: &rendering };
+        let (rows, _) = clock.time("rows", || run.reshape(&named, place))?;
+        clock.total(started);
+        Ok(RenderReport {
+            marker: Marker::default(),
+            config: config.clone(),
+            from,
+            rows,
+            timings: std::mem::take(&mut clock.seconds).into_iter().collect(),
+            peak_rss_bytes: peak_rss_bytes(),
+            threads: config.options.threads(),
+        })
+    })
 }
 
-struct Rendering {
+/// The rendering of every row.
+pub(crate) struct Rendering {
     template: Template,
     options: RenderOptions,
     format: Format,
+}
+
+impl RenderStep {
+    /// The step over rows of a format.
+    ///
+    /// # Errors
+    /// `Error::Parameter` for a template that cannot be compiled, or a value that there is not.
+    pub(crate) fn open(&self, format: Format) -> Result<Rendering> {
+        let (template, options) = self.parts()?;
+        Ok(Rendering { template, options, format })
+    }
+
+    fn parts(&self) -> Result<(Template, RenderOptions)> {
+        Ok((self.template.compile(self.name.as_deref())?, self.options()?))
+    }
 }
 
 /// The fields of a rendered row.
 const TEXT: &str = "text";
 const SPANS: &str = "spans";
 
-impl RowWork for Rendering {
-    type State = ();
-    type Found = ();
+impl Reshape for Rendering {
+    fn format(&self) -> Option<&str> {
+        Some(self.format.name())
+    }
 
-    fn state(&self) {}
+    fn worker(&self) -> Box<dyn ReshapeWorker + '_> {
+        Box::new(Worker(self))
+    }
 
-    fn found(&self) {}
+    fn summary(&self, _: &[String], found: &mut dyn Iterator<Item = Result<Found>>) -> Result<Value> {
+        for found in found {
+            found?;
+        }
+        Ok(json!({"from": self.format.name()}))
+    }
+}
 
-    fn row(
-        &self,
-        (): &mut (),
-        (): &mut (),
-        _: u64,
-        row: Json<'_>,
-        out: &mut String,
-    ) -> std::result::Result<(), Refusal> {
-        let conversation = self.format.read(row)?;
-        let rendered = self.template.render(&conversation, &self.options)?;
+/// One thread of it.
+struct Worker<'r>(&'r Rendering);
+
+impl ReshapeWorker for Worker<'_> {
+    fn row(&mut self, row: Json<'_>, _: u64, new: &mut NewRows) -> std::result::Result<(), Refusal> {
+        let Self(Rendering { template, options, format }) = self;
+        let conversation = format.read(row)?;
+        let rendered = template.render(&conversation, options)?;
+        let out = new.text();
         let _ = write!(out, "{{\"{TEXT}\":\"{}\"", Str::encode(&*rendered.text).escaped());
-        if self.options.mask {
+        if options.mask {
             let _ = write!(out, ",\"{SPANS}\":[");
             for (index, (start, end)) in rendered.character_spans().into_iter().enumerate() {
                 let comma = if index > 0 { "," } else { "" };
@@ -231,6 +256,7 @@ impl RowWork for Rendering {
             }
         }
         out.push('}');
+        new.end();
         Ok(())
     }
 }

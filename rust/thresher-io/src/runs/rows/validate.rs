@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use thresher_chat::validate::{CODES, Options, Reasoning, Report, Severity, TARGETS, Validator};
 use thresher_chat::{Format, Problem};
 use thresher_core::json::Json;
 
-use super::{Refusal, RowWork, RowsReport, RowsRun, Setup};
+use super::{RowsReport, RowsRun, Setup};
 use crate::error::{Error, Result};
 use crate::exhibits::Exhibits;
 use crate::record::Reason;
@@ -18,8 +18,9 @@ use crate::runs::clock::Clock;
 use crate::runs::evidence::Reported;
 use crate::runs::options::Config;
 use crate::runs::output::{Files, Marker};
-use crate::runs::parameters::{Kind, parameters};
+use crate::runs::parameters::{Kind, Step, parameters};
 use crate::runs::progress::Progress;
+use crate::runs::steps::{Found, Marks, RowStep, RowWorker, Sees};
 
 parameters! {
     /// What a validation is asked for.
@@ -84,7 +85,7 @@ impl Reported for ValidateReport {
 }
 
 /// What was found in one input. Rows count from 0 in their input; those that are no JSON object are in the books alone.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct InputFindings {
     /// The name of the input.
     pub input: String,
@@ -102,90 +103,120 @@ pub fn run(config: &ValidateRun, progress: &Progress) -> Result<ValidateReport> 
     let started = Instant::now();
     let mut clock = Clock::default();
     let step = &config.step;
-    let options = Options {
-        target: step.target.clone(),
-        reasoning: step.reasoning,
-        ignore: step.ignore.clone(),
-        strict: config.options.strict,
-    };
-    Validator::try_new(&options).map_err(|error| Error::Parameter(error.to_string()))?;
+    let strict = config.options.strict;
+    step.options(strict)?;
     let setup = Setup {
         inputs: &config.inputs,
         output: config.output.as_deref(),
         keeps_format: true,
         format: step.format.as_ref(),
-        strict: false,
         options: &config.options,
-        passed: &config.passed,
     };
     let (rows_run, format) = RowsRun::open(setup, progress)?;
-    let names = rows_run.names();
-    let work = Validation { options, max_problems: step.max_problems, format };
-    let none = || vec![Report::new(step.max_problems); names.len()];
-    let (rows, found) = clock.time("rows", || {
-        rows_run.run(&work, none, |found, input, first_row, unit| {
-            found[input].merge(unit, first_row);
-            Ok(())
+    let from = format.name().to_owned();
+    let validation = step.open(format, strict)?;
+    rows_run.publish(config, |run, place| {
+        let (rows, mut summary) = run.examine(ValidateStep::NAME, Box::new(validation), place, &mut clock)?;
+        let broken = |error: serde_json::Error| Error::Internal(format!("findings of a validation: {error}"));
+        clock.total(started);
+        Ok(ValidateReport {
+            marker: Marker::default(),
+            config: config.clone(),
+            from,
+            rows,
+            found: serde_json::from_value(summary["found"].take()).map_err(broken)?,
+            timings: std::mem::take(&mut clock.seconds).into_iter().collect(),
+            peak_rss_bytes: peak_rss_bytes(),
+            threads: config.options.threads(),
         })
-    })?;
-    clock.total(started);
-    let found = names.into_iter().zip(found).map(|(input, report)| InputFindings { input, report });
-    let mut report = ValidateReport {
-        marker: Marker::default(),
-        config: config.clone(),
-        from: work.format.name().to_owned(),
-        rows,
-        found: found.collect(),
-        timings: clock.seconds.into_iter().collect(),
-        peak_rss_bytes: peak_rss_bytes(),
-        threads: config.options.threads(),
-    };
-    rows_run.finish(&mut report)?;
-    Ok(report)
+    })
 }
 
-struct Validation {
+/// The check of every row.
+pub(crate) struct Validation {
     options: Options,
     max_problems: usize,
     format: Format,
 }
 
-/// The buffers of one thread; there is a validator unless the options are wrong, which was checked before.
-struct State {
-    validator: Option<Validator>,
-    problems: Vec<Problem>,
+impl ValidateStep {
+    /// The step over rows of a format; a warning counts as an error if `strict`.
+    ///
+    /// # Errors
+    /// `Error::Parameter` for a target or a code that there is not.
+    pub(crate) fn open(&self, format: Format, strict: bool) -> Result<Validation> {
+        let options = self.options(strict)?;
+        Ok(Validation { options, max_problems: self.max_problems, format })
+    }
+
+    fn options(&self, strict: bool) -> Result<Options> {
+        let (target, reasoning, ignore) = (self.target.clone(), self.reasoning, self.ignore.clone());
+        let options = Options { target, reasoning, ignore, strict };
+        Validator::try_new(&options).map_err(|error| Error::Parameter(error.to_string()))?;
+        Ok(options)
+    }
 }
 
-impl RowWork for Validation {
-    type State = State;
-    type Found = Report;
-    const SELECTS: bool = true;
+/// One thread of it; there is a validator unless the options are wrong, which was checked before.
+struct Worker<'v> {
+    validation: &'v Validation,
+    validator: Option<Validator>,
+    problems: Vec<Problem>,
+    report: Report,
+}
 
-    fn state(&self) -> State {
-        State { validator: Validator::try_new(&self.options).ok(), problems: Vec::new() }
+impl RowStep for Validation {
+    fn sees(&self) -> Sees {
+        Sees::Row
     }
 
-    fn found(&self) -> Report {
-        Report::new(self.max_problems)
+    fn format(&self) -> Option<&str> {
+        Some(self.format.name())
     }
 
-    fn row(
-        &self,
-        state: &mut State,
-        found: &mut Report,
-        slot: u64,
-        row: Json<'_>,
-        _: &mut String,
-    ) -> std::result::Result<(), Refusal> {
-        if let Some(validator) = &mut state.validator {
-            validator.check(row, &self.format, &mut state.problems);
+    fn removes(&self) -> bool {
+        false
+    }
+
+    fn is_strict(&self) -> bool {
+        // To find such rows is what it is for; a warning counts as an error then.
+        false
+    }
+
+    fn worker(&self) -> Box<dyn RowWorker + '_> {
+        let validator = Validator::try_new(&self.options).ok();
+        let report = Report::new(self.max_problems);
+        Box::new(Worker { validation: self, validator, problems: Vec::new(), report })
+    }
+
+    fn summary(&self, inputs: &[String], found: &mut dyn Iterator<Item = Result<Found>>) -> Result<Value> {
+        let broken = |error: serde_json::Error| Error::Internal(format!("findings of a validation: {error}"));
+        let mut all = vec![Report::new(self.max_problems); inputs.len()];
+        for unit in found {
+            let Found { input, first_row, found } = unit?;
+            all[input].merge(serde_json::from_str(&found).map_err(broken)?, first_row);
         }
-        let worst = state.problems.iter().find(|problem| problem.severity == Severity::Error);
-        let verdict = worst.map_or(Ok(()), |problem| {
-            Err(Refusal { reason: Reason::Check(problem.code), detail: at(problem) })
-        });
-        found.add(slot, &mut state.problems);
-        verdict
+        let found = inputs.iter().cloned().zip(all).map(|(input, report)| InputFindings { input, report });
+        let found = serde_json::to_value(found.collect::<Vec<_>>()).map_err(broken)?;
+        Ok(json!({"from": self.format.name(), "found": found}))
+    }
+}
+
+impl RowWorker for Worker<'_> {
+    fn row(&mut self, row: &str, marks: &mut Marks) {
+        if let Some(validator) = &mut self.validator {
+            validator.check(Json::checked(row), &self.validation.format, &mut self.problems);
+        }
+        if let Some(worst) = self.problems.iter().find(|problem| problem.severity == Severity::Error) {
+            marks.set_aside(Reason::Check(worst.code), at(worst));
+        }
+        self.report.add(u64::from(marks.slot()), &mut self.problems);
+    }
+
+    fn found(&mut self) -> String {
+        let report = std::mem::replace(&mut self.report, Report::new(self.validation.max_problems));
+        // A report has a JSON.
+        serde_json::to_string(&report).unwrap_or_default()
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! file   one immutable, checksummed file of sections, each in parts that are read by themselves (ranges of keys)
+//! tasks  files of consecutive tasks, up to the first one that is missing or damaged
 //! sort   small records of any number, sorted and without repetition, by runs on disk and one merge
 //! bits   a bit for each document, and how many are set before it
 //! ```
@@ -11,3 +12,4 @@
 pub(crate) mod bits;
 pub(crate) mod file;
 pub(crate) mod sort;
+pub(crate) mod tasks;

@@ -1,0 +1,484 @@
+//! The stages of a pipeline, one after the other: row steps that follow each other are one, every other step is one by itself.
+//!
+//! ```text
+//! STEPS/1.filter.done     what the stage did; a stage whose file is there is not done again
+//! STEPS/1.filter.ledger/  what it decided, task by task
+//! STEPS/1.filter/         its evidence
+//! STEPS/1.convert.data/   the new rows of a reshape
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use thresher_core::json::Fields;
+
+use super::FlowRun;
+use super::evidence::{Footprint, Trail};
+use super::verbs::{FlowStep, Kind, Opening};
+use crate::commit::commit_bytes;
+use crate::crew::Crew;
+use crate::error::{Error, Result};
+use crate::input::Written;
+use crate::quarantine::Quarantine;
+use crate::runs::books::InputReport;
+use crate::runs::ledger::Ledger;
+use crate::runs::lens::Lens;
+use crate::runs::memory::Memory;
+use crate::runs::options::Config;
+use crate::runs::output::RunOutput;
+use crate::runs::plan::Plan;
+use crate::runs::progress::Progress;
+use crate::runs::rows::{NamedReshape, RowsRun};
+use crate::runs::source::Source;
+use crate::runs::steps::evidence::{self, Place, StepDone, Steps};
+use crate::runs::steps::fused::{Fused, NamedStep};
+use crate::runs::steps::pass::RowPass;
+use crate::runs::within::Within;
+use crate::runs::writing::write_seen;
+
+/// The folder of the stages.
+pub(super) const STEPS: &str = "steps";
+
+/// A pipeline on its way.
+pub(super) struct Flow<'f> {
+    config: &'f FlowRun,
+    steps: &'f [FlowStep],
+    output: Arc<RunOutput>,
+    crew: Arc<Crew>,
+    memory: Memory,
+    progress: &'f Progress,
+    place: PathBuf,
+    /// What the next stage reads, and through what.
+    inputs: Vec<String>,
+    lens: Lens,
+    pub(super) trail: Trail,
+    pub(super) reports: Vec<Value>,
+    pub(super) timings: BTreeMap<String, f64>,
+    /// Data of the last stage.
+    data: Vec<Written>,
+}
+
+/// What a stage did.
+#[derive(Serialize, Deserialize)]
+struct Done {
+    inputs: Vec<InputReport>,
+    outputs: Vec<Written>,
+    /// The report of each of its steps.
+    reports: Vec<Value>,
+    seconds: f64,
+}
+
+impl<'f> Flow<'f> {
+    /// A pipeline whose state lies in `folder`.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(super) fn new(
+        config: &'f FlowRun,
+        steps: &'f [FlowStep],
+        output: Arc<RunOutput>,
+        crew: Arc<Crew>,
+        memory: Memory,
+        progress: &'f Progress,
+        folder: &Path,
+    ) -> Result<Self> {
+        let place = folder.join(STEPS);
+        fs::create_dir_all(&place).map_err(Error::io("make the folder", &place))?;
+        Ok(Self {
+            config,
+            steps,
+            output,
+            crew,
+            memory,
+            progress,
+            place,
+            inputs: config.inputs.clone(),
+            lens: Lens::default(),
+            trail: Trail::default(),
+            reports: Vec::new(),
+            timings: BTreeMap::new(),
+            data: Vec::new(),
+        })
+    }
+
+    /// Does all stages.
+    ///
+    /// # Errors
+    /// Those of the stages.
+    pub(super) fn run(&mut self) -> Result<()> {
+        let mut at = 0;
+        while at < self.steps.len() {
+            let end = match self.steps[at].kind {
+                Kind::Rows(_) => {
+                    let rows = self.steps[at..].iter().take_while(|step| matches!(step.kind, Kind::Rows(_)));
+                    at + rows.count()
+                }
+                _ => at + 1,
+            };
+            match &self.steps[at].kind {
+                Kind::Rows(_) => self.rows(at..end)?,
+                Kind::Reshape(_) => self.reshape(at)?,
+                Kind::Dedup(_) => self.dedup(at)?,
+            }
+            at = end;
+        }
+        Ok(())
+    }
+
+    /// The data, staged, and the evidence of all steps.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(super) fn results(&mut self) -> Result<(Vec<Written>, Vec<Written>)> {
+        let evidence = if self.output.is_stream() {
+            Vec::new()
+        } else {
+            self.trail.write(&self.output, self.progress)?
+        };
+        Ok((std::mem::take(&mut self.data), evidence))
+    }
+
+    /// The name of a step in the evidence.
+    fn name(&self, at: usize) -> String {
+        format!("{}.{}", at + 1, self.steps[at].verb)
+    }
+
+    fn is_last(&self, at: usize) -> bool {
+        at + 1 == self.steps.len()
+    }
+
+    /// The inputs of a stage, as the stages before it have left them.
+    fn plan(&self, is_last: bool) -> Result<Plan> {
+        let reading = self.config.options.reading(&self.inputs, None);
+        let mut plan = Plan::new(reading, &Fields::default(), self.progress)?;
+        if is_last && self.output.is_single() {
+            plan.join()?;
+        }
+        plan.sources = self.lens.over(std::mem::take(&mut plan.sources));
+        Ok(plan)
+    }
+
+    fn opening<'o>(&'o self, sources: &'o [Source]) -> Opening<'o> {
+        let (threads, strict) = (self.crew.threads(), self.config.options.strict);
+        Opening { sources, threads, progress: self.progress, strict }
+    }
+
+    /// What an earlier run has noted of the stage that begins at a step.
+    fn done(&self, at: usize) -> Option<Done> {
+        serde_json::from_slice(&fs::read(self.place.join(format!("{}.done", self.name(at)))).ok()?).ok()
+    }
+
+    /// Notes what the stage that begins at a step did.
+    fn note(&self, at: usize, done: &Done) -> Result<()> {
+        let json = serde_json::to_vec(done).map_err(|error| Error::Internal(error.to_string()))?;
+        commit_bytes(&self.place.join(format!("{}.done", self.name(at))), &json).map(drop)
+    }
+
+    fn ledger(&self, at: usize) -> PathBuf {
+        self.place.join(format!("{}.ledger", self.name(at)))
+    }
+
+    /// Takes over what a stage did.
+    fn take(&mut self, at: usize, done: &Done, has_ids: bool) {
+        let seconds = done.seconds;
+        for (step, report) in (at..).zip(&done.reports) {
+            let name = self.name(step);
+            self.timings.insert(name.clone(), if step == at { seconds } else { 0.0 });
+            let footprint = Footprint { output: self.place.join(&name), has_ids, name };
+            self.trail.add(footprint, &done.inputs);
+            self.reports.push(report.clone());
+        }
+    }
+
+    /// Row steps, in one pass; if they are the last ones, their rows are written.
+    fn rows(&mut self, steps: std::ops::Range<usize>) -> Result<()> {
+        let (at, is_last) = (steps.start, steps.end == self.steps.len());
+        let mut plan = self.plan(is_last)?;
+        let open = |step: usize| match &self.steps[step].kind {
+            Kind::Rows(open) => {
+                let name = self.name(step);
+                let step = open(&self.opening(&plan.sources)).map_err(|error| of_step(&name, error))?;
+                Ok(NamedStep { name, step })
+            }
+            _ => Err(Error::Internal("a step is no row step".into())),
+        };
+        let fused = Fused::new(steps.map(open).collect::<Result<_>>()?)?;
+        self.lens.check(&self.name(at), fused.edited())?;
+        let has_ids = fused.fields().id.is_some();
+        let folder = self.ledger(at);
+        let done = if let Some(done) = self.done(at) {
+            done
+        } else {
+            let began = Instant::now();
+            let pass = RowPass {
+                sources: &plan.sources,
+                crew: &self.crew,
+                memory: self.memory.without(fused.resident_bytes())?,
+                progress: self.progress,
+                strict: self.config.options.strict,
+            };
+            let ledger = pass.run(&fused, &folder).map_err(|error| of_step(&self.name(at), error))?;
+            plan.check_unchanged()?;
+            let found = self.evidence(at, &ledger, &fused, &plan)?;
+            let inputs = inputs(&ledger, &plan.sources)?;
+            let reports = (at..).zip(&found).map(|(step, found)| self.report(step, found, &plan, &inputs));
+            let reports = reports.collect();
+            let done = Done { inputs, outputs: Vec::new(), reports, seconds: began.elapsed().as_secs_f64() };
+            self.note(at, &done)?;
+            done
+        };
+        self.take(at, &done, has_ids);
+        let lost = || Error::Internal(format!("the ledger `{}` is not whole", folder.display()));
+        let ledger = Ledger::load(&folder)?.ok_or_else(lost)?;
+        self.lens.push(ledger, fused.edited(), fused.columns());
+        if is_last {
+            let began = Instant::now();
+            let sources = std::mem::take(&mut plan.sources).into_iter().map(Source::into_stored).collect();
+            plan.sources = self.lens.over(sources);
+            self.data = write_seen(&plan.sources, &self.output, &self.crew, self.memory, self.progress)?;
+            plan.check_unchanged()?;
+            self.timings.insert("write".into(), began.elapsed().as_secs_f64());
+        }
+        Ok(())
+    }
+
+    /// A step that makes new rows, which are stored, or written if it is the last one.
+    fn reshape(&mut self, at: usize) -> Result<()> {
+        let (name, is_last) = (self.name(at), self.is_last(at));
+        let plan = self.plan(is_last)?;
+        let Kind::Reshape(open) = &self.steps[at].kind else {
+            return Err(Error::Internal("a step makes no new rows".into()));
+        };
+        let reshape = open(&self.opening(&plan.sources)).map_err(|error| of_step(&name, error))?;
+        let named = NamedReshape { name: &name, reshape: &*reshape };
+        let folder = self.ledger(at);
+        let names: Vec<String> = plan.sources.iter().map(|source| source.input().name().to_owned()).collect();
+        let done = if let Some(done) = self.done(at).filter(|_| !is_last) {
+            done
+        } else {
+            let began = Instant::now();
+            let to = self.place.join(format!("{name}.data"));
+            let output = if is_last {
+                self.output.clone()
+            } else {
+                Arc::new(RunOutput::open(&to.to_string_lossy(), true, &plan, false)?)
+            };
+            let run = RowsRun::over(
+                plan,
+                output.clone(),
+                self.crew.clone(),
+                self.memory,
+                &self.config.options,
+                self.progress,
+            );
+            let (ledger, written) = run.make_all(&named, &folder).map_err(|error| of_step(&name, error))?;
+            let found = self.evidence(at, &ledger, &named, run.plan())?;
+            let inputs = inputs(&ledger, &run.plan().sources)?;
+            let reports = found.iter().map(|found| self.report(at, found, run.plan(), &inputs));
+            let reports = reports.collect();
+            let outputs = if is_last { written } else { output.keep_data(written)? };
+            let done = Done { inputs, outputs, reports, seconds: began.elapsed().as_secs_f64() };
+            if !is_last {
+                self.note(at, &done)?;
+            }
+            done
+        };
+        self.take(at, &done, false);
+        if is_last {
+            self.data = done.outputs;
+        } else {
+            let lost = || Error::Internal(format!("the ledger `{}` is not whole", folder.display()));
+            let ledger = Ledger::load(&folder)?.ok_or_else(lost)?;
+            self.trail.reshaped(&names, &ledger)?;
+            self.inputs = done.outputs.iter().map(|file| file.path.to_string_lossy().into_owned()).collect();
+            self.lens = Lens::default();
+        }
+        Ok(())
+    }
+
+    /// A deduplication, which decides; if it is the last step, it writes.
+    fn dedup(&mut self, at: usize) -> Result<()> {
+        let (name, is_last) = (self.name(at), self.is_last(at));
+        let has_ids = matches!(&self.steps[at].kind, Kind::Dedup(step) if step.id.is_some());
+        let folder = self.ledger(at);
+        let to = if is_last { self.last(&name) } else { self.place.join(&name) };
+        let mut done = if let Some(done) = self.done(at).filter(|_| !is_last) {
+            done
+        } else {
+            let began = Instant::now();
+            let mut options = self.config.options.clone();
+            options.overwrite = true;
+            let config = Config {
+                inputs: self.inputs.clone(),
+                output: Some(to.to_string_lossy().into_owned()),
+                step: Value::Null,
+                options,
+                within: Within { lens: self.lens.clone(), ledger: (!is_last).then(|| folder.clone()) },
+            };
+            let run = self.steps[at].alone(&config, self.progress);
+            let run = run.ok_or_else(|| Error::Internal("a deduplication does not run by itself".into()))?;
+            let mut report =
+                run.map_err(|error| of_rejected(&name, self.output.adopt_rejected(&to), error))?;
+            let inputs: Vec<InputReport> = part(&mut report, "inputs")?;
+            let outputs: Vec<Written> = part(&mut report, "outputs")?;
+            if let Some(report) = report.as_object_mut() {
+                report.insert("step".into(), name.clone().into());
+            }
+            let seconds = began.elapsed().as_secs_f64();
+            let done = Done { inputs, outputs, reports: vec![report], seconds };
+            if !is_last {
+                self.note(at, &done)?;
+            }
+            done
+        };
+        let references = done.reports[0].get("num_references").and_then(Value::as_u64).unwrap_or(0) as usize;
+        let before: Vec<InputReport> = done.inputs.drain(..references.min(done.inputs.len())).collect();
+        if let Some(both) = before.iter().find(|one| done.inputs.iter().any(|input| input.name == one.name)) {
+            return Err(Error::Parameter(format!(
+                "an input and a reference of step {name} are both called `{}`; rename one of them",
+                both.name
+            )));
+        }
+        self.take(at, &done, has_ids);
+        if is_last {
+            self.data = if self.output.is_stream() { done.outputs } else { self.adopt(done.outputs)? };
+            self.trail.moved(to);
+        } else {
+            let lost = || Error::Internal(format!("the ledger `{}` is not whole", folder.display()));
+            self.lens.push(Ledger::load(&folder)?.ok_or_else(lost)?, None, &[]);
+        }
+        Ok(())
+    }
+
+    /// The evidence of the steps of a ledger, each in its folder.
+    fn evidence(&self, at: usize, ledger: &Ledger, steps: &dyn Steps, plan: &Plan) -> Result<Vec<StepDone>> {
+        let names = steps.names();
+        let folders: Vec<PathBuf> = names.iter().map(|name| self.place.join(name)).collect();
+        for folder in &folders {
+            fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
+        }
+        let removed: Vec<PathBuf> = folders.iter().map(|folder| folder.join("removed.parquet")).collect();
+        let is_stream = self.output.is_stream();
+        let place = |step: usize| Place {
+            removed: (!is_stream && steps.removes(step)).then(|| &*removed[step]),
+            quarantine: if is_stream {
+                Quarantine::counting()
+            } else {
+                Quarantine::create(&folders[step].join("quarantine"))
+            },
+        };
+        let places = (0..names.len()).map(place).collect();
+        let most = self.config.options.max_quarantine;
+        match evidence::write(ledger, steps, &plan.sources, places, most, self.progress)? {
+            Ok(done) => Ok(done),
+            Err(rejected) => {
+                let name = self.name(at + rejected.step);
+                let kept = rejected.quarantine.finish()?.map(|kept| kept.path);
+                let to = kept.and_then(|kept| self.output.adopt_quarantine(kept.parent()?));
+                Err(of_step(
+                    &name,
+                    match (rejected.error, to) {
+                        (Error::Data { path, message }, Some(to)) => Error::Data {
+                            path,
+                            message: format!("{message}. They are in `{}`", to.display()),
+                        },
+                        (error, _) => error,
+                    },
+                ))
+            }
+        }
+    }
+
+    /// The report of a step: its books, and what it says of itself.
+    fn report(&self, at: usize, found: &StepDone, plan: &Plan, inputs: &[InputReport]) -> Value {
+        let notes = if self.reports.is_empty() && at == 0 { &plan.notes[..] } else { &[] };
+        let mut report = json!({
+            "step": self.name(at),
+            "verb": self.steps[at].verb,
+            "parameters": self.steps[at].parameters,
+            "inputs": inputs,
+            "accounting": found.accounting,
+            "quarantine": found.quarantine,
+            "notes": notes,
+        });
+        if let (Some(report), Value::Object(summary)) = (report.as_object_mut(), &found.summary) {
+            let more: Map<String, Value> = summary.clone();
+            report.extend(more);
+        }
+        report
+    }
+
+    /// Where a deduplication writes that is the last step: a folder, or a file whose name says the format, as the output of the
+    /// pipeline is.
+    fn last(&self, name: &str) -> PathBuf {
+        let output = &self.config.output;
+        if output == "-" {
+            return PathBuf::from("-");
+        }
+        let folder = self.place.join(name);
+        match Path::new(output).file_name() {
+            Some(file)
+                if !Path::new(output).is_dir()
+                    && crate::codec::split_suffix(&file.to_string_lossy()).is_some() =>
+            {
+                folder.join(file)
+            }
+            _ => folder,
+        }
+    }
+
+    /// Moves the data of the last step to where the new result is made.
+    fn adopt(&self, data: Vec<Written>) -> Result<Vec<Written>> {
+        let mut adopted = Vec::with_capacity(data.len());
+        for mut file in data {
+            let to = self.output.adopted_path(&self.place, &file.path)?;
+            if let Some(parent) = to.parent() {
+                fs::create_dir_all(parent).map_err(Error::io("make the folder", parent))?;
+            }
+            fs::rename(&file.path, &to).map_err(Error::io("move", &file.path))?;
+            file.path = to;
+            adopted.push(file);
+        }
+        Ok(adopted)
+    }
+}
+
+/// The inputs of a ledger, with their rows.
+fn inputs(ledger: &Ledger, sources: &[Source]) -> Result<Vec<InputReport>> {
+    let mut rows = vec![0; sources.len()];
+    for unit in ledger.books() {
+        let unit = unit?;
+        rows[unit.input] += u64::from(unit.slots);
+    }
+    Ok(sources.iter().zip(rows).map(|(source, rows)| InputReport::new(source, rows)).collect())
+}
+
+/// A part of a report in its type.
+fn part<T: for<'de> Deserialize<'de>>(report: &mut Value, name: &str) -> Result<T> {
+    let value = report.get(name).cloned().unwrap_or_default();
+    serde_json::from_value(value).map_err(|error| Error::Internal(format!("{name} of a report: {error}")))
+}
+
+/// An error with the step that it comes from, where it is about what was asked for or about the data.
+fn of_step(name: &str, error: Error) -> Error {
+    match error {
+        Error::Parameter(said) => Error::Parameter(format!("step {name}: {said}")),
+        Error::Data { path, message } => Error::Data { path, message: format!("step {name}: {message}") },
+        other => other,
+    }
+}
+
+/// The same; what was kept of the step's result has moved.
+fn of_rejected(name: &str, moved: Option<(PathBuf, PathBuf)>, error: Error) -> Error {
+    match (of_step(name, error), moved) {
+        (Error::Data { path, message }, Some((from, to))) => {
+            Error::Data { path, message: message.replace(&*from.to_string_lossy(), &to.to_string_lossy()) }
+        }
+        (error, _) => error,
+    }
+}

@@ -1,0 +1,265 @@
+//! Ledgers: what the steps of a pass decided about each row, without the rows.
+//!
+//! ```text
+//! FOLDER/task-000000 ...   a task's units: which rows stay, edits, new columns | evidence and books
+//! FOLDER/whole             how many tasks there are, when the pass is through
+//! ```
+//!
+//! A pass commits a ledger task by task, so that a run that was interrupted goes on behind the last one. Later passes read the
+//! inputs through ledgers ([`crate::runs::lens`]); evidence and books are made of them at the end, in the order of the inputs.
+
+mod unit;
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+pub(crate) use unit::{RemovedRow, StepBooks, UnitBooks, UnitRows};
+
+use crate::commit::commit_bytes;
+use crate::error::{Error, Result};
+use crate::input::Position;
+use crate::runs::spill::file::{SpillFile, SpillWriter};
+use crate::runs::spill::tasks;
+
+/// Sections of a task's file.
+const ROWS: usize = 0;
+const BOOKS: usize = 1;
+/// Says that no task is missing.
+const WHOLE: &str = "whole";
+/// Bytes of input that a task has at most.
+const TASK_INPUT: u64 = 256 << 20;
+/// Bytes of evidence and books that wait for the end of a task.
+const TASK_BOOKS: usize = 16 << 20;
+/// The longest that a task lasts.
+const TASK_TIME: Duration = Duration::from_mins(1);
+
+/// A ledger under construction.
+pub(crate) struct LedgerWriter {
+    folder: PathBuf,
+    done: Vec<SpillFile>,
+    open: Option<SpillWriter>,
+    /// Where each unit of the open task is, and its books.
+    books: Vec<Vec<u8>>,
+    held: usize,
+    input_bytes: u64,
+    began: Instant,
+}
+
+impl LedgerWriter {
+    /// A ledger in `folder`, behind the tasks that an earlier run left there.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
+        fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
+        let done = tasks::open(folder)?;
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            done,
+            open: None,
+            books: Vec::new(),
+            held: 0,
+            input_bytes: 0,
+            began: Instant::now(),
+        })
+    }
+
+    /// Forgets everything.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(crate) fn start_over(folder: &Path) -> Result<()> {
+        match fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("remove", folder)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What the finished tasks say, in order.
+    pub(crate) fn done(&self) -> impl Iterator<Item = Result<UnitBooks>> {
+        books(&self.done)
+    }
+
+    /// Where each of so many inputs goes on, behind the last of its units that is in a finished task. Units come in the order of
+    /// the inputs.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(crate) fn positions(&self, inputs: usize) -> Result<Vec<Position>> {
+        let mut from = vec![Position::default(); inputs];
+        let mut last = None;
+        for unit in self.done() {
+            let unit = unit?;
+            let place =
+                from.get_mut(unit.input).ok_or_else(|| Error::Internal("a ledger of other inputs".into()))?;
+            *place = unit.after();
+            last = Some(unit.input);
+        }
+        if let Some(last) = last {
+            from[..last].fill(Position::END);
+        }
+        Ok(from)
+    }
+
+    /// Adds a unit, whose rows were made to bytes.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(crate) fn add(&mut self, rows: &[u8], books: &UnitBooks) -> Result<()> {
+        let file = match &mut self.open {
+            Some(file) => file,
+            none => {
+                self.began = Instant::now();
+                let mut file = SpillWriter::create(&tasks::path(&self.folder, self.done.len()))?;
+                file.section();
+                none.insert(file)
+            }
+        };
+        file.part(rows)?;
+        let json = serde_json::to_vec(books).map_err(|error| Error::Internal(error.to_string()))?;
+        self.held += json.len();
+        self.books.push(json);
+        self.input_bytes += books.read.bytes;
+        if self.input_bytes >= TASK_INPUT || self.held >= TASK_BOOKS || self.began.elapsed() >= TASK_TIME {
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    /// Completes the open task.
+    fn commit(&mut self) -> Result<()> {
+        let Some(mut file) = self.open.take() else { return Ok(()) };
+        file.section();
+        for books in self.books.drain(..) {
+            file.part(&books)?;
+        }
+        self.done.push(file.finish()?);
+        (self.held, self.input_bytes) = (0, 0);
+        Ok(())
+    }
+
+    /// Completes the ledger.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(crate) fn finish(mut self) -> Result<Ledger> {
+        self.commit()?;
+        commit_bytes(&self.folder.join(WHOLE), self.done.len().to_string().as_bytes())?;
+        Ledger::of(self.done)
+    }
+}
+
+/// A finished ledger.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    files: Vec<SpillFile>,
+    /// The file and the part of each unit, by input and index.
+    places: HashMap<(usize, usize), (usize, usize)>,
+}
+
+impl Ledger {
+    /// The ledger that an earlier run has finished in `folder`; none if it did not come so far.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(crate) fn load(folder: &Path) -> Result<Option<Self>> {
+        let Ok(count) = fs::read_to_string(folder.join(WHOLE)) else { return Ok(None) };
+        let files = tasks::open(folder)?;
+        if count != files.len().to_string() {
+            return Ok(None);
+        }
+        Self::of(files).map(Some)
+    }
+
+    fn of(files: Vec<SpillFile>) -> Result<Self> {
+        let mut places = HashMap::new();
+        for (at, file) in files.iter().enumerate() {
+            for (part, unit) in books(std::slice::from_ref(file)).enumerate() {
+                let unit = unit?;
+                places.insert((unit.input, unit.index), (at, part));
+            }
+        }
+        Ok(Self { files, places })
+    }
+
+    /// What it says of the rows of a unit; none of a unit that it does not know.
+    ///
+    /// # Errors
+    /// I/O failures, and a damaged file.
+    pub(crate) fn rows(&self, input: usize, index: usize) -> Result<Option<UnitRows>> {
+        let Some(&(file, part)) = self.places.get(&(input, index)) else { return Ok(None) };
+        let mut bytes = Vec::new();
+        self.files[file].read(ROWS, part..part + 1, &mut bytes)?;
+        UnitRows::from_bytes(&bytes).map(Some)
+    }
+
+    /// Evidence and books of all units, in the order of the inputs.
+    pub(crate) fn books(&self) -> impl Iterator<Item = Result<UnitBooks>> {
+        books(&self.files)
+    }
+}
+
+fn books(files: &[SpillFile]) -> impl Iterator<Item = Result<UnitBooks>> {
+    let mut bytes = Vec::new();
+    files.iter().flat_map(|file| (0..file.parts(BOOKS)).map(move |part| (file, part))).map(
+        move |(file, part)| {
+            file.read(BOOKS, part..part + 1, &mut bytes)?;
+            serde_json::from_slice(&bytes)
+                .map_err(|error| Error::Internal(format!("a ledger of the run: {error}")))
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unit(input: usize, index: usize) -> UnitBooks {
+        UnitBooks { input, index, next_offset: 10 * index as u64 + 10, slots: 3, ..UnitBooks::default() }
+    }
+
+    fn rows(input: usize, index: usize) -> UnitRows {
+        UnitRows { kept: vec![input > 0, index > 0, true], ..UnitRows::default() }
+    }
+
+    fn add(writer: &mut LedgerWriter, input: usize, index: usize) {
+        writer.add(&rows(input, index).to_bytes().unwrap(), &unit(input, index)).unwrap();
+    }
+
+    #[test]
+    fn a_ledger_goes_on_behind_its_last_whole_task() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("ledger");
+        let mut writer = LedgerWriter::open(&folder).unwrap();
+        (0..2).for_each(|index| add(&mut writer, 0, index));
+        writer.commit().unwrap();
+        add(&mut writer, 1, 0);
+        writer.commit().unwrap();
+        // This one is lost.
+        add(&mut writer, 1, 1);
+        drop(writer);
+        assert!(Ledger::load(&folder).unwrap().is_none());
+        let mut writer = LedgerWriter::open(&folder).unwrap();
+        assert_eq!(writer.done().count(), 3);
+        let from = writer.positions(3).unwrap();
+        assert_eq!(from, [Position::END, Position { units: 1, offset: 10 }, Position::default()]);
+        add(&mut writer, 1, 1);
+        add(&mut writer, 2, 0);
+        let ledger = writer.finish().unwrap();
+        let seen: Vec<_> =
+            ledger.books().map(|unit| unit.map(|unit| (unit.input, unit.index)).unwrap()).collect();
+        assert_eq!(seen, [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0)]);
+        let again = Ledger::load(&folder).unwrap().unwrap();
+        for (input, index) in seen {
+            assert_eq!(again.rows(input, index).unwrap().unwrap(), rows(input, index));
+        }
+        assert!(again.rows(0, 2).unwrap().is_none());
+        // After a loss of power a file may be missing.
+        fs::remove_file(tasks::path(&folder, 1)).unwrap();
+        assert!(Ledger::load(&folder).unwrap().is_none());
+    }
+}

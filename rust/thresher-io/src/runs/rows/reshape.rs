@@ -1,0 +1,344 @@
+//! Steps that make new rows of rows: each row becomes one, several, or none.
+//!
+//! New rows are data, so they are written as they are made; where each came from is in the ledger of the pass.
+
+use std::path::Path;
+
+use serde_json::Value as Json;
+use thresher_core::Observer;
+use thresher_core::json::{Fields, Json as Row};
+
+use super::shape::{self, Shape};
+use super::write::Forms;
+use super::{RowsReport, RowsRun};
+use crate::error::{Error, Result};
+use crate::input::{Input, Scratch, Unit, Written};
+use crate::quarantine::BadRecords;
+use crate::record::{BadRecord, Record, Visitor};
+use crate::runs::aside::count_bad;
+use crate::runs::fields::FormatWatch;
+use crate::runs::ledger::{Ledger, LedgerWriter, StepBooks, UnitBooks, UnitRows};
+use crate::runs::output::{DataFiles, RunOutput};
+use crate::runs::pipeline::{Pass, for_each_unit};
+use crate::runs::steps::{Found, Refusal, evidence};
+use crate::runs::survey::{survey, surveyed};
+use crate::writers::Means;
+
+/// Steps of the progress.
+const SHAPE: usize = 4;
+const ROWS: usize = 5;
+
+/// A step that makes new rows of rows.
+pub trait Reshape: Send + Sync {
+    /// The chat format that it takes the rows for. If none of many rows has its fields, that is an error of its name.
+    fn format(&self) -> Option<&str> {
+        None
+    }
+
+    /// What one thread works with.
+    fn worker(&self) -> Box<dyn ReshapeWorker + '_>;
+
+    /// What the step reports of all rows, from what its workers found in each unit, in order.
+    ///
+    /// # Errors
+    /// `Error::Internal` for what no worker of it has found.
+    fn summary(&self, inputs: &[String], found: &mut dyn Iterator<Item = Result<Found>>) -> Result<Json> {
+        let _ = inputs;
+        for found in found {
+            found?;
+        }
+        Ok(Json::Null)
+    }
+}
+
+/// One thread of a reshape.
+pub trait ReshapeWorker {
+    /// Makes new rows of a row, a JSON object, the `slot`-th of its unit.
+    ///
+    /// # Errors
+    /// Why nothing becomes of it; it goes to quarantine then, and what was made of it means nothing.
+    fn row(&mut self, row: Row<'_>, slot: u64, new: &mut NewRows) -> std::result::Result<(), Refusal>;
+
+    /// What was found since the last call, for the report. It is asked for behind each unit.
+    fn found(&mut self) -> String {
+        String::new()
+    }
+}
+
+/// New rows of a unit, as lines.
+#[derive(Debug, Default)]
+pub struct NewRows {
+    lines: String,
+    ends: Vec<usize>,
+    stopped: Option<String>,
+}
+
+impl NewRows {
+    /// Where the next row is written: one JSON object, without a line end.
+    pub fn text(&mut self) -> &mut String {
+        &mut self.lines
+    }
+
+    /// The row that was written is complete.
+    pub fn end(&mut self) {
+        self.lines.push('\n');
+        self.ends.push(self.lines.len());
+    }
+
+    /// The run ends with this as its error: a sentence that goes on behind the place of the row.
+    pub fn stop(&mut self, message: impl Into<String>) {
+        self.stopped.get_or_insert(message.into());
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        self.ends.truncate(rows);
+        self.lines.truncate(self.ends.last().copied().unwrap_or(0));
+    }
+}
+
+/// A reshape and its name in the evidence.
+pub(crate) struct NamedReshape<'n> {
+    pub(crate) name: &'n str,
+    pub(crate) reshape: &'n dyn Reshape,
+}
+
+impl evidence::Steps for NamedReshape<'_> {
+    fn names(&self) -> Vec<&str> {
+        vec![self.name]
+    }
+
+    fn removes(&self, _: usize) -> bool {
+        false
+    }
+
+    fn summary(
+        &self,
+        _: usize,
+        inputs: &[String],
+        found: &mut dyn Iterator<Item = Result<Found>>,
+    ) -> Result<Json> {
+        self.reshape.summary(inputs, found)
+    }
+}
+
+/// What became of a unit.
+struct Made {
+    new: NewRows,
+    num_rows: u64,
+    rows: Vec<u8>,
+    books: UnitBooks,
+    bad: BadRecords,
+}
+
+struct RowVisitor<'v, 'w> {
+    worker: &'v mut (dyn ReshapeWorker + 'w),
+    /// Every string has to be one that UTF-8 can carry.
+    columnar: bool,
+    new: NewRows,
+    rows: UnitRows,
+    books: UnitBooks,
+    bad: BadRecords,
+}
+
+impl Visitor for RowVisitor<'_, '_> {
+    fn record(&mut self, record: Record<'_>) -> Result<()> {
+        let (start, slot) = (self.new.ends.len(), record.slot);
+        self.books.read.add(1, record.bytes);
+        self.rows.kept.resize(slot as usize, false);
+        let mut worked = self.worker.row(Row::checked(record.text), u64::from(slot), &mut self.new);
+        if let Some(message) = self.new.stopped.take() {
+            self.books.stopped = Some((slot, message));
+            return Err(Error::Cancelled);
+        }
+        let made = self.new.ends.len() - start;
+        if worked.is_ok() && self.columnar {
+            let from = start.checked_sub(1).map_or(0, |last| self.new.ends[last]);
+            let mut lines = self.new.lines[from..].lines();
+            worked = lines.try_for_each(|line| shape::check_text(Row::checked(line)).map_err(Refusal::from));
+        }
+        match worked {
+            Ok(()) => {
+                self.books.kept.add(1, record.bytes);
+                self.rows.kept.push(true);
+                if made != 1 {
+                    self.rows.made.push((slot, made as u32));
+                    self.books.made += (made as u64).saturating_sub(1);
+                    self.books.empty.add(u64::from(made == 0), if made == 0 { record.bytes } else { 0 });
+                }
+            }
+            Err(Refusal { reason, detail }) => {
+                self.new.truncate(start);
+                let Record { offset, text, bytes, .. } = record;
+                self.rows.kept.push(false);
+                self.bad.push(BadRecord { slot, offset, reason, detail, raw: text.as_bytes(), bytes });
+            }
+        }
+        Ok(())
+    }
+
+    fn bad(&mut self, bad: BadRecord<'_>) -> Result<()> {
+        self.books.read.add(1, bad.bytes);
+        self.rows.kept.resize(bad.slot as usize + 1, false);
+        self.bad.push(bad);
+        Ok(())
+    }
+
+    fn absent(&mut self, slot: u32) {
+        self.rows.kept.resize(slot as usize + 1, false);
+    }
+
+    fn blank(&mut self, bytes: u64) {
+        self.books.blank_bytes += bytes;
+    }
+}
+
+/// Makes new rows of a unit.
+fn made(
+    worker: &mut (dyn ReshapeWorker + '_),
+    scratch: &mut Scratch,
+    columnar: bool,
+    input: &dyn Input,
+    unit: &Unit,
+) -> Result<Made> {
+    let mut visitor = RowVisitor {
+        worker,
+        columnar,
+        new: NewRows::default(),
+        rows: UnitRows::default(),
+        books: UnitBooks::default(),
+        bad: BadRecords::default(),
+    };
+    match input.read(unit, &Fields::default(), None, scratch, &mut visitor) {
+        // The step has ended the run; that counts when the turn of the unit comes.
+        Err(Error::Cancelled) if visitor.books.stopped.is_some() => {}
+        read => read?,
+    }
+    let RowVisitor { worker, new, rows, mut books, bad, .. } = visitor;
+    books.index = unit.index;
+    books.next_offset = unit.after().offset;
+    books.slots = rows.kept.len() as u32;
+    books.read.bytes = input.extent(unit).unwrap_or(books.read.bytes + books.blank_bytes);
+    let stored = String::from_utf8(bad.to_json()?).map_err(|error| Error::Internal(error.to_string()))?;
+    books.steps.push(StepBooks { removed: Vec::new(), bad: stored, found: worker.found() });
+    Ok(Made { num_rows: new.ends.len() as u64, new, rows: rows.to_bytes()?, books, bad })
+}
+
+impl RowsRun<'_> {
+    /// Makes new rows of all rows, and writes them.
+    ///
+    /// # Errors
+    /// Those of the pass.
+    pub(crate) fn reshape(&self, named: &NamedReshape<'_>, folder: &Path) -> Result<(RowsReport, Json)> {
+        let (ledger, written) = self.make_all(named, &folder.join(super::LEDGER))?;
+        let done = self.evidence(&ledger, named)?;
+        let rows = self.rows(&ledger)?;
+        let summary = done.summary.clone();
+        Ok((self.report(done, rows, written)?, summary))
+    }
+
+    /// Makes new rows of all rows, with a ledger of where they came from in `folder`.
+    ///
+    /// # Errors
+    /// I/O failures, rows that are of another format, the first bad row of a strict run, a row at which the step ends the run, and
+    /// the wish to stop.
+    pub(crate) fn make_all(&self, named: &NamedReshape<'_>, folder: &Path) -> Result<(Ledger, Vec<Written>)> {
+        let output = self.output.as_ref();
+        let output = output.ok_or_else(|| Error::Internal("new rows have no output".into()))?;
+        let threads = self.crew.threads();
+        if output.is_stream() {
+            // What went to standard output cannot be taken back.
+            survey(&self.plan.sources, threads, self.progress)?;
+        }
+        let mut begun = false;
+        let made = surveyed(&self.plan.sources, threads, self.progress, || {
+            LedgerWriter::start_over(folder)?;
+            if std::mem::replace(&mut begun, true) {
+                output.start_over()?;
+            }
+            self.make(named.reshape, output, LedgerWriter::open(folder)?)
+        })?;
+        self.plan.check_unchanged()?;
+        Ok(made)
+    }
+
+    fn make(
+        &self,
+        reshape: &dyn Reshape,
+        output: &RunOutput,
+        mut ledger: LedgerWriter,
+    ) -> Result<(Ledger, Vec<Written>)> {
+        let sources = &self.plan.sources;
+        let forms = self.forms(reshape, output)?;
+        self.begin(ROWS);
+        let means = Means { memory: self.memory.output(), ..Means::new(&self.crew) };
+        let mut outputs = DataFiles::new(sources.len(), output.is_single(), |input| {
+            forms.create(output, sources, input, &means).map(Some)
+        });
+        let mut rows = vec![0; sources.len()];
+        let mut watch = FormatWatch::new(sources);
+        for_each_unit(
+            Pass::new(sources, &self.crew, self.progress, self.memory),
+            || (reshape.worker(), Scratch::default()),
+            |(worker, scratch), input, unit| {
+                let mut made =
+                    made(&mut **worker, scratch, forms.is_columnar(input), sources[input].input(), &unit)?;
+                self.progress.advance(made.books.read.docs, made.books.read.bytes);
+                let piece = forms.piece(input, std::mem::take(&mut made.new.lines))?;
+                Ok((made, piece))
+            },
+            |input, (mut made, piece)| {
+                let source = sources[input].input();
+                if let Some(format) = reshape.format() {
+                    watch.see(format, made.books.kept.docs, &made.bad)?;
+                }
+                count_bad(self.progress, self.options.strict, source, rows[input], &made.bad)?;
+                if let Some((slot, message)) = &made.books.stopped {
+                    let row = rows[input] + u64::from(*slot);
+                    return Err(Error::data(source.path(), format!("row {row} {message}")));
+                }
+                rows[input] += u64::from(made.books.slots);
+                outputs.write(input, piece, made.num_rows)?;
+                made.books.input = input;
+                ledger.add(&made.rows, &made.books)
+            },
+        )?;
+        if let Some(format) = reshape.format() {
+            watch.end(format)?;
+        }
+        Ok((ledger.finish()?, outputs.finish()?))
+    }
+
+    fn begin(&self, step: usize) {
+        self.progress.begin(step, self.plan.sources.iter().map(|source| source.input().size_on_disk()).sum());
+    }
+
+    /// The formats of the outputs; for columns, all rows are worked on once.
+    fn forms(&self, reshape: &dyn Reshape, output: &RunOutput) -> Result<Forms> {
+        let mut forms = Forms::new(output, &self.plan.sources);
+        if !forms.have_columns() {
+            return Ok(forms);
+        }
+        self.begin(SHAPE);
+        let mixed = |input: usize, what: String| {
+            let detail = format!("a column has one type, but `{what}`; write JSONL instead");
+            Error::data(self.plan.sources[input].input().path(), detail)
+        };
+        for_each_unit(
+            Pass::new(&self.plan.sources, &self.crew, self.progress, self.memory),
+            || (reshape.worker(), Scratch::default()),
+            |(worker, scratch), input, unit| {
+                let made = made(&mut **worker, scratch, true, self.plan.sources[input].input(), &unit)?;
+                self.progress.advance(made.books.read.docs, made.books.read.bytes);
+                let mut shape = Shape::default();
+                for line in made.new.lines.lines() {
+                    let row = Shape::of(Row::checked(line)).and_then(|row| shape.merge(row));
+                    row.map_err(|what| mixed(input, what))?;
+                }
+                Ok(shape)
+            },
+            |input, shape| forms.widen(input, shape).map_err(|what| mixed(input, what)),
+        )?;
+        forms.settle().map_err(|what| mixed(0, what))?;
+        Ok(forms)
+    }
+}
