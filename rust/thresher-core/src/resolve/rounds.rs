@@ -107,6 +107,7 @@ impl Rounds<'_> {
         let least = |other: u32| {
             opinions[other as usize].best.map_or(self.threshold, |best| at_least(best.similarity))
         };
+        let cluster = |place: usize| turns[place].crowd.map(|crowd| crowd.cluster);
         self.buffers.lend(Buffers::default, |Buffers { filter, compared, .. }| {
             let rare = opinions[place].rare.as_ref();
             if let Some(rare) = rare {
@@ -117,12 +118,14 @@ impl Rounds<'_> {
             map(self.threads, others.len(), TOGETHER, |at| {
                 let other = others[at];
                 let (theirs, least) = (turns[other as usize].shingles, least(other));
-                let is_out =
-                    rare.zip(opinions[other as usize].rare.as_ref()).is_some_and(|(rare, their_rare)| {
-                        let shared = least.least_shared(own.len(), theirs.len());
-                        let rare_shared = shared.saturating_sub(rare.frequent.min(their_rare.frequent));
-                        !filter.may_share(&their_rare.shingles, rare_shared)
-                    });
+                // What is rare in one cluster says nothing of another.
+                let their_rare = opinions[other as usize].rare.as_ref();
+                let their_rare = their_rare.filter(|_| cluster(other as usize) == cluster(place));
+                let is_out = rare.zip(their_rare).is_some_and(|(rare, their_rare)| {
+                    let shared = least.least_shared(own.len(), theirs.len());
+                    let rare_shared = shared.saturating_sub(rare.frequent.min(their_rare.frequent));
+                    !filter.may_share(&their_rare.shingles, rare_shared)
+                });
                 let similarity = || {
                     self.buffers.lend(Buffers::default, |buffers| {
                         compared.similarity(own, theirs, least, &mut buffers.rest)

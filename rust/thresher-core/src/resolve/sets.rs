@@ -26,6 +26,8 @@ pub(super) struct Compared {
     /// Open addressing: one and the place of each sample in the set, 0 where free. At most a quarter full.
     samples: Vec<u32>,
     shift: u32,
+    /// The samples in order, each plus one.
+    chosen: Vec<u32>,
     /// All shingles, if there are many sets to compare them with.
     table: SetTable,
     is_full: bool,
@@ -48,10 +50,17 @@ impl Compared {
         self.samples.clear();
         self.samples.resize(places, 0);
         self.shift = u64::BITS - places.trailing_zeros();
+        self.chosen.clear();
+        self.chosen.resize(own.len() + 1, 0);
+        let mut count = 0;
+        for (at, &shingle) in (1..).zip(own) {
+            // Written in any case, and left there if it is one: whether it is cannot be foreseen.
+            self.chosen[count] = at;
+            count += usize::from(is_sample(shingle));
+        }
         // Numbers that are no hashes may be chosen more often; then the first ones have to do.
-        let samples = (1..).zip(own).filter(|&(_, &shingle)| is_sample(shingle)).take(places / 2);
-        for (at, &shingle) in samples {
-            let mut place = self.place_of(shingle);
+        for &at in &self.chosen[..count.min(places / 2)] {
+            let mut place = self.place_of(own[at as usize - 1]);
             while self.samples[place] != 0 {
                 place = (place + 1) & (places - 1);
             }

@@ -23,13 +23,15 @@ impl DistinctTable {
             filter.clear();
             filter.resize(words, 0);
         }
+        // Slices of known lengths are looked at without asking where they are again and again.
+        let (once, again) = (&mut self.once[..words], &mut self.again[..words]);
         let place_of = |number: u64| ((number >> 6) as usize & (words - 1), 1 << (number % 64));
         let mut suspects = 0;
         for &number in &numbers[start..] {
             let (word, bit) = place_of(number);
-            let twice = self.once[word] & bit;
-            self.once[word] |= bit;
-            self.again[word] |= twice;
+            let twice = once[word] & bit;
+            once[word] |= bit;
+            again[word] |= twice;
             suspects += usize::from(twice != 0);
         }
         if suspects == 0 {
@@ -39,24 +41,34 @@ impl DistinctTable {
         let places = (2 * PLACES_A_SUSPECT * suspects).next_power_of_two();
         self.slots.clear();
         self.slots.resize(places, 0);
-        let (mut has_zero, mut kept) = (false, start);
-        for at in start..numbers.len() {
-            let number = numbers[at];
-            numbers[kept] = number;
+        let slots = &mut self.slots[..places];
+        let is_suspect = |&number: &u64| {
             let (word, bit) = place_of(number);
-            kept += if self.again[word] & bit == 0 {
-                1
-            } else if number == 0 {
-                usize::from(!std::mem::replace(&mut has_zero, true))
+            again[word] & bit != 0
+        };
+        let (mut has_zero, mut kept) = (false, start);
+        let mut rest = start;
+        while let Some(run) = numbers[rest..].iter().position(is_suspect) {
+            numbers.copy_within(rest..rest + run, kept);
+            kept += run;
+            rest += run + 1;
+            let number = numbers[rest - 1];
+            let is_known = if number == 0 {
+                std::mem::replace(&mut has_zero, true)
             } else {
                 // The upper bits: those with a bit in common share the lower ones.
                 let mut place = (number >> 32) as usize & (places - 1);
-                while self.slots[place] != 0 && self.slots[place] != number {
+                while slots[place] != 0 && slots[place] != number {
                     place = (place + 1) & (places - 1);
                 }
-                usize::from(std::mem::replace(&mut self.slots[place], number) != number)
+                std::mem::replace(&mut slots[place], number) == number
             };
+            numbers[kept] = number;
+            kept += usize::from(!is_known);
         }
+        let end = numbers.len();
+        numbers.copy_within(rest..end, kept);
+        kept += end - rest;
         numbers.truncate(kept);
     }
 }
