@@ -73,5 +73,5 @@ pub(crate) fn find(run: &Run<'_>, corpus: &Corpus) -> Result<Copies> {
         sorter.extend(&mut copies)
     };
     map(&*run.crew, chunks.len(), 1, find).into_iter().collect::<Result<()>>()?;
-    Ok(Copies { standing: sorter.finish(&run.crew)?, bits: marks.finish() })
+    Ok(Copies { standing: sorter.finish(&run.crew, run.progress)?, bits: marks.finish() })
 }

@@ -64,7 +64,7 @@ pub(crate) fn decide(run: &Run<'_>, corpus: &Corpus, links: &Links) -> Result<De
         neighbours: turns.neighbours(),
         signatures: Signatures::new(corpus, screen.bytes(), room)?,
         decider: Decider::new(search, turns.len() as usize),
-        spool: Spool::new(&run.work, turns.asked()?, run.memory.part(16).min(HELD_BYTES)),
+        spool: Spool::new(&run.work, turns.asked(run)?, run.memory.part(16).min(HELD_BYTES)),
         batch: Batch::default(),
         next: 0,
         near: Sorter::new(&run.work, run.memory.part(8)),

@@ -164,18 +164,20 @@ impl Found<'_> {
     }
 
     fn finish(self, run: &Run<'_>, n_docs: usize) -> Result<Links> {
-        let edges = self.edges.finish(&run.crew)?;
-        let members = self.large.finish(&run.crew)?;
+        let edges = self.edges.finish(&run.crew, run.progress)?;
+        let members = self.large.finish(&run.crew, run.progress)?;
         let (mut large, mut last, mut bucket) = (Sorter::new(&run.work, run.memory.part(6)), None, 0);
         let crowded = self.crowded.finish();
         let mut clusters = Vec::new();
         if !members.is_empty() {
             let mut sets = UnionFind::new(n_docs);
-            for pair in edges.iter() {
+            for (turn, pair) in edges.iter().enumerate() {
+                ask(run, turn)?;
                 let [a, b] = pair?;
                 sets.union(a, b);
             }
-            for member in members.iter() {
+            for (turn, member) in members.iter().enumerate() {
+                ask(run, turn)?;
                 let [band, first, doc] = member?;
                 bucket += u32::from(last.is_some_and(|last| last != (band, first)));
                 last = Some((band, first));
@@ -187,4 +189,9 @@ impl Found<'_> {
         let candidates = self.candidates.finish();
         Ok(Links { edges, large: large.finish()?, candidates, crowded, clusters })
     }
+}
+
+/// Asks for a wish to stop from time to time, in a loop over many records.
+pub(super) fn ask(run: &Run<'_>, turn: usize) -> Result<()> {
+    if turn.is_multiple_of(HANDED_ON) { run.progress.check() } else { Ok(()) }
 }

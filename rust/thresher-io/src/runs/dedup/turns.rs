@@ -7,7 +7,7 @@ use thresher_core::{Keep, Precedence};
 
 use super::Run;
 use super::corpus::Corpus;
-use super::links::Links;
+use super::links::{Links, ask};
 use crate::error::Result;
 use crate::runs::spill::bits::{Bits, Marks};
 use crate::runs::spill::sort::{Row, Sorted, Sorter};
@@ -77,11 +77,13 @@ impl<'a> Turns<'a> {
         let turn = |doc| turn_of[links.candidates.rank(doc) as usize];
         let mut edges = Sorter::new(&run.work, run.memory.part(4));
         let mut large = Sorter::new(&run.work, run.memory.part(8));
-        for edge in links.edges.iter() {
+        for (at, edge) in links.edges.iter().enumerate() {
+            ask(run, at)?;
             let [a, b] = edge?.map(turn);
             edges.extend(&[[a.max(b), a.min(b)]])?;
         }
-        for member in links.large.iter() {
+        for (at, member) in links.large.iter().enumerate() {
+            ask(run, at)?;
             let [doc, bucket] = member?;
             large.extend(&[[turn(doc), bucket]])?;
         }
@@ -96,13 +98,14 @@ impl<'a> Turns<'a> {
     /// The turns whose sets are asked for by others, or by themselves when sets are collected first.
     ///
     /// # Errors
-    /// I/O failures.
-    pub(crate) fn asked(&self) -> Result<Bits> {
+    /// I/O failures, and the wish to stop.
+    pub(crate) fn asked(&self, run: &Run<'_>) -> Result<Bits> {
         if !self.is_corpus_order() {
             return Ok(all(self.len()));
         }
         let asked = Marks::new(self.len() as usize);
-        for edge in self.links.edges.iter() {
+        for (at, edge) in self.links.edges.iter().enumerate() {
+            ask(run, at)?;
             asked.set(self.links.candidates.rank(edge?[1]));
         }
         // Who is in a crowd may be compared with any that comes behind it.

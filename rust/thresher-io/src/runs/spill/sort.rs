@@ -18,11 +18,14 @@ use thresher_core::parallel::map;
 
 use crate::crew::{Crew, lock};
 use crate::error::{Error, Result};
+use crate::runs::progress::Progress;
 
 /// Bytes of a run that are read, or of the result that are written, at a time.
 const BLOCK: usize = 1 << 18;
 /// Records that are collected before those that are there twice are dropped, beside twice the distinct ones.
 const MANY: usize = 1 << 16;
+/// Records of a merge after which a wish to stop is asked for.
+const ROWS_A_QUESTION: u64 = 1 << 18;
 /// Ranges of first numbers at most, and bytes of memory for each at least.
 const MOST_RANGES: u64 = 64;
 const RANGE_BYTES: u64 = 16 << 20;
@@ -87,7 +90,13 @@ impl<const N: usize> Sorter<N> {
     ///
     /// # Errors
     /// I/O failures.
-    pub(crate) fn finish(mut self) -> Result<Sorted<N>> {
+    pub(crate) fn finish(self) -> Result<Sorted<N>> {
+        self.finish_while(&|| Ok(()))
+    }
+
+    /// The same, as long as `go_on` finds nothing against it.
+    fn finish_while(mut self, go_on: &dyn Fn() -> Result<()>) -> Result<Sorted<N>> {
+        go_on()?;
         sort(&mut self.rows);
         if self.runs.is_empty() {
             self.rows.shrink_to_fit();
@@ -105,6 +114,9 @@ impl<const N: usize> Sorter<N> {
         let mut last = None;
         while let Some(std::cmp::Reverse((row, run))) = heap.pop() {
             if last != Some(row) {
+                if out.len.is_multiple_of(ROWS_A_QUESTION) {
+                    go_on()?;
+                }
                 out.push(row)?;
                 last = Some(row);
             }
@@ -164,12 +176,16 @@ impl<const N: usize> SharedSorter<N> {
     /// Everything, in order.
     ///
     /// # Errors
-    /// I/O failures.
-    pub(crate) fn finish(self, crew: &Crew) -> Result<Sorted<N>> {
+    /// I/O failures, and the wish to stop.
+    pub(crate) fn finish(self, crew: &Crew, progress: &Progress) -> Result<Sorted<N>> {
+        let go_on = || progress.check();
         let ranges: Vec<Mutex<Option<Sorter<N>>>> = (self.ranges.into_iter())
             .map(|sorter| Mutex::new(Some(sorter.into_inner().unwrap_or_else(PoisonError::into_inner))))
             .collect();
-        let finish = |range: usize| lock(&ranges[range]).take().map_or(Ok(Sorted::default()), Sorter::finish);
+        let finish = |range: usize| {
+            let sorter = lock(&ranges[range]).take();
+            sorter.map_or_else(|| Ok(Sorted::default()), |sorter| sorter.finish_while(&go_on))
+        };
         let mut parts = map(crew, ranges.len(), 1, finish).into_iter().collect::<Result<Vec<_>>>()?;
         Ok(if parts.len() == 1 { parts.pop().unwrap_or_default() } else { Sorted::Ranges(parts) })
     }
@@ -360,7 +376,7 @@ mod tests {
                 shared.extend(&mut rows).unwrap();
             }
             let expected: Vec<_> = expected.into_iter().collect();
-            for sorted in [sorter.finish().unwrap(), shared.finish(&Crew::new(2)).unwrap()] {
+            for sorted in [sorter.finish().unwrap(), shared.finish(&Crew::new(2), &Progress::default()).unwrap()] {
                 prop_assert_eq!(sorted.len() as usize, expected.len());
                 prop_assert_eq!(sorted.iter().collect::<Result<Vec<_>>>().unwrap(), expected.clone());
                 for (place, row) in expected.iter().enumerate().step_by(97) {
