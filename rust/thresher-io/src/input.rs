@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
-use thresher_core::json::{FieldPath, Fields};
+use thresher_core::json::Fields;
 
 use crate::commit::Committed;
 use crate::error::Result;
@@ -213,31 +213,6 @@ pub trait Input: Send + Sync {
     /// # Errors
     /// `Error::Uncopyable` for one that is `uncopyable`, I/O failures, and a file that changed since it was read.
     fn copy(&self, unit: Unit, keep: &SlotMask, scratch: &mut Scratch) -> Result<Piece>;
-
-    /// The records of `unit` whose slot is set in `keep`, changed, ready to be written; `text` is the field of the new texts.
-    ///
-    /// # Errors
-    /// As `copy`.
-    fn rewrite(
-        &self,
-        unit: Unit,
-        keep: &SlotMask,
-        text: Option<&FieldPath>,
-        changes: &Changes,
-        scratch: &mut Scratch,
-    ) -> Result<Piece> {
-        let _ = (unit, keep, text, changes, scratch);
-        Err(crate::error::Error::Internal("not there yet".into()))
-    }
-}
-
-/// What is changed in the rows of one unit.
-#[derive(Debug, Default)]
-pub struct Changes {
-    /// New values of the text field, by slot, ascending; only of slots that are kept.
-    pub texts: Vec<(u32, String)>,
-    /// Values of added columns: one row for each kept slot, in order.
-    pub added: Option<RecordBatch>,
 }
 
 /// What was written under one name.

@@ -125,6 +125,11 @@ impl IpcInput {
         }
     }
 
+    /// Copies rows by their Arrow types from now on.
+    pub(crate) fn copy_by_types(&mut self) {
+        self.by_types = true;
+    }
+
     /// The schema; nothing if the file is damaged beyond reading.
     #[must_use]
     pub fn schema(&self) -> Option<&SchemaRef> {

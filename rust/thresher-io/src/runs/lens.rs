@@ -12,12 +12,13 @@ use arrow_schema::{FieldRef, Schema};
 use arrow_select::filter::filter_record_batch;
 use thresher_core::json::{FieldPath, Fields, Json};
 
+use super::changed::{Changes, changed};
 use super::ledger::Ledger;
 use super::source::Source;
 use super::steps::Edits;
 use super::steps::row::{edited_row, objects};
 use crate::error::{Error, Result};
-use crate::input::{Changes, Cutter, Input, Piece, Position, Scratch, SlotMask, Unit};
+use crate::input::{Cutter, Input, Piece, Position, Scratch, SlotMask, Unit};
 use crate::record::{BadRecord, Record, Visitor};
 
 /// What the steps so far have decided.
@@ -69,14 +70,20 @@ impl Lens {
     }
 
     /// The sources through this lens.
-    pub(crate) fn over(&self, sources: Vec<Source>) -> Vec<Source> {
+    ///
+    /// # Errors
+    /// `Error::Data` for columns of a type that cannot be written again, beside others that change.
+    pub(crate) fn over(&self, mut sources: Vec<Source>) -> Result<Vec<Source>> {
         if self.is_clear() {
-            return sources;
+            return Ok(sources);
+        }
+        if self.edited.is_some() || !self.columns.is_empty() {
+            sources.iter_mut().try_for_each(Source::copy_by_types)?;
         }
         let lens = Arc::new(self.clone());
         let through =
             |(index, source)| Source::Seen(Box::new(SeenInput { source, lens: lens.clone(), index }));
-        sources.into_iter().enumerate().map(through).collect()
+        Ok(sources.into_iter().enumerate().map(through).collect())
     }
 
     fn unit(&self, input: usize, index: usize) -> Result<Seen> {
@@ -165,6 +172,11 @@ impl SeenInput {
         &self.source
     }
 
+    /// The columns that are added.
+    pub(crate) fn columns(&self) -> &[FieldRef] {
+        self.lens.columns()
+    }
+
     /// The same, for whoever has done with seeing it.
     pub(crate) fn into_source(self) -> Source {
         self.source
@@ -190,8 +202,8 @@ impl SeenInput {
         let texts = self.texts(&unit, seen.edits, scratch)?;
         let added = seen.added.map(|batch| filter_record_batch(&batch, &among(&seen.kept, mask))).transpose();
         let added = added.map_err(|error| Error::Internal(format!("added columns: {error}")))?;
-        let changes = Changes { texts, added };
-        self.source.input().rewrite(unit, mask, self.lens.edited.as_ref(), &changes, scratch)
+        let changes = Changes { field: self.lens.edited.as_ref(), texts, added };
+        changed(self.source.input().copy(unit, mask, scratch)?, mask, changes)
     }
 
     /// The texts of slots after their edits.
@@ -231,16 +243,16 @@ impl Visitor for EditVisitor<'_> {
                 self.texts.push((slot, edits.apply(record.text)));
                 Ok(())
             }
-            _ => Err(changed(self.path)),
+            _ => Err(grown(self.path)),
         }
     }
 
     fn bad(&mut self, _: BadRecord<'_>) -> Result<()> {
-        Err(changed(self.path))
+        Err(grown(self.path))
     }
 }
 
-fn changed(path: &Path) -> Error {
+fn grown(path: &Path) -> Error {
     Error::data(path, "the file changed while it was read; run again on files at rest")
 }
 
@@ -317,17 +329,6 @@ impl Input for SeenInput {
             *kept &= keep.get(slot) == Some(&true);
         }
         self.write(unit, seen, &mask, scratch)
-    }
-
-    fn rewrite(
-        &self,
-        _: Unit,
-        _: &SlotMask,
-        _: Option<&FieldPath>,
-        _: &Changes,
-        _: &mut Scratch,
-    ) -> Result<Piece> {
-        Err(Error::Internal("rows are changed by a ledger alone".into()))
     }
 }
 

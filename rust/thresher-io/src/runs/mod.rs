@@ -5,6 +5,7 @@
 
 mod aside;
 mod books;
+mod changed;
 mod clock;
 pub mod dedup;
 pub mod estimate;

@@ -127,6 +127,7 @@ pub fn describe<P: Step>() -> Vec<Value> {
 
 /// A struct of parameters from one list of fields: `name: type = default => kind`, and `required` behind it if there is no
 /// default that would do.
+#[macro_export]
 macro_rules! parameters {
     (
         $(#[doc = $what:literal])+
@@ -172,7 +173,8 @@ macro_rules! parameters {
 pub(crate) use parameters;
 
 /// The fields of a struct, as JSON.
-pub(crate) fn fields_of(value: &impl Serialize) -> Map<String, Value> {
+#[must_use]
+pub fn fields_of(value: &impl Serialize) -> Map<String, Value> {
     match serde_json::to_value(value) {
         Ok(Value::Object(fields)) => fields,
         _ => Map::new(),

@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
@@ -45,6 +45,9 @@ pub(crate) struct Identity {
     pub(crate) thorough: bool,
     parameters: BTreeMap<String, Value>,
     inputs: Vec<InputPrint>,
+    /// Files that parameters name, by XXH3-128 of their contents.
+    #[serde(default)]
+    files: BTreeMap<String, String>,
 }
 
 /// By what an input is told.
@@ -81,7 +84,23 @@ impl Identity {
             thorough,
             parameters,
             inputs: inputs.collect::<Result<_>>()?,
+            files: BTreeMap::new(),
         })
+    }
+
+    /// The same of a run whose parameters name these files.
+    ///
+    /// # Errors
+    /// `Error::Parameter` for one that cannot be read.
+    pub(crate) fn with_files(mut self, files: impl IntoIterator<Item = PathBuf>) -> Result<Self> {
+        for path in files {
+            let name = path.display().to_string();
+            let sum = content_of(&path).map_err(|error| {
+                Error::Parameter(format!("a parameter is the file `{name}`, which cannot be read: {error}"))
+            })?;
+            self.files.insert(name, sum);
+        }
+        Ok(self)
     }
 
     /// What is different in `other`, a line each.
@@ -111,7 +130,24 @@ impl Identity {
                 changes.push(format!("input `{}` has other content", is.path));
             }
         }
+        for (name, sum) in &other.files {
+            if self.files.get(name).is_some_and(|was| was != sum) {
+                changes.push(format!("the file `{name}` has other content"));
+            }
+        }
         changes
+    }
+}
+
+/// XXH3-128 of a file.
+fn content_of(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let (mut hash, mut block) = (Xxh3::new(), vec![0; 1 << 20]);
+    loop {
+        match io::Read::read(&mut file, &mut block)? {
+            0 => return Ok(format!("{:032x}", hash.digest128())),
+            read => hash.update(&block[..read]),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use arrow_schema::FieldRef;
 use thresher_core::json::Fields;
 
 use crate::codec::{Codec, DataFormat};
@@ -136,6 +137,18 @@ impl Source {
         means: &Means,
         from: Option<(&Checkpoint, GoOn<'_>)>,
     ) -> Result<Box<dyn Output>> {
+        self.create_with(path, form, means, &[], from)
+    }
+
+    /// The same with added columns, which take the place of those of their names.
+    fn create_with(
+        &self,
+        path: &Path,
+        form: Form,
+        means: &Means,
+        added: &[FieldRef],
+        from: Option<(&Checkpoint, GoOn<'_>)>,
+    ) -> Result<Box<dyn Output>> {
         // Of a file that cannot be read nothing can be kept, and an empty file of no schema is no Parquet file.
         let unreadable =
             || Error::data(self.input().path(), "the file has no readable schema, so no output can be made");
@@ -145,22 +158,39 @@ impl Source {
                 Box::new(LinesOutput::resume(path, form.lines(), means, from, go_on)?)
             }
             (Self::Parquet(input), from) => {
-                let layout = ParquetLayout::like(input).ok_or_else(unreadable)?;
+                let layout = ParquetLayout::like(input).ok_or_else(unreadable)?.with_added(added);
                 Box::new(match from {
                     None => ParquetOutput::create(path, layout, means)?,
                     Some((from, go_on)) => ParquetOutput::resume(path, layout, means, from, go_on)?,
                 })
             }
             (Self::Ipc(input), None) => {
-                let layout = IpcLayout::like(input).ok_or_else(unreadable)?;
+                let layout = IpcLayout::like(input).ok_or_else(unreadable)?.with_added(added);
                 Box::new(IpcOutput::create(path, layout)?)
             }
             (Self::Folder(_), None) => Box::new(FolderOutput::create(path)?),
-            (Self::Seen(input), from) => return input.source().create_output(path, form, means, from),
+            (Self::Seen(input), from) => {
+                return input.source().create_with(path, form, means, input.columns(), from);
+            }
             (Self::Ipc(_) | Self::Folder(_), Some(_)) => {
                 return Err(Error::Internal(format!("`{}` cannot be gone on with", path.display())));
             }
         })
+    }
+
+    /// Copies rows of columns by their Arrow types from now on, so that they can be changed.
+    ///
+    /// # Errors
+    /// `Error::Data` for a column of a type that cannot be written again in that way.
+    pub(crate) fn copy_by_types(&mut self) -> Result<()> {
+        match self {
+            Self::Parquet(input) => input.copy_by_types(),
+            Self::Ipc(input) => {
+                input.copy_by_types();
+                Ok(())
+            }
+            Self::Lines(..) | Self::Folder(_) | Self::Seen(_) => Ok(()),
+        }
     }
 
     /// Whether an output can be made: not for a columnar file without a readable schema.

@@ -18,7 +18,10 @@ pub struct Within {
 
 impl Within {
     /// The sources as this run sees them.
-    pub(crate) fn see(&self, sources: Vec<Source>) -> Vec<Source> {
+    ///
+    /// # Errors
+    /// As [`Lens::over`].
+    pub(crate) fn see(&self, sources: Vec<Source>) -> Result<Vec<Source>> {
         self.lens.over(sources)
     }
 

@@ -15,9 +15,10 @@ use arrow_ipc::{
     CompressionType,
     writer::{DictionaryHandling, FileWriter, IpcWriteOptions, StreamWriter},
 };
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::{ArrowError, FieldRef, SchemaRef};
 use arrow_select::concat::concat;
 
+use super::with_added;
 use super::{
     conform::conform,
     dictionaries::{Contradiction, Dictionaries},
@@ -59,6 +60,16 @@ impl IpcLayout {
         let IpcForm { kind, compression, metadata } = input.form()?;
         let (schema, rows) = (input.schema()?.clone(), input.stored_schema()?.clone());
         Some(Self { schema, rows, kind, compression, metadata: metadata.to_vec() })
+    }
+
+    /// The same with added columns at the end, which take the place of those of their names.
+    #[must_use]
+    pub(crate) fn with_added(mut self, added: &[FieldRef]) -> Self {
+        if !added.is_empty() {
+            self.schema = with_added(&self.schema, added);
+            self.rows = with_added(&self.rows, added);
+        }
+        self
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arrow_schema::{FieldRef, Schema, SchemaRef};
+
 use crate::crew::Crew;
 
 mod array;
@@ -35,4 +37,12 @@ impl Means {
     pub fn new(crew: &Arc<Crew>) -> Self {
         Self { crew: crew.clone(), memory: OUTPUT_MEMORY, resumable: false }
     }
+}
+
+/// A schema with added columns at the end, which take the place of those of their names.
+pub(crate) fn with_added(schema: &Schema, added: &[FieldRef]) -> SchemaRef {
+    let is_added = |field: &&FieldRef| added.iter().any(|added| added.name() == field.name());
+    let kept = schema.fields().iter().filter(|field| !is_added(field));
+    let fields: Vec<FieldRef> = kept.chain(added).cloned().collect();
+    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }

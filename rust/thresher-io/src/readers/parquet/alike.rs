@@ -36,6 +36,23 @@ pub(crate) fn join(inputs: &mut [&mut ParquetInput]) -> Result<()> {
 }
 
 impl ParquetInput {
+    /// Copies rows by their Arrow types from now on.
+    ///
+    /// # Errors
+    /// `Error::Data` for a column of a type that cannot be written again in that way.
+    pub(crate) fn copy_by_types(&mut self) -> Result<()> {
+        if let Some(column) = self.inexact_column() {
+            return Err(Error::data(
+                self.file.path(),
+                format!(
+                    "column `{column}` has a type that cannot be written beside others that change; drop it first"
+                ),
+            ));
+        }
+        self.by_types = true;
+        Ok(())
+    }
+
     /// The first column that `other` stores differently or means differently.
     fn difference(&self, other: &Self) -> Option<String> {
         let (Ok(one), Ok(two)) = (&self.content, &other.content) else { return None };

@@ -139,7 +139,7 @@ fn run_within(config: &DedupRun, memory: Memory, progress: &Progress) -> Result<
     if output.is_single() {
         plan.join()?;
     }
-    plan.sources = config.within.see(std::mem::take(&mut plan.sources));
+    plan.sources = config.within.see(std::mem::take(&mut plan.sources))?;
     if !config.step.against.is_empty() {
         let references = Plan::new(config.reading_references(), &checked.reference_fields(), progress)?;
         output.refuse_inputs(&references)?;

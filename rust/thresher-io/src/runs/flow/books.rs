@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::quarantine::QuarantineReport;
-use crate::runs::books::Count;
+use crate::runs::books::{Count, is_zero};
 
 /// Where every document went: what the first step read, what the last one kept, and what each step took out, under its name.
 ///
@@ -17,6 +17,9 @@ pub struct Books {
     /// Read by the first step.
     #[serde(rename = "in")]
     pub read: Count,
+    /// New documents beyond one for each, of the steps that make several of one.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub made: u64,
     /// Kept by the last.
     pub kept: Count,
     /// Removed, by step and reason, as `2.dedup near`.
@@ -38,6 +41,7 @@ impl Books {
         let (first, last) = (reports.first(), reports.last());
         let books = Self {
             read: at(first, "/accounting/in").unwrap_or_default(),
+            made: reports.iter().filter_map(|report| report.pointer("/accounting/made")?.as_u64()).sum(),
             kept: at(last, "/accounting/kept").unwrap_or_default(),
             removed: by_step(reports, "/accounting/removed"),
             quarantined: by_step(reports, "/accounting/quarantined"),
@@ -47,7 +51,7 @@ impl Books {
         };
         let gone: u64 =
             books.removed.values().chain(books.quarantined.values()).map(|count| count.docs).sum();
-        if books.read.docs == books.kept.docs + gone {
+        if books.read.docs + books.made == books.kept.docs + gone {
             return Ok(books);
         }
         Err(Error::Internal(format!("the books of the steps do not balance: {books:?}")))

@@ -158,7 +158,8 @@ pub fn run_with(config: &FlowRun, verbs: &Verbs, progress: &Progress) -> Result<
     let plan = Plan::new(config.options.reading(&config.inputs, None), &Fields::default(), progress)?;
     plan.check_rows()?;
     let output = Arc::new(RunOutput::open(&config.output, config.options.overwrite, &plan, false)?);
-    let identity = Identity::of(config, &plan, false)?;
+    let files = steps.iter().flat_map(|step| step.files.clone());
+    let identity = Identity::of(config, &plan, false)?.with_files(files)?;
     drop(plan);
     let has_done = |folder: &Path| folder.join(stage::STEPS).exists();
     // What lies between the stages stays beside the output, where its data can be moved from.

@@ -159,7 +159,7 @@ impl<'f> Flow<'f> {
         if is_last && self.output.is_single() {
             plan.join()?;
         }
-        plan.sources = self.lens.over(std::mem::take(&mut plan.sources));
+        plan.sources = self.lens.over(std::mem::take(&mut plan.sources))?;
         Ok(plan)
     }
 
@@ -239,7 +239,7 @@ impl<'f> Flow<'f> {
         if is_last {
             let began = Instant::now();
             let sources = std::mem::take(&mut plan.sources).into_iter().map(Source::into_stored).collect();
-            plan.sources = self.lens.over(sources);
+            plan.sources = self.lens.over(sources)?;
             self.data = write_seen(&plan.sources, &self.output, &self.crew, self.memory, self.progress)?;
             plan.check_unchanged()?;
             self.timings.insert("write".into(), began.elapsed().as_secs_f64());

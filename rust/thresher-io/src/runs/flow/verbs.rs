@@ -1,5 +1,6 @@
 //! What a pipeline can be made of: verbs by name, each with its parameters, and what opens it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -8,7 +9,7 @@ use thresher_chat::Format;
 use crate::error::{Error, Result};
 use crate::runs::dedup::{self, DedupStep};
 use crate::runs::options::Config;
-use crate::runs::parameters::{Parameter, Step};
+use crate::runs::parameters::{Kind as What, Parameter, Step};
 use crate::runs::progress::Progress;
 use crate::runs::rows::convert::{self, ConvertStep};
 use crate::runs::rows::render::{self, RenderStep};
@@ -88,6 +89,8 @@ pub(crate) struct FlowStep {
     /// The parameters, with their defaults.
     pub(crate) parameters: Value,
     pub(crate) kind: Kind,
+    /// Files that parameters name.
+    pub(crate) files: Vec<PathBuf>,
     alone: Alone,
 }
 
@@ -209,7 +212,9 @@ fn step<P: Step + 'static>(
         };
         alone(&config, progress)
     });
-    Ok(FlowStep { verb: P::NAME, parameters, kind: kind(step), alone })
+    let files = P::parameters().into_iter().filter(|one| matches!(one.kind, What::Path(_)));
+    let files = files.filter_map(|one| parameters.get(one.name)?.as_str().map(PathBuf::from)).collect();
+    Ok(FlowStep { verb: P::NAME, parameters, kind: kind(step), files, alone })
 }
 
 /// A report as JSON.

@@ -205,7 +205,7 @@ impl<'r> RowsRun<'r> {
             Some(output) => clock.time("write", || {
                 let mut lens = Lens::default();
                 lens.push(ledger, fused.edited(), fused.columns());
-                self.plan.sources = lens.over(std::mem::take(&mut self.plan.sources));
+                self.plan.sources = lens.over(std::mem::take(&mut self.plan.sources))?;
                 write_seen(&self.plan.sources, output, &self.crew, self.memory, self.progress)
             })?,
         };

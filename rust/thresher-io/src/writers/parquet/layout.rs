@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{FieldRef, Schema, SchemaRef};
 use parquet::{
-    arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata},
+    arrow::{ARROW_SCHEMA_META_KEY, ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata},
     basic::{BrotliLevel, Compression, Encoding, GzipLevel, Type as PhysicalType, ZstdLevel},
     errors::ParquetError,
     file::{
@@ -23,11 +23,14 @@ use crate::readers::parquet::{
     rewrite::OriginalSchema,
     stored::{encodable, has_order},
 };
+use crate::writers::with_added;
 
 /// Most rows of a row group.
 const MOST_ROWS: usize = 1 << 20;
 /// What stands in a file for its writer.
 const CREATED_BY: &str = concat!("thresher version ", env!("CARGO_PKG_VERSION"));
+/// Keys of metadata that describe all columns of a file: those of Arrow, and of Hugging Face datasets.
+const OF_ALL_COLUMNS: [&str; 2] = [ARROW_SCHEMA_META_KEY, "huggingface"];
 /// The level of polars and of the zstd command; level 1 makes text about a tenth larger.
 const ZSTD_LEVEL: i32 = 3;
 /// A column of this many bytes a value is text: nobody filters by its minimum and maximum.
@@ -122,6 +125,20 @@ impl ParquetLayout {
         })
     }
 
+    /// The same with added columns at the end, which take the place of those of their names.
+    #[must_use]
+    pub(crate) fn with_added(mut self, added: &[FieldRef]) -> Self {
+        if added.is_empty() {
+            return self;
+        }
+        self.schema = with_added(&self.schema, added);
+        self.root = Root::Derived;
+        // What describes all columns would be wrong; the Arrow schema comes anew.
+        let rest = self.metadata.unwrap_or_default().into_iter();
+        self.metadata = Some(rest.filter(|entry| !OF_ALL_COLUMNS.contains(&entry.key.as_str())).collect());
+        self
+    }
+
     /// The schema that the file gets in place of the encoder's.
     pub(super) fn original(&self) -> Option<&OriginalSchema> {
         match &self.root {
@@ -150,7 +167,9 @@ impl ParquetLayout {
             builder = column.apply(builder);
         }
         let mut properties = builder.build();
-        if self.metadata.is_none() {
+        let has_types = |entry: &KeyValue| entry.key == ARROW_SCHEMA_META_KEY;
+        let is_derived = matches!(self.root, Root::Derived);
+        if is_derived && !self.metadata.iter().flatten().any(has_types) {
             add_encoded_arrow_schema_to_metadata(&self.schema, &mut properties);
         }
         Ok((root, properties))
