@@ -11,11 +11,16 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::readers::guard::panic_message;
 
 type Job = Box<dyn FnOnce() + Send>;
+
+/// How long a thread looks for work before it sleeps, and what it does between two looks.
+const SPIN: Duration = Duration::from_micros(100);
+const LOOPS: usize = 32;
 
 /// The threads of a run, and the jobs that wait for one.
 pub struct Crew {
@@ -121,10 +126,28 @@ impl Crew {
 
     /// Waits for a change after the first `seen` ones.
     pub(crate) fn wait(&self, seen: u64) {
+        if spin_until(&|| self.changes() != seen) {
+            return;
+        }
         let mut changes = lock(&self.changes);
         while *changes == seen {
             changes = self.changed.wait(changes).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+}
+
+/// Looks again and again for a short time, since to sleep and be woken takes longer than many a part of shared work; says
+/// whether what was waited for came.
+fn spin_until(came: &dyn Fn() -> bool) -> bool {
+    let end = Instant::now() + SPIN;
+    loop {
+        if came() {
+            return true;
+        }
+        if Instant::now() > end {
+            return false;
+        }
+        (0..LOOPS).for_each(|_| std::hint::spin_loop());
     }
 }
 

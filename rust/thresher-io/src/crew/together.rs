@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use thresher_core::parallel::Threads;
 
-use super::{Crew, lock};
+use super::{Crew, lock, spin_until};
 
 /// What is called for every part.
 type Work = dyn Fn(usize) + Sync;
@@ -76,8 +76,9 @@ impl Shared {
 
     /// Lets nobody in any more, and waits for those who are inside.
     fn close(&self) {
+        lock(&self.gate).is_open = false;
+        spin_until(&|| lock(&self.gate).inside == 0);
         let mut gate = lock(&self.gate);
-        gate.is_open = false;
         while gate.inside > 0 {
             gate = self.left.wait(gate).unwrap_or_else(PoisonError::into_inner);
         }
