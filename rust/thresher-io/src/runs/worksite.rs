@@ -29,7 +29,9 @@ pub(crate) fn in_worksite<R>(
     };
     // What is not taken over is not touched.
     output.keep_work(done(&folder));
-    Workplace::take(&folder, &identity, options.restart, &done)?;
+    if !Workplace::take(&folder, &identity, options.restart, &done)?.is_resumed {
+        output.start_over()?;
+    }
     let result = work(&folder);
     // The same command would end in the same way, but for these.
     let may_go_on = matches!(result, Err(Error::Cancelled | Error::Io { .. } | Error::Internal(_)));

@@ -26,20 +26,21 @@ pub(crate) fn write_seen(
 ) -> Result<Vec<Written>> {
     progress.begin(WRITE, sources.iter().map(|source| source.input().size_on_disk()).sum());
     let means = Means { memory: memory.output(), ..Means::new(crew) };
-    let mut outputs =
-        DataFiles::new(sources.len(), to.is_single(), |input| to.create_like(&sources[input], &means));
+    let mut outputs = DataFiles::going_on(to, sources, &means, &|| progress.check())?;
+    let from = outputs.from();
     for_each_unit(
-        Pass::new(sources, crew, progress, memory),
+        Pass { from: &from, ..Pass::new(sources, crew, progress, memory) },
         Scratch::default,
         |scratch, input, unit| match &sources[input] {
             Source::Seen(seen) => {
+                let after = unit.after();
                 let (piece, rows, bytes) = seen.all(unit, scratch)?;
                 thresher_core::Observer::advance(progress, rows, bytes);
-                Ok((piece, rows))
+                Ok((piece, rows, after))
             }
             _ => Err(Error::Internal("what no step has seen is not written".into())),
         },
-        |input, (piece, rows)| outputs.write(input, piece, rows),
+        |input, (piece, rows, after)| outputs.write(input, piece, rows, after),
     )?;
     outputs.finish()
 }

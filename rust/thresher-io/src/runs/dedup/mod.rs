@@ -160,6 +160,9 @@ fn run_within(config: &DedupRun, memory: Memory, progress: &Progress) -> Result<
     thorough |= goes_on && resume::was_thorough(&folder);
     let identity = Identity::of(config, &plan, thorough)?;
     let place = Workplace::take(&folder, &identity, !goes_on, state::has_task)?;
+    if !place.is_resumed && !output.is_stream() {
+        output.start_over()?;
+    }
     if place.is_resumed {
         let layout = records::Layout { bands: checked.search.banding.bands() };
         let Count { docs, bytes } = state::done(&folder, layout)?;

@@ -97,3 +97,63 @@ fn memory_and_threads_change_no_byte() {
         }
     }
 }
+
+#[test]
+fn a_run_that_is_stopped_while_it_writes_goes_on_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let texts = corpus();
+    let line = |(row, text): (usize, &String)| format!("{{\"id\":{row},\"text\":\"{text}\"}}\n");
+    let lines = |part: &[String]| part.iter().enumerate().map(line).collect::<Vec<_>>().concat();
+    fs::write(dir.path().join("a.jsonl"), lines(&texts[..500])).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, lines(&texts[500..1000]).as_bytes()).unwrap();
+    fs::write(dir.path().join("b.jsonl.gz"), packed.finish().unwrap()).unwrap();
+    let column: arrow_array::StringArray = texts[1000..].iter().map(Some).collect();
+    let batch = arrow_array::RecordBatch::try_from_iter([("text", Arc::new(column) as _)]).unwrap();
+    let file = fs::File::create(dir.path().join("c.parquet")).unwrap();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+    (0..5).for_each(|group| {
+        writer.write(&batch.slice(100 * group, 100)).unwrap();
+        writer.flush().unwrap();
+    });
+    writer.close().unwrap();
+    let config = |out: &Path| Config {
+        inputs: ["a.jsonl", "b.jsonl.gz", "c.parquet"]
+            .map(|name| dir.path().join(name).display().to_string())
+            .into(),
+        output: Some(out.display().to_string()),
+        options: RunOptions { threads: Some(2), batch_bytes: 2048, ..RunOptions::default() },
+        ..Config::default()
+    };
+    let whole = dir.path().join("whole");
+    let report = run(&config(&whole), &Progress::default()).unwrap();
+    let (mut expected, mut stopped) = (BTreeMap::new(), 0);
+    contents(&whole, &whole, &mut expected);
+    for after in [1, 100, 300, 600, 800, 1000, 1200, 1400] {
+        let out = dir.path().join(format!("stopped{after}"));
+        for docs in [after, after + 200] {
+            let progress = Progress::default();
+            std::thread::scope(|scope| {
+                let run = scope.spawn(|| run(&config(&out), &progress));
+                while !run.is_finished() {
+                    let now = progress.moment();
+                    if now.step == "write" && now.docs >= docs {
+                        progress.cancel();
+                    }
+                    std::hint::spin_loop();
+                }
+                stopped +=
+                    usize::from(run.join().unwrap().is_err() && out.join(".thresher/written.json").exists());
+            });
+        }
+        if !out.join("run.json").exists() {
+            let again = run(&config(&out), &Progress::default()).unwrap();
+            assert_eq!(again.accounting.removed, report.accounting.removed);
+            assert_eq!(again.exhibits.clusters, report.exhibits.clusters, "stopped after {after}");
+        }
+        let mut found = BTreeMap::new();
+        contents(&out, &out, &mut found);
+        assert!(found == expected, "stopped after {after} documents");
+    }
+    assert!(stopped > 4, "{stopped} runs were stopped while they wrote");
+}

@@ -1,11 +1,9 @@
 //! In place of pass 3, within a pipeline: what was decided about every document goes to a ledger, and no input is read.
 
-use thresher_core::RemovalReason;
-
 use super::Run;
 use super::corpus::Corpus;
 use super::fates::Fates;
-use super::write::Tallies;
+use super::write::{Tallies, tally};
 use crate::error::Result;
 use crate::runs::ledger::{LedgerWriter, UnitBooks, UnitRows};
 
@@ -19,15 +17,11 @@ pub(crate) fn write(run: &Run<'_>, corpus: &Corpus, fates: &Fates, mut to: Ledge
     let first_units = run.first_units(corpus);
     for (at, unit) in corpus.units.iter().enumerate() {
         run.progress.check()?;
-        let sizes = corpus.column(corpus.layout.bytes(), unit.range())?;
-        for (doc, bytes) in unit.range().zip(sizes) {
-            let count = match fates.of(doc)?.map(|fate| fate.reason) {
-                _ if unit.input < references => &mut tallies.references,
-                None => &mut tallies.kept,
-                Some(RemovalReason::Exact) => &mut tallies.exact,
-                Some(RemovalReason::Near) => &mut tallies.near,
-            };
-            count.add(1, u64::from(bytes));
+        let (counts, bytes) = tally(corpus, fates, unit)?;
+        if unit.input < references {
+            tallies.references.add(u64::from(unit.num_docs()), bytes);
+        } else {
+            tallies.merge(&counts);
         }
         if unit.input >= references {
             let rows = UnitRows { kept: unit.mask(|doc| fates.is_kept(doc)), ..UnitRows::default() };

@@ -1,10 +1,24 @@
 //! The outputs of a run, opened one after the other as the inputs come, and closed as soon as they are complete.
+//!
+//! With a journal, what is written outlives the process: now and then it notes which outputs are complete, how much of the open one
+//! is on disk, and from which unit on rows have to come again. The next run of the same begins there.
 
+use std::collections::VecDeque;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::RunOutput;
+use crate::commit::commit_bytes;
 use crate::error::{Error, Result};
-use crate::input::{Output, Piece, Written};
+use crate::input::{Checkpoint, GoOn, Output, Piece, Position, Written};
+use crate::runs::source::Source;
+use crate::writers::Means;
 
-/// Makes the output of an input; none for one of which nothing can be written.
-type Create<'a> = Box<dyn FnMut(usize) -> Result<Option<Box<dyn Output>>> + Send + 'a>;
+/// How often what is written is made to outlive the process; in tests, behind every unit.
+const EVERY: Duration = if cfg!(test) { Duration::ZERO } else { Duration::from_secs(10) };
 
 /// Outputs in the order of their inputs; one for each, or a single one for all.
 pub(crate) struct DataFiles<'a> {
@@ -13,6 +27,41 @@ pub(crate) struct DataFiles<'a> {
     create: Create<'a>,
     open: Option<(usize, Option<Box<dyn Output>>)>,
     finished: Vec<Written>,
+    journal: Option<Journal>,
+    /// Where an earlier run has come to.
+    from: Vec<Position>,
+    /// Rows that come again and are in the open output.
+    skipped: u64,
+}
+
+/// Makes the output of an input, or goes on with it; none for one of which nothing can be written.
+type Create<'a> = Box<dyn FnMut(usize, Option<&Checkpoint>) -> Result<Option<Box<dyn Output>>> + Send + 'a>;
+
+/// Notes what is on disk.
+struct Journal {
+    path: PathBuf,
+    noted: Instant,
+    /// Rows of the open output.
+    rows: u64,
+    /// Behind which unit how many rows of it were there, since the last note.
+    marks: VecDeque<Mark>,
+}
+
+/// A place between two units of an input, and the rows of the open output before it.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Mark {
+    input: usize,
+    from: Position,
+    rows: u64,
+}
+
+/// What a journal says.
+#[derive(Default, Serialize, Deserialize)]
+struct Noted {
+    finished: Vec<Written>,
+    /// The inputs whose outputs are complete.
+    done: usize,
+    open: Option<(usize, Checkpoint, Mark)>,
 }
 
 impl<'a> DataFiles<'a> {
@@ -20,22 +69,122 @@ impl<'a> DataFiles<'a> {
     pub(crate) fn new(
         inputs: usize,
         is_single: bool,
-        create: impl FnMut(usize) -> Result<Option<Box<dyn Output>>> + Send + 'a,
+        mut create: impl FnMut(usize) -> Result<Option<Box<dyn Output>>> + Send + 'a,
     ) -> Self {
-        Self { inputs, is_single, create: Box::new(create), open: None, finished: Vec::new() }
+        Self {
+            inputs,
+            is_single,
+            create: Box::new(move |input, _| create(input)),
+            open: None,
+            finished: Vec::new(),
+            journal: None,
+            from: Vec::new(),
+            skipped: 0,
+        }
     }
 
-    /// Appends a piece of `rows` rows of an input. Inputs come in order.
+    /// Outputs like `sources`, which go on where an earlier run has noted that it came to.
+    ///
+    /// # Errors
+    /// I/O failures, and the error of `go_on`.
+    pub(crate) fn going_on(
+        to: &'a RunOutput,
+        sources: &'a [Source],
+        means: &Means,
+        go_on: &(dyn Fn() -> Result<()> + Sync),
+    ) -> Result<Self> {
+        let path = to.journal();
+        let means = Means { resumable: path.is_some(), ..means.clone() };
+        let create = move |input: usize, from: Option<(&Checkpoint, GoOn<'_>)>| {
+            to.create_like_from(&sources[input], &means, from)
+        };
+        let mut files = Self::new(sources.len(), to.is_single(), |_| Ok(None));
+        if let Some(path) = path {
+            let mut noted = Noted::read(&path);
+            let mut rows = 0;
+            let open = noted.open.as_ref().map(|(input, ..)| &sources[*input]);
+            to.tidy(&noted.finished, open)?;
+            if let Some((input, checkpoint, mark)) = noted.open {
+                match create(input, Some((&checkpoint, go_on))) {
+                    Ok(output) => {
+                        files.open = Some((input, output));
+                        (files.skipped, rows) = (checkpoint.rows - mark.rows, mark.rows);
+                        files.from = vec![Position::END; mark.input];
+                        files.from.push(mark.from);
+                    }
+                    // After a loss of power less may be there than was noted; then this one begins anew.
+                    Err(Error::Data { .. } | Error::Io { .. }) => {
+                        noted.done = if files.is_single { 0 } else { input };
+                        to.tidy(&noted.finished, None)?;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            if files.open.is_none() {
+                files.from = vec![Position::END; noted.done];
+            }
+            files.finished = noted.finished;
+            let marks = VecDeque::new();
+            files.journal = Some(Journal { path, noted: Instant::now(), rows, marks });
+            if files.open.is_none() && noted.done > 0 {
+                // Their outputs are complete.
+                files.open = Some((noted.done - 1, None));
+            }
+        }
+        files.from.resize(sources.len(), Position::default());
+        files.create = Box::new(move |input, _| create(input, None));
+        Ok(files)
+    }
+
+    /// Where each input goes on.
+    pub(crate) fn from(&self) -> Vec<Position> {
+        self.from.clone()
+    }
+
+    /// Appends a piece of `rows` rows of an input, whose units before `after` are through then. Inputs come in order.
     ///
     /// # Errors
     /// I/O failures, and rows of an input that has no output.
-    pub(crate) fn write(&mut self, input: usize, piece: Piece, rows: u64) -> Result<()> {
+    pub(crate) fn write(&mut self, input: usize, piece: Piece, rows: u64, after: Position) -> Result<()> {
         self.advance_to(input)?;
+        let again = self.skipped.min(rows);
+        let (piece, new) =
+            if again > 0 { (behind(piece, again as usize)?, rows - again) } else { (piece, rows) };
+        self.skipped -= again;
         match &mut self.open {
-            Some((_, Some(output))) => output.write(piece, rows),
-            _ if rows == 0 => Ok(()),
-            _ => Err(Error::Internal("there are rows to write, but no output is open".into())),
+            Some((_, Some(output))) => output.write(piece, new)?,
+            _ if rows == 0 => {}
+            _ => return Err(Error::Internal("there are rows to write, but no output is open".into())),
         }
+        if let Some(journal) = &mut self.journal {
+            journal.rows += rows;
+            journal.marks.push_back(Mark { input, from: after, rows: journal.rows });
+            if journal.noted.elapsed() >= EVERY && self.skipped == 0 {
+                self.note()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes what is written outlive the process.
+    fn note(&mut self) -> Result<()> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        journal.noted = Instant::now();
+        let checkpoint = match &mut self.open {
+            Some((input, Some(output))) => output.checkpoint()?.map(|checkpoint| (*input, checkpoint)),
+            _ => None,
+        };
+        let done = self.open.as_ref().map_or(0, |(input, output)| input + usize::from(output.is_none()));
+        let mut open = None;
+        if let Some((input, checkpoint)) = checkpoint {
+            let reached = journal.marks.partition_point(|mark| mark.rows <= checkpoint.rows);
+            journal.marks.drain(..reached.saturating_sub(1));
+            open = journal.marks.front().filter(|_| reached > 0).map(|mark| (input, checkpoint, *mark));
+        }
+        let noted =
+            Noted { finished: self.finished.clone(), done: if self.is_single { 0 } else { done }, open };
+        let json = serde_json::to_vec(&noted).map_err(|error| Error::Internal(error.to_string()))?;
+        commit_bytes(&journal.path, &json).map(drop)
     }
 
     /// Completes all of them; inputs without a single unit have outputs too.
@@ -59,14 +208,71 @@ impl<'a> DataFiles<'a> {
             match &mut self.open {
                 Some((current, _)) if self.is_single => *current = next,
                 open => {
-                    if let Some((_, Some(output))) = open.take() {
+                    if let Some((current, Some(output))) = open.take() {
                         self.finished.push(output.finish()?);
+                        self.open = Some((current, None));
                     }
-                    *open = Some((next, (self.create)(next)?));
+                    if let Some(journal) = &mut self.journal {
+                        journal.rows = 0;
+                        journal.marks.clear();
+                        if journal.noted.elapsed() >= EVERY {
+                            self.note()?;
+                        }
+                    }
+                    self.open = Some((next, (self.create)(next, None)?));
                 }
             }
             next += 1;
         }
         Ok(())
     }
+}
+
+impl Noted {
+    /// What an earlier run has noted, if it still holds.
+    fn read(path: &Path) -> Self {
+        let noted: Option<Self> = fs::read(path).ok().and_then(|json| serde_json::from_slice(&json).ok());
+        let is_there = |file: &Written| {
+            fs::metadata(&file.path).is_ok_and(|found| found.is_dir() || found.len() == file.bytes)
+        };
+        noted.filter(|noted| noted.finished.iter().all(is_there)).unwrap_or_default()
+    }
+}
+
+/// The rows of a piece behind the first ones.
+fn behind(piece: Piece, rows: usize) -> Result<Piece> {
+    Ok(match piece {
+        Piece::Bytes(mut lines) => {
+            let mut ends = memchr::memchr_iter(b'\n', &lines);
+            let end = rows.checked_sub(1).and_then(|last| ends.nth(last));
+            lines.drain(..end.map_or(0, |end| end + 1));
+            Piece::Bytes(lines)
+        }
+        Piece::Elements { mut bytes, mut ends } => {
+            let start = rows.checked_sub(1).map_or(0, |last| ends[last]);
+            bytes.drain(..start);
+            ends.drain(..rows);
+            for end in &mut ends {
+                *end -= start;
+            }
+            Piece::Elements { bytes, ends }
+        }
+        Piece::Batches(batches) => Piece::Batches(batches_behind(batches, rows)),
+        Piece::Group(input, group, batches) => Piece::Group(input, group, batches_behind(batches, rows)),
+        Piece::Files(_) => {
+            return Err(Error::Internal("a folder of documents cannot be gone on with".into()));
+        }
+    })
+}
+
+fn batches_behind(batches: Vec<arrow_array::RecordBatch>, mut rows: usize) -> Vec<arrow_array::RecordBatch> {
+    let mut left = Vec::with_capacity(batches.len());
+    for batch in batches {
+        let gone = rows.min(batch.num_rows());
+        rows -= gone;
+        if gone < batch.num_rows() {
+            left.push(batch.slice(gone, batch.num_rows() - gone));
+        }
+    }
+    left
 }

@@ -13,7 +13,7 @@ use super::{publish, standing};
 use crate::codec::{Codec, DataFormat, names_array, split_suffix};
 use crate::commit::commit_bytes;
 use crate::error::{Error, Result};
-use crate::input::{Output, Written};
+use crate::input::{Checkpoint, GoOn, Output, Written};
 use crate::quarantine::{self, Quarantine};
 use crate::runs::evidence::Reported;
 use crate::runs::plan::Plan;
@@ -93,7 +93,9 @@ impl RunOutput {
     /// I/O failures; data that is on its way to standard output already.
     pub(crate) fn start_over(&self) -> Result<()> {
         let gone = || Error::Internal("a run cannot start over on standard output".into());
-        self.state.as_ref().ok_or_else(gone)?.clear()
+        let state = self.state.as_ref().ok_or_else(gone)?;
+        remove_tree(&state.written())?;
+        state.clear()
     }
 
     /// Where the data of an input will be found.
@@ -127,13 +129,42 @@ impl RunOutput {
         Ok(path)
     }
 
-    /// The output of an input, in its own format. A columnar file that cannot be read has no schema to write; its one
-    /// bad record is in quarantine.
-    pub(crate) fn create_like(&self, source: &Source, means: &Means) -> Result<Option<Box<dyn Output>>> {
+    /// The output of an input, in its own format, begun anew or gone on with. A columnar file that cannot be read has no schema to
+    /// write; its one bad record is in quarantine.
+    pub(super) fn create_like_from(
+        &self,
+        source: &Source,
+        means: &Means,
+        from: Option<(&Checkpoint, GoOn<'_>)>,
+    ) -> Result<Option<Box<dyn Output>>> {
         if !source.is_readable() {
             return Ok(None);
         }
-        source.create_output(&self.data_path(source)?, self.form(source), means, None).map(Some)
+        source.create_output(&self.data_path(source)?, self.form(source), means, from).map(Some)
+    }
+
+    /// Removes data that an earlier run has left, but for finished files and the one of an input that is under construction.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(super) fn tidy(&self, finished: &[Written], open: Option<&Source>) -> Result<()> {
+        let Some(state) = &self.state else { return Ok(()) };
+        let data = state.new_part(DATA);
+        let mut keep: HashSet<PathBuf> = finished.iter().map(|file| file.path.clone()).collect();
+        if let Some(source) = open {
+            let path = if self.is_single() { data.clone() } else { data.join(source.input().name()) };
+            keep.extend([".part", ".part.groups"].map(|end| {
+                let mut name = path.clone().into_os_string();
+                name.push(end);
+                PathBuf::from(name)
+            }));
+        }
+        state.new_data()?.iter().try_for_each(|path| only(path, &keep))
+    }
+
+    /// Where it is noted how much of the data is written; nowhere with standard output.
+    pub(super) fn journal(&self) -> Option<PathBuf> {
+        self.state.as_ref().map(State::written)
     }
 
     /// The folder for the temporary files of the run: in `tmp`, or in the state of the output; none with standard output. It is
@@ -292,6 +323,7 @@ impl RunOutput {
         seal(&mut json);
         commit_bytes(&state.new_part(RUN), &json)?;
         standing::check(&self.place, self.overwrite)?;
+        remove_tree(&state.written())?;
         publish::publish(&self.place, state, &mut || Ok(()))
     }
 }
@@ -352,6 +384,20 @@ fn refuse_inputs(place: &Place, plan: &Plan) -> Result<()> {
                 path.display()
             )));
         }
+    }
+    Ok(())
+}
+
+/// Removes everything at and below a path but what is to be kept.
+fn only(path: &Path, keep: &HashSet<PathBuf>) -> Result<()> {
+    if keep.contains(path) {
+        return Ok(());
+    }
+    if !path.is_dir() || keep.iter().all(|kept| !kept.starts_with(path)) {
+        return remove_tree(path);
+    }
+    for entry in fs::read_dir(path).map_err(Error::io("list", path))? {
+        only(&entry.map_err(Error::io("list", path))?.path(), keep)?;
     }
     Ok(())
 }

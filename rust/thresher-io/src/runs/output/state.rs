@@ -4,6 +4,7 @@
 //! STATE/lock          held by the run, for every kind of output; another run ends with exit code 75
 //! STATE/new/...       the parts of the new result, each file complete and on disk under its name
 //! STATE/spill/...     temporary files of the run, and what lies between the stages of a pipeline
+//! STATE/written.json  which data is complete, and how much of the rest, so that the next run goes on there: see `files`
 //! STATE/publish.json  the new result is complete and has to go to its place: see `publish`
 //! STATE/old/...       parts of the result that it replaces
 //! STATE/rejected/...  quarantine of a run that set too much aside, until the next one on this output
@@ -18,7 +19,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use super::place::Place;
+use super::place::{DATA, Place};
 use crate::commit::{make_folders, remove_stale, sync_folder};
 use crate::error::{Error, Result};
 
@@ -30,6 +31,8 @@ const WORK: &str = "spill";
 /// What is left to be published.
 const JOURNAL: &str = "publish.json";
 const REJECTED: &str = "rejected";
+/// How much of the data is written.
+const WRITTEN: &str = "written.json";
 /// How often the folder may vanish while it is made, each time by a run that ends.
 const VANISHED_MAX: u32 = 1000;
 
@@ -80,6 +83,12 @@ impl State {
         Ok(names)
     }
 
+    /// The parts of the new result that are data, or data under construction.
+    pub(super) fn new_data(&self) -> Result<Vec<PathBuf>> {
+        let parts = self.new_parts()?.into_iter().filter(|part| is_data(part));
+        Ok(parts.map(|part| self.new_part(&part)).collect())
+    }
+
     /// The folder of temporary files.
     pub(super) fn work(&self) -> PathBuf {
         self.folder.join(WORK)
@@ -95,8 +104,13 @@ impl State {
         self.folder.join(JOURNAL)
     }
 
-    /// Makes empty folders for the parts, without what a killed run has left in them. Its temporary files stay: what becomes of
-    /// them is up to the run.
+    /// The journal of data that is written, and outlives the process.
+    pub(super) fn written(&self) -> PathBuf {
+        self.folder.join(WRITTEN)
+    }
+
+    /// Makes empty folders for the parts, without what a killed run has left in them. Its temporary files stay, and data for which
+    /// there is a journal: what becomes of them is up to the run.
     ///
     /// # Errors
     /// I/O failures.
@@ -105,6 +119,12 @@ impl State {
         remove_tree(&self.folder.join(REJECTED))?;
         for name in [NEW, OLD] {
             let folder = self.folder.join(name);
+            if name == NEW && self.written().exists() && folder.exists() {
+                for part in self.new_parts()?.iter().filter(|part| !is_data(part)) {
+                    remove_tree(&folder.join(part))?;
+                }
+                continue;
+            }
             remove_tree(&folder)?;
             fs::create_dir(&folder).map_err(Error::io("make the folder", &folder))?;
         }
@@ -147,11 +167,13 @@ impl Drop for State {
     fn drop(&mut self) {
         // Nobody is left to hear of a failure; the next run on this output takes what stays.
         if !self.journal().exists() {
-            for name in [NEW, OLD] {
-                let _ = remove_tree(&self.folder.join(name));
-            }
-            let _ = remove_stale(&self.folder);
             let keeps_work = self.keeps_work.load(Relaxed);
+            if !(keeps_work && self.written().exists()) {
+                let _ = remove_tree(&self.written());
+                let _ = remove_tree(&self.folder.join(NEW));
+            }
+            let _ = remove_tree(&self.folder.join(OLD));
+            let _ = remove_stale(&self.folder);
             if !keeps_work {
                 let _ = remove_tree(&self.folder.join(WORK));
             }
@@ -167,6 +189,11 @@ impl Drop for State {
         // A process that was forked meanwhile may hold the file open, and would keep the lock.
         let _ = self.lock.unlock();
     }
+}
+
+/// Whether a part is data, or data under construction.
+fn is_data(part: &str) -> bool {
+    part.split('.').next() == Some(DATA)
 }
 
 /// Makes `folder` and locks its lock file; gives the folders that got a new entry, too.

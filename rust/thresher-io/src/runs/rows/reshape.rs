@@ -12,7 +12,7 @@ use super::shape::{self, Shape};
 use super::write::Forms;
 use super::{RowsReport, RowsRun};
 use crate::error::{Error, Result};
-use crate::input::{Input, Scratch, Unit, Written};
+use crate::input::{Input, Piece, Scratch, Unit, Written};
 use crate::quarantine::BadRecords;
 use crate::record::{BadRecord, Record, Visitor};
 use crate::runs::aside::count_bad;
@@ -249,10 +249,9 @@ impl RowsRun<'_> {
             // What went to standard output cannot be taken back.
             survey(&self.plan.sources, threads, self.progress)?;
         }
-        let mut begun = false;
         let made = surveyed(&self.plan.sources, threads, self.progress, || {
             LedgerWriter::start_over(folder)?;
-            if std::mem::replace(&mut begun, true) {
+            if !output.is_stream() {
                 output.start_over()?;
             }
             self.make(named.reshape, output, LedgerWriter::open(folder)?)
@@ -286,7 +285,7 @@ impl RowsRun<'_> {
                 let piece = forms.piece(input, std::mem::take(&mut made.new.lines))?;
                 Ok((made, piece))
             },
-            |input, (mut made, piece)| {
+            |input, (mut made, piece): (Made, Piece)| {
                 let source = sources[input].input();
                 if let Some(format) = reshape.format() {
                     watch.see(format, made.books.kept.docs, &made.bad)?;
@@ -297,7 +296,7 @@ impl RowsRun<'_> {
                     return Err(Error::data(source.path(), format!("row {row} {message}")));
                 }
                 rows[input] += u64::from(made.books.slots);
-                outputs.write(input, piece, made.num_rows)?;
+                outputs.write(input, piece, made.num_rows, made.books.after())?;
                 made.books.input = input;
                 ledger.add(&made.rows, &made.books)
             },
