@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 import thresher as th
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 KILLS = int(os.environ.get("THRESHER_KILLS", "8"))
 """Random kills of the test below; `make test-kill` asks for 200."""
@@ -90,6 +92,96 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_bytes_of_one_that_is
                 assert _contents(output) == expected
         assert _contents(output) == expected
         assert not (output / ".thresher").exists()
+
+
+class _Life(RuleBasedStateMachine):
+    """An output, and all that can happen to the runs on it.
+
+    Each rule may come at any time and looks for itself at what the runs before it have left: how far a run
+    gets before it is killed is not known.
+    """
+
+    def __init__(self, whole: tuple[Path, dict[str, bytes], float], folder: Path) -> None:
+        super().__init__()
+        self.source, self.expected, self.seconds = whole
+        self.folder = Path(tempfile.mkdtemp(dir=folder))
+        self.outputs = 0
+
+    @property
+    def output(self) -> Path:
+        return self.folder / f"out-{self.outputs}"
+
+    def run_on(self, *options: str, signal_at: tuple[int, float] | None = None) -> tuple[int, str]:
+        """Starts a run, sends it a signal after a share of its time; gives its exit code and its words."""
+        command = [*_command(self.source, self.output), *options]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        if signal_at is not None:
+            number, share = signal_at
+            time.sleep(share * self.seconds)
+            process.send_signal(number)
+        _, said = process.communicate()
+        return process.returncode, said
+
+    def check_whole(self, code: int, said: str) -> None:
+        """The result stands, made by this run or by one that was killed late; another output is next."""
+        assert code == 0 or (code == 2 and (self.output / "run.json").exists()), said
+        assert _contents(self.output) == self.expected
+        assert not (self.output / ".thresher").exists()
+        self.outputs += 1
+
+    @rule(share=st.floats(0.1, 1.1), threads=st.sampled_from("12"))
+    def kill(self, share: float, threads: str) -> None:
+        code, said = self.run_on("--threads", threads, signal_at=(signal.SIGKILL, share))
+        if code != -signal.SIGKILL:
+            self.check_whole(code, said)
+
+    @rule(share=st.floats(0.3, 1.0))
+    def interrupt(self, share: float) -> None:
+        code, said = self.run_on(signal_at=(signal.SIGINT, share))
+        if code not in (130, -signal.SIGINT):
+            # The interpreter that is not yet up, or no longer, ends in ways of its own.
+            self.check_whole(code, said)
+
+    @rule(threads=st.sampled_from("123"), memory=st.sampled_from(["300MB", "1GB"]))
+    def finish(self, threads: str, memory: str) -> None:
+        output = self.output
+        self.check_whole(*self.run_on("--threads", threads, "--memory", memory))
+        subprocess.run([sys.executable, "-m", "thresher", "verify", str(output), "--quiet"], check=True)
+
+    @rule()
+    def restart(self) -> None:
+        self.check_whole(*self.run_on("--restart"))
+
+    @rule()
+    def ask_for_something_else(self) -> None:
+        if not (self.output / ".thresher" / "spill" / "task-000000").exists():
+            return
+        code, said = self.run_on("--threshold", "0.7")
+        if (self.output / "run.json").exists():
+            self.check_whole(code, said)
+        else:
+            assert code == 2
+            assert "threshold was `0.8`, and is `0.7`" in said
+
+    def teardown(self) -> None:
+        self.check_whole(*self.run_on())
+        shutil.rmtree(self.folder)
+
+
+@pytest.mark.timeout(120 + 20 * KILLS)
+def test_whatever_happens_to_the_runs_on_an_output_it_ends_whole(
+    whole: tuple[Path, dict[str, bytes], float], tmp_path: Path
+) -> None:
+    checks = [HealthCheck.too_slow, HealthCheck.data_too_large]
+    run_state_machine_as_test(
+        lambda: _Life(whole, tmp_path),
+        settings=settings(
+            max_examples=max(3, KILLS // 4),
+            stateful_step_count=7,
+            deadline=None,
+            suppress_health_check=checks,
+        ),
+    )
 
 
 def _interrupted(source: Path, output: Path) -> None:
