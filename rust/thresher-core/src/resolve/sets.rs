@@ -15,7 +15,8 @@ const STEP: usize = 64;
 const SPREAD: u64 = crate::hash::K0;
 /// One shingle in so many is noted with its place.
 const SAMPLE: u64 = 8;
-/// Sets that one is compared with from which on a table of all its shingles pays.
+/// Sets that one is compared with from which on a table of all its shingles pays: most of so many are not similar, which
+/// few shingles tell.
 const MANY: usize = 8;
 /// Shingles that are compared at a time.
 const LANES: usize = 8;
@@ -46,6 +47,11 @@ pub(super) struct Rest {
 impl Compared {
     /// Takes a set of distinct shingles instead of the one before, to be compared with so many others.
     pub(super) fn fill(&mut self, own: &[u64], comparisons: usize) {
+        self.is_full = comparisons >= MANY;
+        if self.is_full {
+            self.table.fill(own);
+            return;
+        }
         let places = (4 * own.len() / SAMPLE as usize).next_power_of_two().max(4);
         self.samples.clear();
         self.samples.resize(places, 0);
@@ -65,10 +71,6 @@ impl Compared {
                 place = (place + 1) & (places - 1);
             }
             self.samples[place] = at;
-        }
-        self.is_full = comparisons >= MANY;
-        if self.is_full {
-            self.table.fill(own);
         }
     }
 
@@ -105,6 +107,9 @@ impl Compared {
 
     /// How many shingles both sets have, or none if they are fewer than `least`.
     fn shared(&self, own: &[u64], others: &[u64], least: usize, rest: &mut Rest) -> Option<usize> {
+        if self.is_full {
+            return self.table.shared(others, least);
+        }
         let covered = self.cover(own, others, rest);
         let left = own.len() - covered;
         let wanted = least.saturating_sub(covered);
@@ -113,9 +118,6 @@ impl Compared {
         }
         if left == 0 || rest.others.is_empty() {
             return Some(covered);
-        }
-        if self.is_full {
-            return Some(covered + self.table.shared(&rest.others, wanted)?);
         }
         rest.covered.sort_unstable();
         rest.own.clear();
