@@ -177,6 +177,14 @@ impl SeenInput {
         self.lens.columns()
     }
 
+    /// As [`Source::copy_by_types`].
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn copy_by_types(&mut self) -> Result<()> {
+        self.source.copy_by_types()
+    }
+
     /// The same, for whoever has done with seeing it.
     pub(crate) fn into_source(self) -> Source {
         self.source

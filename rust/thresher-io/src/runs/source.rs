@@ -189,7 +189,8 @@ impl Source {
                 input.copy_by_types();
                 Ok(())
             }
-            Self::Lines(..) | Self::Folder(_) | Self::Seen(_) => Ok(()),
+            Self::Seen(input) => input.copy_by_types(),
+            Self::Lines(..) | Self::Folder(_) => Ok(()),
         }
     }
 

@@ -104,7 +104,7 @@ fn a_run_that_is_stopped_while_it_writes_goes_on_there() {
     let texts = corpus();
     let line = |(row, text): (usize, &String)| format!("{{\"id\":{row},\"text\":\"{text}\"}}\n");
     let lines = |part: &[String]| part.iter().enumerate().map(line).collect::<Vec<_>>().concat();
-    fs::write(dir.path().join("a.jsonl"), lines(&texts[..500])).unwrap();
+    fs::write(dir.path().join("a.jsonl"), lines(&texts[..500]) + "no JSON\n").unwrap();
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut packed, lines(&texts[500..1000]).as_bytes()).unwrap();
     fs::write(dir.path().join("b.jsonl.gz"), packed.finish().unwrap()).unwrap();

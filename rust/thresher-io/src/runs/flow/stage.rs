@@ -209,6 +209,10 @@ impl<'f> Flow<'f> {
         };
         let fused = Fused::new(steps.map(open).collect::<Result<_>>()?)?;
         self.lens.check(&self.name(at), fused.edited())?;
+        if fused.edited().is_some() || !fused.columns().is_empty() {
+            // What cannot be written beside a change is told before the first row.
+            plan.sources.iter_mut().try_for_each(Source::copy_by_types)?;
+        }
         let has_ids = fused.fields().id.is_some();
         let folder = self.ledger(at);
         let done = if let Some(done) = self.done(at) {

@@ -62,7 +62,7 @@ pub(crate) fn edited_row(
     if let Some((names, object)) = added {
         let (dropped, is_empty) = dropped(row, names);
         splices.extend(dropped.into_iter().map(|span| (span, String::new())));
-        let members = object.trim_start_matches('{').trim_end_matches('}');
+        let members = object.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or_default();
         let comma = if is_empty || members.is_empty() { "" } else { "," };
         let end = row.trim_end().len().saturating_sub(1);
         splices.push((end..end, format!("{comma}{members}")));
@@ -165,7 +165,7 @@ mod tests {
                 }
             }
             row.push('}');
-            let object = json!({"a": text, "d": [1]});
+            let object = json!({"a": text, "d": {"e": [1]}});
             let edited = edited_row(&row, None, Some((&columns(&["a", "d"]), &object.to_string()))).unwrap();
             let mut wanted: Map<String, Value> = serde_json::from_str(&row).unwrap();
             wanted.extend(object.as_object().unwrap().clone());
