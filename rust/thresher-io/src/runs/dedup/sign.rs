@@ -18,7 +18,6 @@ use super::corpus::Corpus;
 use super::ranks::write_rank;
 use super::records::{Layout, Records, UnitEntry, units_of};
 use super::seen::Seen;
-use super::state::task_path;
 use crate::error::Result;
 use crate::input::{Position, Scratch, Unit};
 use crate::quarantine::BadRecords;
@@ -27,6 +26,7 @@ use crate::runs::aside::count_bad;
 use crate::runs::fields::{FieldWatch, Having};
 use crate::runs::pipeline::{Order, Pass, for_each_unit};
 use crate::runs::spill::file::SpillFile;
+use crate::runs::spill::tasks;
 
 /// Bytes of records that a task has at most; its input is at most that much, by what is on average left of it.
 const TASK_BYTES: usize = 24 << 20;
@@ -179,7 +179,7 @@ impl Tasks<'_> {
         let records = std::mem::replace(&mut self.open, Records::new(self.bands));
         self.input_bytes = 0;
         if !records.units.is_empty() {
-            self.done.push(records.write(&task_path(self.folder, self.done.len()))?);
+            self.done.push(records.write(&tasks::path(self.folder, self.done.len()))?);
         }
         Ok(())
     }

@@ -9,7 +9,7 @@
 //! done again.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use thresher_core::resolve::Unchecked;
@@ -24,20 +24,16 @@ use crate::runs::books::Count;
 use crate::runs::spill::bits::Bits;
 use crate::runs::spill::file::{SpillFile, SpillWriter};
 use crate::runs::spill::sort::{Row, Sorted, StoredWriter};
+use crate::runs::spill::tasks;
 
 const SIGNED: &str = "signed";
 const FATES: &str = "fates";
 /// Records of a part.
 const PART_ROWS: usize = 1 << 16;
 
-/// The file of a task.
-pub(super) fn task_path(folder: &Path, task: usize) -> PathBuf {
-    folder.join(format!("task-{task:06}"))
-}
-
 /// Whether an earlier run finished a task here.
 pub(super) fn has_task(folder: &Path) -> bool {
-    task_path(folder, 0).exists()
+    tasks::path(folder, 0).exists()
 }
 
 /// The tasks that an earlier run finished.
@@ -45,13 +41,7 @@ pub(super) fn has_task(folder: &Path) -> bool {
 /// # Errors
 /// I/O failures.
 pub(super) fn tasks(folder: &Path) -> Result<Vec<SpillFile>> {
-    let mut tasks = Vec::new();
-    while let Ok(file) = SpillFile::open(&task_path(folder, tasks.len())) {
-        if file.check().is_err() {
-            break;
-        }
-        tasks.push(file);
-    }
+    let tasks = tasks::open(folder)?;
     forget(folder, tasks.len())?;
     Ok(tasks)
 }
@@ -80,15 +70,7 @@ pub(super) fn forget(folder: &Path, first: usize) -> Result<()> {
         remove(&folder.join(SIGNED))?;
         remove(&folder.join(FATES))?;
     }
-    for entry in fs::read_dir(folder).map_err(Error::io("list", folder))? {
-        let entry = entry.map_err(Error::io("list", folder))?;
-        let name = entry.file_name();
-        let task = name.to_str().and_then(|name| name.strip_prefix("task-")?.parse::<usize>().ok());
-        if task.is_some_and(|task| task >= first) {
-            remove(&entry.path())?;
-        }
-    }
-    Ok(())
+    tasks::forget(folder, first)
 }
 
 fn remove(path: &Path) -> Result<()> {
@@ -217,7 +199,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path();
         let make = |task| {
-            let mut file = SpillWriter::create(&task_path(folder, task)).unwrap();
+            let mut file = SpillWriter::create(&tasks::path(folder, task)).unwrap();
             file.part(b"records").unwrap();
             file.finish().unwrap();
         };
@@ -226,10 +208,10 @@ mod tests {
         fs::write(folder.join(FATES), "").unwrap();
         assert_eq!(tasks(folder).unwrap().len(), 4);
         assert!(is_signed(folder, 4) && folder.join(FATES).exists());
-        fs::remove_file(task_path(folder, 1)).unwrap();
+        fs::remove_file(tasks::path(folder, 1)).unwrap();
         assert_eq!(tasks(folder).unwrap().len(), 1);
         assert!(!folder.join(SIGNED).exists() && !folder.join(FATES).exists());
-        assert!(!task_path(folder, 2).exists() && !task_path(folder, 3).exists());
+        assert!(!tasks::path(folder, 2).exists() && !tasks::path(folder, 3).exists());
     }
 
     #[test]
