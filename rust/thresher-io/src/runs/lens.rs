@@ -10,13 +10,13 @@ use std::sync::Arc;
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::{FieldRef, Schema};
 use arrow_select::filter::filter_record_batch;
-use thresher_core::json::{FieldPath, Fields, Json};
+use thresher_core::json::{FieldPath, Fields};
 
 use super::changed::{Changes, changed};
 use super::ledger::Ledger;
 use super::source::Source;
 use super::steps::Edits;
-use super::steps::row::{edited_row, objects};
+use super::steps::row::{edited_row, objects, text_of};
 use crate::error::{Error, Result};
 use crate::input::{Cutter, Input, Piece, Position, Scratch, SlotMask, Unit};
 use crate::record::{BadRecord, Record, Visitor};
@@ -389,7 +389,9 @@ impl Visitor for SeenVisitor<'_> {
             (Some(edits), None) if members.is_none() => Cow::Owned(edits.apply(record.text)),
             (edits, field) => {
                 let text = match (edits, field) {
-                    (Some(edits), Some(field)) => Some((field, edits.apply(&text_in(record.text, field)?))),
+                    (Some(edits), Some(field)) => {
+                        Some((field, edits.apply(&edited_text(record.text, field)?)))
+                    }
                     _ => None,
                 };
                 let text = text.as_ref().map(|(field, text)| (*field, text.as_str()));
@@ -412,8 +414,8 @@ impl Visitor for SeenVisitor<'_> {
     }
 }
 
-fn text_in(row: &str, field: &FieldPath) -> Result<String> {
-    let value = field.parts().iter().try_fold(Json::checked(row), |value, part| value.get(part));
-    let text = value.and_then(|value| value.as_str()?.decode().ok().map(Cow::into_owned));
-    text.ok_or_else(|| Error::Internal(format!("a row whose `{field}` was edited has no text in it")))
+/// The text of a row that was edited, and so is there.
+fn edited_text(row: &str, field: &FieldPath) -> Result<String> {
+    text_of(row, field)
+        .map_err(|refusal| Error::Internal(format!("a row that was edited: {}", refusal.detail)))
 }

@@ -183,6 +183,13 @@ impl<'f> Flow<'f> {
         self.place.join(format!("{}.ledger", self.name(at)))
     }
 
+    /// What the stage that begins at a step, and is done, has decided.
+    fn finished_ledger(&self, at: usize) -> Result<Ledger> {
+        let folder = self.ledger(at);
+        let lost = || Error::Internal(format!("the ledger `{}` is not whole", folder.display()));
+        Ledger::load(&folder)?.ok_or_else(lost)
+    }
+
     /// Takes over what a stage did.
     fn take(&mut self, at: usize, done: &Done, has_ids: bool) {
         let seconds = done.seconds;
@@ -237,8 +244,7 @@ impl<'f> Flow<'f> {
             done
         };
         self.take(at, &done, has_ids);
-        let lost = || Error::Internal(format!("the ledger `{}` is not whole", folder.display()));
-        let ledger = Ledger::load(&folder)?.ok_or_else(lost)?;
+        let ledger = self.finished_ledger(at)?;
         self.lens.push(ledger, fused.edited(), fused.columns());
         if is_last {
             let began = Instant::now();
@@ -296,8 +302,7 @@ impl<'f> Flow<'f> {
         if is_last {
             self.data = done.outputs;
         } else {
-            let lost = || Error::Internal(format!("the ledger `{}` is not whole", folder.display()));
-            let ledger = Ledger::load(&folder)?.ok_or_else(lost)?;
+            let ledger = self.finished_ledger(at)?;
             self.trail.reshaped(&names, &ledger)?;
             self.inputs = done.outputs.iter().map(|file| file.path.to_string_lossy().into_owned()).collect();
             self.lens = Lens::default();
@@ -353,8 +358,8 @@ impl<'f> Flow<'f> {
             self.data = if self.output.is_stream() { done.outputs } else { self.adopt(done.outputs)? };
             self.trail.moved(to);
         } else {
-            let lost = || Error::Internal(format!("the ledger `{}` is not whole", folder.display()));
-            self.lens.push(Ledger::load(&folder)?.ok_or_else(lost)?, None, &[]);
+            let ledger = self.finished_ledger(at)?;
+            self.lens.push(ledger, None, &[]);
         }
         Ok(())
     }
@@ -454,11 +459,7 @@ impl<'f> Flow<'f> {
 
 /// The inputs of a ledger, with their rows.
 fn inputs(ledger: &Ledger, sources: &[Source]) -> Result<Vec<InputReport>> {
-    let mut rows = vec![0; sources.len()];
-    for unit in ledger.books() {
-        let unit = unit?;
-        rows[unit.input] += u64::from(unit.slots);
-    }
+    let rows = ledger.input_rows(sources.len())?;
     Ok(sources.iter().zip(rows).map(|(source, rows)| InputReport::new(source, rows)).collect())
 }
 

@@ -197,6 +197,19 @@ impl Ledger {
         UnitRows::from_bytes(&bytes).map(Some)
     }
 
+    /// The rows of each of so many inputs.
+    ///
+    /// # Errors
+    /// I/O failures, and a damaged file.
+    pub(crate) fn input_rows(&self, inputs: usize) -> Result<Vec<u64>> {
+        let mut rows = vec![0; inputs];
+        for unit in self.books() {
+            let unit = unit?;
+            rows[unit.input] += u64::from(unit.slots);
+        }
+        Ok(rows)
+    }
+
     /// Evidence and books of all units, in the order of the inputs.
     pub(crate) fn books(&self) -> impl Iterator<Item = Result<UnitBooks>> {
         books(&self.files)

@@ -101,7 +101,7 @@ impl<'a> DataFiles<'a> {
         let mut files = Self::new(sources.len(), to.is_single(), |_| Ok(None));
         if let Some(path) = path {
             let mut noted = Noted::read(&path);
-            let mut rows = 0;
+            let (mut rows, mut marks) = (0, VecDeque::new());
             let open = noted.open.as_ref().map(|(input, ..)| &sources[*input]);
             to.tidy(&noted.finished, open)?;
             if let Some((input, checkpoint, mark)) = noted.open {
@@ -111,6 +111,8 @@ impl<'a> DataFiles<'a> {
                         (files.skipped, rows) = (checkpoint.rows - mark.rows, mark.rows);
                         files.from = vec![Position::END; mark.input];
                         files.from.push(mark.from);
+                        // Until more is whole, the next run begins there too.
+                        marks.push_back(mark);
                     }
                     // After a loss of power less may be there than was noted; then this one begins anew.
                     Err(Error::Data { .. } | Error::Io { .. }) => {
@@ -124,7 +126,6 @@ impl<'a> DataFiles<'a> {
                 files.from = vec![Position::END; noted.done];
             }
             files.finished = noted.finished;
-            let marks = VecDeque::new();
             files.journal = Some(Journal { path, noted: Instant::now(), rows, marks });
             if files.open.is_none() && noted.done > 0 {
                 // Their outputs are complete.

@@ -199,7 +199,7 @@ impl<'r> RowsRun<'r> {
         let ledger = clock.time("rows", || pass.run(&fused, &folder.join(LEDGER)))?;
         self.plan.check_unchanged()?;
         let done = self.evidence(&ledger, &fused)?;
-        let rows = self.rows(&ledger)?;
+        let rows = ledger.input_rows(self.plan.sources.len())?;
         let written = match &self.output {
             None => Vec::new(),
             Some(output) => clock.time("write", || {
@@ -228,16 +228,6 @@ impl<'r> RowsRun<'r> {
             (Err(rejected), Some(output)) => Err(output.reject(rejected.quarantine, rejected.error)),
             (Err(rejected), None) => Err(rejected.error),
         }
-    }
-
-    /// The rows of each input.
-    fn rows(&self, ledger: &Ledger) -> Result<Vec<u64>> {
-        let mut rows = vec![0; self.plan.sources.len()];
-        for unit in ledger.books() {
-            let unit = unit?;
-            rows[unit.input] += u64::from(unit.slots);
-        }
-        Ok(rows)
     }
 
     fn report(&self, done: StepDone, rows: Vec<u64>, written: Vec<Written>) -> Result<RowsReport> {

@@ -231,7 +231,7 @@ impl RowsRun<'_> {
     pub(crate) fn reshape(&self, named: &NamedReshape<'_>, folder: &Path) -> Result<(RowsReport, Json)> {
         let (ledger, written) = self.make_all(named, &folder.join(super::LEDGER))?;
         let done = self.evidence(&ledger, named)?;
-        let rows = self.rows(&ledger)?;
+        let rows = ledger.input_rows(self.plan.sources.len())?;
         let summary = done.summary.clone();
         Ok((self.report(done, rows, written)?, summary))
     }

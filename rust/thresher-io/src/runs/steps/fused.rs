@@ -30,8 +30,10 @@ pub(crate) struct Fused {
     /// The field of the texts that are edited.
     edited: Option<FieldPath>,
     columns: Vec<FieldRef>,
-    /// Where the columns of each step begin among all.
-    firsts: Vec<usize>,
+    /// What each step looks at.
+    sees: Vec<Sees>,
+    /// Where the columns of each step end among all.
+    ends: Vec<usize>,
 }
 
 /// What became of a unit.
@@ -52,10 +54,10 @@ impl Fused {
     /// `Error::Parameter` for a column that two of them add, or texts of two fields that are edited.
     pub(crate) fn new(steps: Vec<NamedStep>) -> Result<Self> {
         let mut columns: Vec<FieldRef> = Vec::new();
-        let (mut firsts, mut edited, mut seen) = (Vec::new(), None, None);
+        let (mut ends, mut edited, mut seen) = (Vec::new(), None, None);
+        let sees: Vec<Sees> = steps.iter().map(|named| named.step.sees()).collect();
         let mut sees_rows = false;
-        for NamedStep { name, step } in &steps {
-            firsts.push(columns.len());
+        for (NamedStep { name, step }, sees) in steps.iter().zip(&sees) {
             for column in step.columns() {
                 if columns.iter().any(|known| known.name() == column.name()) {
                     return Err(Error::Parameter(format!(
@@ -65,22 +67,23 @@ impl Fused {
                 }
                 columns.push(Arc::new(column));
             }
-            match step.sees() {
+            ends.push(columns.len());
+            match sees {
                 Sees::Row => sees_rows = true,
                 Sees::Text(field) => {
                     if step.edits() {
-                        check_edited(name, edited.as_ref(), &field)?;
+                        check_edited(name, edited.as_ref(), field)?;
                         edited = Some(field.clone());
                     }
                     // Texts of several fields are found in whole rows.
-                    sees_rows |= seen.as_ref().is_some_and(|seen| *seen != field);
-                    seen.get_or_insert(field);
+                    sees_rows |= seen.as_ref().is_some_and(|seen| seen != field);
+                    seen.get_or_insert_with(|| field.clone());
                 }
             }
         }
         let id = steps.iter().find_map(|named| named.step.id().cloned());
         let fields = Fields { text: seen.filter(|_| !sees_rows), id, rank: None };
-        Ok(Self { steps, fields, edited, columns, firsts })
+        Ok(Self { steps, fields, edited, columns, sees, ends })
     }
 
     /// The steps.
@@ -235,8 +238,8 @@ impl UnitVisitor<'_, '_> {
         let mut edits = Edits::default();
         self.of_row.clear();
         for (at, NamedStep { name, step }) in fused.steps.iter().enumerate() {
-            let sees = step.sees();
-            let seen = match &sees {
+            let sees = &fused.sees[at];
+            let seen = match sees {
                 Sees::Text(field) if is_row => match text_of(&row, field) {
                     Ok(text) => Cow::Owned(text),
                     Err(refusal) => {
@@ -274,19 +277,19 @@ impl UnitVisitor<'_, '_> {
             for (span, new) in marks.spans.drain(..) {
                 own.push(&seen, span, &new).map_err(bug)?;
             }
-            let columns = step.columns().len();
+            let columns = fused.ends[at] - self.of_row.len();
             if marks.values.len() > columns {
                 return Err(bug(format!("it has {columns} columns, but gave {} values", marks.values.len())));
             }
             self.of_row.append(&mut marks.values);
-            self.of_row.resize(fused.firsts[at] + columns, Value::Null);
+            self.of_row.resize(fused.ends[at], Value::Null);
             if !own.is_empty() {
                 if !step.edits() {
                     return Err(bug("it edits a text, and does not say that it does".into()));
                 }
                 let text = own.apply(&seen);
                 drop(seen);
-                row = match &sees {
+                row = match sees {
                     Sees::Text(field) if is_row => Cow::Owned(edited_row(&row, Some((field, &text)), None)?),
                     _ => Cow::Owned(text),
                 };
