@@ -277,3 +277,105 @@ fn batches_behind(batches: Vec<arrow_array::RecordBatch>, mut rows: usize) -> Ve
     }
     left
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{RecordBatch, StringArray};
+    use parquet::arrow::ArrowWriter;
+    use thresher_core::json::Fields;
+
+    use super::*;
+    use crate::crew::Crew;
+    use crate::input::{Payload, Scratch, Unit};
+    use crate::runs::options::RunOptions;
+    use crate::runs::plan::Plan;
+    use crate::runs::progress::Progress;
+
+    /// The rows of a unit of a Parquet file, or of lines of one length.
+    fn rows_of(unit: &Unit, line: u64) -> usize {
+        match unit.payload {
+            Payload::RowGroup { rows, .. } => rows,
+            Payload::Range { start, end } => ((end - start) / line) as usize,
+            _ => panic!("another unit"),
+        }
+    }
+
+    /// Writes two of three rows up to `stop` units, and says what was finished and how many rows came again.
+    fn write(inputs: &[String], out: &Path, stop: usize, line: u64) -> (Option<Vec<u8>>, u64) {
+        let (progress, crew) = (Progress::default(), Crew::new(1));
+        let options = RunOptions { batch_bytes: 500, ..RunOptions::default() };
+        let plan = Plan::new(options.reading(inputs, None), &Fields::default(), &progress).unwrap();
+        let output = RunOutput::open(&out.display().to_string(), true, &plan, true).unwrap();
+        output.keep_work(true);
+        let mut files = DataFiles::going_on(&output, &plan.sources, &Means::new(&crew), &|| Ok(())).unwrap();
+        let (from, again) = (files.from(), files.skipped);
+        let mut scratch = Scratch::default();
+        for (input, (source, from)) in plan.sources.iter().zip(from).enumerate() {
+            if from == Position::END {
+                continue;
+            }
+            let mut units = source.input().cut(from).unwrap();
+            while let Some(unit) = units.next(&|| Ok(())).unwrap() {
+                if unit.index + 1000 * input >= stop {
+                    return (None, again);
+                }
+                let keep: Vec<bool> =
+                    (0..rows_of(&unit, line)).map(|row| (row + unit.index) % 3 > 0).collect();
+                let (rows, after) = (keep.iter().filter(|kept| **kept).count() as u64, unit.after());
+                let piece = source.input().copy(unit, &keep, &mut scratch).unwrap();
+                files.write(input, piece, rows, after).unwrap();
+            }
+        }
+        let written = files.finish().unwrap();
+        let bytes = written.iter().flat_map(|file| fs::read(&file.path).unwrap()).collect();
+        output.keep_work(false);
+        (Some(bytes), again)
+    }
+
+    /// However often a run is stopped behind a unit, it ends with the bytes of one that is not; says how many rows came again.
+    fn goes_on(inputs: &[String], dir: &Path, line: u64) -> u64 {
+        let whole = write(inputs, &dir.join("whole"), usize::MAX, line).0.unwrap();
+        let mut again = 0;
+        for stop in (0..40).step_by(3) {
+            let out = dir.join(format!("out{stop}"));
+            for stop in [stop, stop + 1, stop + 5, 1000 + stop / 2] {
+                again += write(inputs, &out, stop, line).1;
+            }
+            let (bytes, more) = write(inputs, &out, usize::MAX, line);
+            again += more;
+            assert!(bytes.unwrap() == whole, "stopped at unit {stop}");
+        }
+        again
+    }
+
+    #[test]
+    fn rows_that_are_in_a_file_are_not_written_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let texts: StringArray =
+            (0..2000).map(|row| Some(format!("text {row:08} {}", "x".repeat(20)))).collect();
+        let batch = RecordBatch::try_from_iter([("text", Arc::new(texts) as _)]).unwrap();
+        let inputs: Vec<String> =
+            (0..2).map(|at| dir.path().join(format!("{at}.parquet")).display().to_string()).collect();
+        for input in &inputs {
+            let mut writer =
+                ArrowWriter::try_new(fs::File::create(input).unwrap(), batch.schema(), None).unwrap();
+            for group in 0..10 {
+                writer.write(&batch.slice(200 * group, 200)).unwrap();
+                writer.flush().unwrap();
+            }
+            writer.close().unwrap();
+        }
+        assert!(goes_on(&inputs, dir.path(), 0) > 0, "no row ever came again");
+        let lines: String =
+            (0..2000).map(|row| format!("{{\"text\":\"{row:08}\"}}\n")).collect::<Vec<_>>().concat();
+        let dir = tempfile::tempdir().unwrap();
+        let inputs: Vec<String> =
+            (0..2).map(|at| dir.path().join(format!("{at}.jsonl")).display().to_string()).collect();
+        for input in &inputs {
+            fs::write(input, &lines).unwrap();
+        }
+        goes_on(&inputs, dir.path(), lines.len() as u64 / 2000);
+    }
+}
