@@ -287,7 +287,10 @@ impl Flat {
 
     fn single<'c>(&self, messages: &'c [Message<'c>]) -> Result<[&'c Message<'c>; 1]> {
         match messages {
-            [message] if message.role == Role::Assistant => Ok([message]),
+            [message] if message.role == Role::Assistant && message.calls.is_empty() => Ok([message]),
+            [message] if message.role == Role::Assistant => {
+                Err(self.cannot("calls of tools and their results"))
+            }
             _ => Err(self.cannot("an ending that is not one answer")),
         }
     }

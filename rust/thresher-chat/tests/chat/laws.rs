@@ -135,6 +135,23 @@ proptest! {
     }
 }
 
+/// Only the better answer was looked at, and with a prompt alone.
+#[test]
+fn a_flat_preference_does_not_drop_the_calls_of_an_answer() {
+    let answer = json!({"from": "gpt", "value": "no"});
+    let call = json!({"from": "function_call", "value": "{\"name\":\"a\",\"arguments\":{}}"});
+    for question in [json!([]), json!([{"from": "human", "value": "well?"}])] {
+        for (chosen, rejected) in [(&answer, &call), (&call, &answer)] {
+            let row = json!({"conversations": question, "chosen": chosen, "rejected": rejected}).to_string();
+            let conversation = format("sharegpt").read(Json::parse(&row).unwrap()).unwrap();
+            for to in ["prompt-completion", "alpaca"] {
+                let refused = format(to).write(&conversation, &mut String::new(), &mut RowLosses::default());
+                assert!(refused.is_err(), "{row} became {to}");
+            }
+        }
+    }
+}
+
 /// `make test-chat-10k` runs this one.
 #[test]
 #[ignore = "takes some ten seconds"]
