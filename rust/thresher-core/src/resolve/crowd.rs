@@ -37,7 +37,7 @@ pub(super) const MARKS: usize = 32;
 /// Settled documents that one document is compared with at most: with all the others they are [`MAX_CHECKS`].
 pub(super) const MAX_SETTLED: usize = MAX_CHECKS - GROUP;
 /// How many shingles ahead memory is asked for.
-const AHEAD: usize = 8;
+const AHEAD: usize = 24;
 /// Entries of buckets that are looked at for one document at most.
 const MAX_LISTED: usize = 32_768;
 

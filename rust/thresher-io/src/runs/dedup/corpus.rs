@@ -298,6 +298,29 @@ impl Corpus {
         (piece.task as usize, u64::from(piece.signed_before + since))
     }
 
+    /// The packed signatures, of `size` bytes each, of the signed ones of the documents `docs`, in order.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(crate) fn packed(&self, docs: std::ops::Range<u32>, size: usize, packed: &mut Vec<u8>) -> Result<()> {
+        packed.clear();
+        let mut doc = docs.start;
+        while doc < docs.end {
+            let at = self.pieces.partition_point(|piece| piece.first_doc <= doc);
+            let end = self.pieces.get(at).map_or(docs.end, |next| next.first_doc.min(docs.end));
+            // The rank of a document behind the last one is not known.
+            let count =
+                self.signed.rank(end - 1) + u32::from(self.signed.get(end - 1)) - self.signed.rank(doc);
+            let (task, place) = self.signature_of(doc);
+            let from = packed.len();
+            packed.resize(from + count as usize * size, 0);
+            let file = &self.tasks[task].file;
+            file.read_at(self.layout.packed(), place * size as u64, &mut packed[from..])?;
+            doc = end;
+        }
+        Ok(())
+    }
+
     /// The id of a document, where the inputs have an id field and the record has one.
     ///
     /// # Errors

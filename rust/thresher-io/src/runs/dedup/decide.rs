@@ -57,6 +57,7 @@ pub(crate) fn decide(run: &Run<'_>, corpus: &Corpus, links: &Links) -> Result<De
     let screen = Screen::new(search.threshold, search.num_hashes);
     // Signatures are asked for by members of large buckets alone.
     let room = if links.crowded.is_empty() { 0 } else { run.memory.part(4) };
+    let (asked, last) = turns.asked(run)?;
     let mut court = Court {
         run,
         corpus,
@@ -64,7 +65,7 @@ pub(crate) fn decide(run: &Run<'_>, corpus: &Corpus, links: &Links) -> Result<De
         neighbours: turns.neighbours(),
         signatures: Signatures::new(corpus, screen.bytes(), room)?,
         decider: Decider::new(search, turns.len() as usize),
-        spool: Spool::new(&run.work, turns.asked(run)?, run.memory.part(16).min(HELD_BYTES)),
+        spool: Spool::new(&run.work, asked, last, run.memory.part(16).min(HELD_BYTES)),
         batch: Batch::default(),
         next: 0,
         near: Sorter::new(&run.work, run.memory.part(8)),
@@ -79,7 +80,7 @@ pub(crate) fn decide(run: &Run<'_>, corpus: &Corpus, links: &Links) -> Result<De
         }
         read(run, corpus, links, Order::Free, |docs| {
             docs.iter().try_for_each(|(doc, shingles)| {
-                court.spool.push(turn_of[links.candidates.rank(doc) as usize], shingles)
+                court.spool.push(turn_of[links.candidates.rank(doc) as usize], shingles, 0)
             })
         })?;
         drop(turn_of);
@@ -300,8 +301,9 @@ impl Court<'_> {
         // References have the first turns of all, and others are compared with them.
         let (references, others) = turns.split_at(batch.num_references);
         decider.stand(references)?;
+        let now = self.next.saturating_sub(1);
         if self.is_read {
-            references.iter().try_for_each(|turn| spool.push(turn.doc, turn.shingles))?;
+            references.iter().try_for_each(|turn| spool.push(turn.doc, turn.shingles, 0))?;
         }
         spool.flush()?;
         let decisions = decider.decide(others, &*spool, &*run.crew, run.progress);
@@ -314,9 +316,12 @@ impl Court<'_> {
                     self.turns.doc(removal.duplicate_of),
                     evidence(&removal).similarity_f32().to_bits(),
                 ]),
-                None if self.is_read => spool.push(turn.doc, turn.shingles)?,
+                None if self.is_read => spool.push(turn.doc, turn.shingles, now)?,
                 None => {}
             }
+        }
+        if self.is_read {
+            batch.earlier.iter().for_each(|&earlier| spool.let_go(earlier, now));
         }
         self.near.extend(&near)
     }

@@ -11,6 +11,7 @@ use thresher_core::screen::Screen;
 
 use super::Run;
 use super::corpus::{Corpus, chunks};
+use super::pairs::{FEW, Pairs};
 use super::signatures::Signatures;
 use crate::error::Result;
 use crate::runs::spill::bits::{Bits, Marks};
@@ -23,7 +24,7 @@ const WORKING_BYTES: u64 = 64;
 /// Records of a chunk at most: so all threads have work, and a wish to stop is heard soon.
 const MOST_RECORDS: u64 = 1 << 18;
 /// Pairs that a thread collects before it hands them on.
-const HANDED_ON: usize = 1 << 15;
+pub(super) const HANDED_ON: usize = 1 << 15;
 /// Buckets whose signatures are asked for before they are looked at.
 const AHEAD: usize = 8;
 /// Spreads keys over all bits.
@@ -51,6 +52,8 @@ struct Found<'a> {
     candidates: Marks,
     crowded: Marks,
     signatures: Signatures<'a>,
+    /// Those of small buckets, when signatures are on disk.
+    pairs: Option<Pairs>,
     screen: Screen,
 }
 
@@ -65,12 +68,17 @@ pub(crate) fn find(run: &Run<'_>, corpus: &Corpus, copies: &Bits) -> Result<Link
     }
     let screen = Screen::new(search.threshold, search.num_hashes);
     let n_docs = corpus.n_docs as usize;
+    let room = run.memory.part(3);
+    let signatures = Signatures::new(corpus, screen.bytes(), room)?;
+    let pairs = matches!(signatures, Signatures::Files { .. })
+        .then(|| Pairs::new(run, corpus, screen.bytes(), room, run.memory.part(4)));
     let found = Found {
         edges: SharedSorter::new(&run.work, run.memory.part(4), corpus.n_docs),
         large: SharedSorter::new(&run.work, run.memory.part(12), corpus.layout.bands as u32),
         candidates: Marks::new(n_docs),
         crowded: Marks::new(n_docs),
-        signatures: Signatures::new(corpus, screen.bytes(), run.memory.part(3))?,
+        signatures,
+        pairs,
         screen,
     };
     let share = run.memory.part(4 * run.crew.threads() as u64);
@@ -87,7 +95,7 @@ pub(crate) fn find(run: &Run<'_>, corpus: &Corpus, copies: &Bits) -> Result<Link
         found.take(run, corpus, band as u32, &keys, &docs)
     };
     map(&*run.crew, work.len(), 1, find).into_iter().collect::<Result<()>>()?;
-    found.finish(run, n_docs)
+    found.finish(run, corpus)
 }
 
 /// The records of a range of keys of a band, without copies.
@@ -120,7 +128,8 @@ fn load(
 
 impl Found<'_> {
     fn take(&self, run: &Run<'_>, corpus: &Corpus, band: u32, keys: &[u64], docs: &[u32]) -> Result<()> {
-        let (mut pairs, mut members, mut packed): (Vec<Row<2>>, Vec<Row<3>>, Vec<u8>) = Default::default();
+        let (mut pairs, mut later, mut packed): (Vec<Row<2>>, Vec<Row<2>>, Vec<u8>) = Default::default();
+        let mut members: Vec<Row<3>> = Vec::new();
         let buckets = group(keys, docs);
         let mut ahead = buckets.iter().skip(AHEAD);
         for bucket in buckets.iter() {
@@ -137,6 +146,19 @@ impl Found<'_> {
                 members.clear();
                 continue;
             }
+            if let Some(all) = &self.pairs
+                && bucket.len() <= FEW
+            {
+                for (at, &a) in bucket.iter().enumerate() {
+                    let others = bucket[at + 1..].iter().map(|&b| [a.max(b), a.min(b)]);
+                    later.extend(others.filter(|&[b, _]| !corpus.is_reference(b)));
+                }
+                if later.len() >= HANDED_ON {
+                    all.extend(&mut later)?;
+                    run.progress.check()?;
+                }
+                continue;
+            }
             packed.clear();
             bucket.iter().try_for_each(|&doc| self.signatures.append(doc, &mut packed))?;
             edges(bucket, &packed, self.screen, &mut |a, b| {
@@ -149,6 +171,9 @@ impl Found<'_> {
                 self.hand_on(&mut pairs)?;
                 run.progress.check()?;
             }
+        }
+        if let Some(all) = &self.pairs {
+            all.extend(&mut later)?;
         }
         self.hand_on(&mut pairs)
     }
@@ -163,7 +188,11 @@ impl Found<'_> {
         Ok(())
     }
 
-    fn finish(self, run: &Run<'_>, n_docs: usize) -> Result<Links> {
+    fn finish(mut self, run: &Run<'_>, corpus: &Corpus) -> Result<Links> {
+        if let Some(pairs) = self.pairs.take() {
+            pairs.screen(run, corpus, self.screen, &|passed| self.hand_on(passed))?;
+        }
+        let n_docs = corpus.n_docs as usize;
         let edges = self.edges.finish(&run.crew, run.progress)?;
         let members = self.large.finish(&run.crew, run.progress)?;
         let (mut large, mut last, mut bucket) = (Sorter::new(&run.work, run.memory.part(6)), None, 0);

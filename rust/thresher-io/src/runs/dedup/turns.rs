@@ -8,6 +8,7 @@ use thresher_core::{Keep, Precedence};
 use super::Run;
 use super::corpus::Corpus;
 use super::links::{Links, ask};
+use super::spool::ALWAYS;
 use crate::error::Result;
 use crate::runs::spill::bits::{Bits, Marks};
 use crate::runs::spill::sort::{Row, Sorted, Sorter};
@@ -95,22 +96,32 @@ impl<'a> Turns<'a> {
         self.docs.is_none()
     }
 
-    /// The turns whose sets are asked for by others, or by themselves when sets are collected first.
+    /// The turns whose sets are asked for by others, or by themselves when sets are collected first; and for each the last one
+    /// that asks.
     ///
     /// # Errors
     /// I/O failures, and the wish to stop.
-    pub(crate) fn asked(&self, run: &Run<'_>) -> Result<Bits> {
+    pub(crate) fn asked(&self, run: &Run<'_>) -> Result<(Bits, Vec<u32>)> {
         if !self.is_corpus_order() {
-            return Ok(all(self.len()));
+            return Ok((all(self.len()), vec![ALWAYS; self.len() as usize]));
         }
+        let rank = |doc| self.links.candidates.rank(doc);
         let asked = Marks::new(self.len() as usize);
         for (at, edge) in self.links.edges.iter().enumerate() {
             ask(run, at)?;
-            asked.set(self.links.candidates.rank(edge?[1]));
+            asked.set(rank(edge?[1]));
+        }
+        self.links.crowded.iter().for_each(|doc| asked.set(rank(doc)));
+        let asked = asked.finish();
+        let mut last = vec![0; asked.len() as usize];
+        for (at, edge) in self.links.edges.iter().enumerate() {
+            ask(run, at)?;
+            let [later, earlier] = edge?;
+            last[asked.rank(rank(earlier)) as usize] = rank(later);
         }
         // Who is in a crowd may be compared with any that comes behind it.
-        self.links.crowded.iter().for_each(|doc| asked.set(self.links.candidates.rank(doc)));
-        Ok(asked.finish())
+        self.links.crowded.iter().for_each(|doc| last[asked.rank(rank(doc)) as usize] = ALWAYS);
+        Ok((asked, last))
     }
 
     /// How many there are.

@@ -4,7 +4,7 @@
 //! than their share, it goes to disk as a sorted run. At the end the runs are merged into one file, from which records are read
 //! in order, or one by its place. Time O(n log n), memory the share, and a block for each run while they are merged.
 //!
-//! Where many threads find records, a [`SharedSorter`] has a sorter for each range of their first numbers: so threads seldom
+//! Where many threads find records, a [`SharedSorter`] has a sorter for each range of one of their numbers: so threads seldom
 //! wait for each other, and sort at the same time.
 
 use std::collections::BinaryHeap;
@@ -28,7 +28,7 @@ const MANY: usize = 1 << 16;
 const ROWS_A_QUESTION: u64 = 1 << 18;
 /// Ranges of first numbers at most, and bytes of memory for each at least.
 const MOST_RANGES: u64 = 64;
-const RANGE_BYTES: u64 = 16 << 20;
+const RANGE_BYTES: u64 = 4 << 20;
 
 /// A record: numbers that compare in order.
 pub(crate) type Row<const N: usize> = [u32; N];
@@ -95,7 +95,7 @@ impl<const N: usize> Sorter<N> {
     }
 
     /// The same, as long as `go_on` finds nothing against it.
-    fn finish_while(mut self, go_on: &dyn Fn() -> Result<()>) -> Result<Sorted<N>> {
+    pub(crate) fn finish_while(mut self, go_on: &dyn Fn() -> Result<()>) -> Result<Sorted<N>> {
         go_on()?;
         sort(&mut self.rows);
         if self.runs.is_empty() {
@@ -143,9 +143,11 @@ fn sort<const N: usize>(rows: &mut Vec<Row<N>>) {
 
 /// Takes records in any order from many threads.
 pub(crate) struct SharedSorter<const N: usize> {
-    /// One for each range of first numbers, of so many numbers.
+    /// One for each range of numbers, of so many numbers.
     ranges: Vec<Mutex<Sorter<N>>>,
     numbers: u32,
+    /// The place in a record of the number that decides.
+    place: usize,
 }
 
 impl<const N: usize> SharedSorter<N> {
@@ -155,7 +157,14 @@ impl<const N: usize> SharedSorter<N> {
         let numbers = end.div_ceil(ranges as u32).max(1);
         let sorters =
             (0..end.div_ceil(numbers).max(1)).map(|_| Mutex::new(Sorter::new(folder, bytes / ranges)));
-        Self { ranges: sorters.collect(), numbers }
+        Self { ranges: sorters.collect(), numbers, place: 0 }
+    }
+
+    /// One whose ranges are of the last numbers of records, which are below `end`: `numbers` of them each, whatever the memory.
+    pub(crate) fn by_last(folder: &Path, bytes: u64, end: u32, numbers: u32) -> Self {
+        let ranges = end.div_ceil(numbers).max(1);
+        let sorters = (0..ranges).map(|_| Mutex::new(Sorter::new(folder, bytes / u64::from(ranges))));
+        Self { ranges: sorters.collect(), numbers, place: N - 1 }
     }
 
     /// Takes records; brings them into the order of their ranges.
@@ -163,7 +172,7 @@ impl<const N: usize> SharedSorter<N> {
     /// # Errors
     /// I/O failures.
     pub(crate) fn extend(&self, rows: &mut [Row<N>]) -> Result<()> {
-        let range_of = |row: &Row<N>| row[0] / self.numbers;
+        let range_of = |row: &Row<N>| row[self.place] / self.numbers;
         if self.ranges.len() > 1 {
             rows.sort_unstable_by_key(range_of);
         }
@@ -173,15 +182,22 @@ impl<const N: usize> SharedSorter<N> {
         Ok(())
     }
 
+    /// The sorter of each range.
+    pub(crate) fn into_ranges(self) -> Vec<Sorter<N>> {
+        self.ranges
+            .into_iter()
+            .map(|sorter| sorter.into_inner().unwrap_or_else(PoisonError::into_inner))
+            .collect()
+    }
+
     /// Everything, in order.
     ///
     /// # Errors
     /// I/O failures, and the wish to stop.
     pub(crate) fn finish(self, crew: &Crew, progress: &Progress) -> Result<Sorted<N>> {
         let go_on = || progress.check();
-        let ranges: Vec<Mutex<Option<Sorter<N>>>> = (self.ranges.into_iter())
-            .map(|sorter| Mutex::new(Some(sorter.into_inner().unwrap_or_else(PoisonError::into_inner))))
-            .collect();
+        let ranges: Vec<Mutex<Option<Sorter<N>>>> =
+            self.into_ranges().into_iter().map(|sorter| Mutex::new(Some(sorter))).collect();
         let finish = |range: usize| {
             let sorter = lock(&ranges[range]).take();
             sorter.map_or_else(|| Ok(Sorted::default()), |sorter| sorter.finish_while(&go_on))
