@@ -6,6 +6,8 @@
 | psdocs | PowerShell documentation for several product versions, 3,008 pages | 32 MB | complete |
 | short | 100,000 cuts of about 650 bytes: runs of whole paragraphs from `rfcs` | 65 MB | complete |
 | languages | 100,000 short pages in the scripts of thirty languages | 60 MB | complete |
+| windows | 318,606 windows of about 3 KB, cut anywhere out of `rfcs` | 1 GB | none |
+| lookalikes | 100,000 pages of one template, 5.6 KB each, Jaccard about 0.61 | 560 MB | no pair |
 | big | the file run: `rfcs`, `psdocs`, recombinations of their paragraphs, copies, edits | 520 MB | in part |
 
 The real sets are read from the folder given by `--data` (`rfcs.jsonl.zst`, `psdocs.jsonl.zst`,
@@ -38,10 +40,12 @@ _SHAPES = {
     "short": synthetic.Shape(n_docs=100_000, median_words=85, sigma=0.5, copies=0.08, edits=0.35),
     "languages": synthetic.Shape(n_docs=100_000, median_words=60, sigma=0.5, copies=0.08, edits=0.35),
 }
-NAMES = ("rfcs", "psdocs", "short", "languages", "big")
+NAMES = ("rfcs", "psdocs", "short", "languages", "windows", "lookalikes", "big")
 _QUICK_BYTES = {"rfcs": 12_000_000, "psdocs": 8_000_000}
 _QUICK_SHORT_DOCS, _SHORT_DOCS = 15_000, 100_000
 _QUICK_BIG_BYTES, _BIG_BYTES = 50_000_000, 520_000_000
+_QUICK_WINDOWS, _WINDOWS = 15_000, 318_606
+_QUICK_LOOKALIKES, _LOOKALIKES = 8_000, 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +115,14 @@ def load(name: str, *, data: Path | None, cache: Path, quick: bool = False) -> C
         raise ValueError(message)
     cache.mkdir(parents=True, exist_ok=True)
     # `big` is real as soon as one of its parts is.
-    needed = {"short": ["rfcs"], "big": ["rfcs", "psdocs"]}.get(base, [base])
-    real = data is not None and all((data / f"{part}.jsonl.zst").exists() for part in needed)
+    parents: dict[str, list[str]] = {
+        "short": ["rfcs"],
+        "windows": ["rfcs"],
+        "lookalikes": [],
+        "big": ["rfcs", "psdocs"],
+    }
+    needed = parents.get(base, [base])
+    real = data is not None and bool(needed) and all((data / f"{part}.jsonl.zst").exists() for part in needed)
     origin = "real" if real else "synthetic"
     stem = f"{name.replace('@', '-')}-{origin}{'-quick' if quick else ''}-v{_VERSION}"
     path = cache / f"{stem}.jsonl"
@@ -165,6 +175,18 @@ def _make(
             None,
             True,
         )
+    none = truth.Pairs(*(np.empty(0, dtype=kind) for kind in (np.int64, np.int64, np.float64)), 0.0)
+    if base == "windows":
+        texts = load("rfcs", data=data, cache=cache, quick=quick).texts()
+        cuts = mixture.windows(texts, n_docs=_QUICK_WINDOWS if quick else _WINDOWS, seed=SEED + 3)
+        return (
+            {**_write(path, cuts), "recipe": "windows of rfcs, log-normal around 2,200 characters"},
+            none,
+            False,
+        )
+    if base == "lookalikes":
+        pages = synthetic.lookalikes(_QUICK_LOOKALIKES if quick else _LOOKALIKES, seed=SEED + 4)
+        return {**_write(path, pages), "recipe": "658 words of a template, 202 drawn"}, none, True
     parts = [load(part, data=data, cache=cache, quick=quick) for part in ("rfcs", "psdocs")]
     target = _QUICK_BIG_BYTES if quick else _BIG_BYTES
     mix = mixture.mix([part.texts() for part in parts], target_bytes=target, seed=SEED + 2)

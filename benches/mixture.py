@@ -46,6 +46,16 @@ def paragraph_cuts(texts: list[str], *, n_docs: int, seed: int) -> Iterator[str]
         yield "\n\n".join(cut)[:4_000]
 
 
+def windows(texts: list[str], *, n_docs: int, seed: int) -> Iterator[str]:
+    """Yields windows that begin anywhere in the joined texts, around 2,200 characters: many overlap."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    joined = "\n".join(texts)
+    for _ in range(n_docs):
+        size = int(rng.lognormal(7.7, 0.8)) % 20_000 + 50
+        start = int(rng.integers(0, max(1, len(joined) - size)))
+        yield joined[start : start + size]
+
+
 def edited(text: str, rate: float, rng: np.random.Generator) -> str:
     """Replaces, drops or repeats runs of 1 to 8 words until about `rate` of the words are touched."""
     words = text.split(" ")

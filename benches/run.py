@@ -47,6 +47,7 @@ def parse(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="folder of the real sets (default: synthetic text)")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "thresher-benches")
     parser.add_argument("--tools", type=Path, help="virtual environment of text-dedup (see setup.sh)")
+    parser.add_argument("--duplodocus", type=Path, help="binary of duplodocus, built from its sources")
     parser.add_argument("--rounds", type=int, default=5, help="timed rounds of a job")
     parser.add_argument(
         "--budget", type=float, default=12.0, help="start no new round of a job after these seconds"
@@ -104,6 +105,7 @@ def run_job(
         "budget_s": arguments.budget,
         "scratch": str(folder),
         "tools": str(arguments.tools) if arguments.tools else None,
+        "duplodocus": str(arguments.duplodocus.absolute()) if arguments.duplodocus else None,
     }
     path.write_text(json.dumps(config), encoding="utf-8")
     row: dict[str, Any] = {
@@ -219,7 +221,7 @@ def _order(row: dict[str, Any]) -> tuple[str, int, int]:
 
 def command(argv: list[str]) -> str:
     """Returns the command as it is recorded: folders of this machine are left out."""
-    words, local = ["python -m benches.run"], ("--data", "--cache", "--tools", "--out")
+    words, local = ["python -m benches.run"], ("--data", "--cache", "--tools", "--duplodocus", "--out")
     for previous, word in zip(["", *argv], argv, strict=False):
         option, has_value, _value = word.partition("=")
         if previous in local:

@@ -153,3 +153,12 @@ def documents(shape: Shape, *, seed: int) -> Iterator[str]:
         One document after another.
     """
     yield from Writer(seed).documents(shape)
+
+
+def lookalikes(count: int, *, seed: int) -> Iterator[str]:
+    """Yields pages of one template: 658 words in common and 202 of its own, so no two are near-duplicates."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    words = np.array([f"w{number:x}" for number in range(200_000)])
+    template = " ".join(rng.choice(words, 658))
+    for _ in range(count):
+        yield f"{template} {' '.join(rng.choice(words, 202))}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -11,7 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from benches import chart, corpora, languages, mixture, report, run, synthetic, truth
+from benches import chart, corpora, languages, mixture, report, run, synthetic, truth, worker
 from benches.engines import _shingles, all_engines
 
 _SMALL = synthetic.Shape(n_docs=250, median_words=60, sigma=0.7, copies=0.1, edits=0.5)
@@ -145,9 +146,27 @@ def test_keep_first_follows_no_chain() -> None:
 
 def test_every_engine_has_its_own_name_and_known_corpora() -> None:
     engines = all_engines()
-    assert len(engines) >= 9
+    assert len(engines) >= 11
     for engine in engines.values():
         assert set(engine.corpora) <= set(corpora.NAMES)
+
+
+def test_parts_have_the_lines_of_the_whole(tmp_path: Path) -> None:
+    path = tmp_path / "corpus.jsonl"
+    for lines in (["a" * size for size in (1, 900, 3, 70, 2, 800, 1)], ["x"], ["a", "b"]):
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        folder = worker._parts(path)
+        parts = sorted(folder.iterdir())
+        assert len(parts) == 4
+        assert "".join(part.read_text(encoding="utf-8") for part in parts) == path.read_text(encoding="utf-8")
+        shutil.rmtree(folder)
+
+
+def test_lookalikes_are_no_near_duplicates() -> None:
+    pages = list(synthetic.lookalikes(20, seed=1))
+    sets = truth.ShingleSets(pages, "runs")
+    pairs = itertools.combinations(range(20), 2)
+    assert all(0.58 < sets.jaccard(left, right) < 0.64 for left, right in pairs)
 
 
 def test_the_order_of_the_jobs_is_drawn_by_the_seed() -> None:

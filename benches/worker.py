@@ -24,6 +24,8 @@ import numpy as np
 from benches.engines import Engine, Job, all_engines
 from benches.engines._command import peak_kib, reset_peak
 
+# Files of `jsonl-parts`.
+_PARTS = 4
 _WARM_UP_DOCS = 200
 
 
@@ -47,6 +49,8 @@ def _pin(threads: int) -> None:
 
 def _input(engine: Engine, path: Path) -> Any:
     """Loads what the engine takes, or returns the path for engines that read files themselves."""
+    if engine.takes == "jsonl-parts":
+        return _parts(path)
     if engine.takes in ("jsonl", "parquet"):
         return path.with_suffix(f".{engine.takes}")
     with path.open(encoding="utf-8") as file:
@@ -58,15 +62,34 @@ def _input(engine: Engine, path: Path) -> Any:
     return pa.array(texts, pa.large_string())
 
 
+def _parts(path: Path) -> Path:
+    """Returns a folder with the same lines in several files, for engines that work on files in parallel."""
+    folder = path.with_suffix(".parts")
+    if not folder.exists():
+        making = path.with_suffix(".parts-making")
+        shutil.rmtree(making, ignore_errors=True)
+        making.mkdir()
+        with path.open("rb") as lines:
+            for number in range(_PARTS):
+                # Up to the same share of the bytes, and on to the end of a line.
+                end = (number + 1) * path.stat().st_size // _PARTS
+                with (making / f"part-{number}.jsonl").open("wb") as part:
+                    while lines.tell() < end:
+                        part.writelines(lines.readlines(min(1 << 24, end - lines.tell())))
+        making.replace(folder)
+    return folder
+
+
 def _warm_up(engine: Engine, given: Any, job: Job) -> None:
     """Imports the library and fills its caches on a slice; a command pays its start-up in the clock."""
     if not isinstance(given, Path):
         engine.run(given[:_WARM_UP_DOCS], job)
         return
     # Reading once puts the file into the page cache, so that no engine is timed on the disk of the machine.
-    with given.open("rb") as file:
-        while file.read(1 << 24):
-            pass
+    for path in given.iterdir() if given.is_dir() else [given]:
+        with path.open("rb") as file:
+            while file.read(1 << 24):
+                pass
     if engine.scope in ("sketch", "copy"):
         engine.run(given, job)
 
@@ -85,13 +108,14 @@ def measure(config: dict[str, Any]) -> tuple[dict[str, Any], Any]:
     """Runs one job and returns its measurements and its mask of documents (or None)."""
     _pin(config["threads"])
     engine = all_engines()[config["engine"]]
-    version = _version(engine, config["tools"])
     given = _input(engine, Path(config["path"]))
     walls: list[float] = []
     cpus: list[float] = []
     with tempfile.TemporaryDirectory(dir=config["scratch"]) as folder:
         tools = Path(config["tools"]) if config["tools"] else None
-        job = Job(config["threads"], config["threshold"], Path(folder), tools)
+        duplodocus = Path(config["duplodocus"]) if config["duplodocus"] else None
+        job = Job(config["threads"], config["threshold"], Path(folder), tools, duplodocus)
+        version = engine.version(job) if engine.version else _version(engine, config["tools"])
         _warm_up(engine, given, job)
         result: Any = None
         loaded_kib, children_kib = 0, 0

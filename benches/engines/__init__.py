@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from benches.truth import Bools, Kind, Words
 
-Takes = Literal["list", "arrow", "jsonl", "parquet"]
+Takes = Literal["list", "arrow", "jsonl", "jsonl-parts", "parquet"]
 Scope = Literal["sketch", "search", "whole", "copy"]
 
 MODULES = (
@@ -28,6 +28,7 @@ MODULES = (
     "daft",
     "text_dedup",
     "datatrove",
+    "duplodocus",
     "polars_copy",
 )
 
@@ -41,12 +42,14 @@ class Job:
         threshold: Jaccard at which two documents are near-duplicates.
         scratch: An empty folder it may write to.
         tools: Folder of a second virtual environment for rivals that cannot share one.
+        duplodocus: Path of its binary.
     """
 
     threads: int
     threshold: float
     scratch: Path
     tools: Path | None = None
+    duplodocus: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,12 @@ class Engine:
     Attributes:
         name: Unique name, shown in tables. distribution: Package name, for its version. scope: `sketch`
         (signatures only), `search` (texts in, answer out), `whole` (file in, file out) or `copy`. takes: What
-        `run` gets: a list of str, a pyarrow string array, or the path of a JSONL or Parquet file. words: The
-        definition of a word it uses, so that it is judged by its own. settings: One line for the record. run:
-        The timed part. answer: The untimed part; gets the result of `run` and the number of documents.
+        `run` gets: a list of str, a pyarrow string array, the path of a JSONL or Parquet file, or that of a
+        folder with the JSONL in several files. words: The definition of a word it uses, so that it is judged
+        by its own. settings: One line for the record. run: The timed part. answer: The untimed part; gets the
+        result of `run` and the number of documents.
         corpora: The corpora it is run on. limit_mb: Size of the sample used instead, for engines too slow for
-        all of a corpus.
+        all of a corpus. version: Gives the version where there is no package to ask.
     """
 
     name: str
@@ -90,6 +94,7 @@ class Engine:
     answer: Callable[[Any, int], Answer]
     corpora: tuple[str, ...] = ("rfcs", "psdocs", "short", "languages")
     limit_mb: int | None = None
+    version: Callable[[Job], str] | None = None
 
 
 def all_engines() -> dict[str, Engine]:

@@ -69,7 +69,17 @@ ENGINES = [
     Engine("thresher", "thresher", "search", "list", "runs", _MEMORY, _run_memory, _answer_memory),
     Engine("thresher-arrow", "thresher", "search", "arrow", "runs", _MEMORY, _run_memory, _answer_memory),
     Engine("thresher-minhash", "thresher", "sketch", "arrow", "runs", "128 hashes", _run_sketch, no_answer),
-    Engine("thresher-file", "thresher", "whole", "jsonl", "runs", _FILE, _run_file, _answer_file, ("big",)),
+    Engine(
+        "thresher-file",
+        "thresher",
+        "whole",
+        "jsonl",
+        "runs",
+        _FILE,
+        _run_file,
+        _answer_file,
+        ("rfcs", "psdocs", "short", "languages", "windows", "lookalikes", "big"),
+    ),
     Engine(
         "thresher-file-parquet",
         "thresher",
