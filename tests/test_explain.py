@@ -203,3 +203,19 @@ def test_the_command_prints_text_or_json(source: Path, tmp_path: Path) -> None:
     assert "bands that both share" in done.stdout
     assert json.loads(run("b", "--json").stdout)["kept"]["id"] == "a"
     assert (run("nowhere").returncode, run("nowhere").stdout) == (2, "")
+
+
+def test_a_reference_is_named_as_such_and_stands_for_what_was_removed(tmp_path: Path) -> None:
+    rows = _rows()
+    references, source = tmp_path / "references.jsonl", tmp_path / "in.jsonl"
+    references.write_text(json.dumps(rows[0]) + "\n", "utf-8")
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows[1:]), "utf-8")
+    th.dedup_files(source, tmp_path / "out", id="id", against=references)
+    near, exact, own, reference = (th.explain(tmp_path / "out", name) for name in "bcda")
+    assert [found.fate for found in (near, exact, own, reference)] == [
+        "removed", "removed", "kept", "reference",
+    ]  # fmt: skip
+    assert (near.reason, near.kept, exact.reason, exact.kept) == ("near", "a", "exact", "a")
+    assert "references always stay" in near.report["policy"]
+    assert reference.report["document"] == {"id": "a", "source": references.name, "row": 0}
+    assert [row["id"] for row in reference.report["stands_for"]["first"]] == ["b", "c"]

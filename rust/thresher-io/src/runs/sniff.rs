@@ -1,11 +1,12 @@
 //! What a file is by its first bytes, where its name does not say it.
 
-use std::fs::File;
+use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
 use thresher_core::json::Json;
 
+use crate::blob::{self, BlobReader};
 use crate::codec::{Codec, DataFormat, decoder};
 
 /// Bytes that are looked at, decoded.
@@ -47,12 +48,13 @@ pub(super) fn has_rows(path: &Path) -> bool {
 
 /// The first bytes of a file, decoded as far as they can be.
 fn decoded_head(path: &Path) -> io::Result<Option<(Vec<u8>, Codec)>> {
-    let mut file = File::open(path)?;
-    if !file.metadata()?.is_file() {
+    // A named pipe would be waited for.
+    if !fs::metadata(path)?.is_file() {
         return Ok(None);
     }
+    let file = blob::open(path)?;
     let mut head = Vec::new();
-    Read::by_ref(&mut file).take(4).read_to_end(&mut head)?;
+    BlobReader::new(file.clone(), 0).take(4).read_to_end(&mut head)?;
     let codec = match &*head {
         [0x1f, 0x8b, ..] => Codec::Gzip,
         [0x28, 0xb5, 0x2f, 0xfd] => Codec::Zstd,
@@ -60,7 +62,7 @@ fn decoded_head(path: &Path) -> io::Result<Option<(Vec<u8>, Codec)>> {
     };
     head.clear();
     // Damage is met again, and told, when the file is read.
-    let _ = decoder(codec, File::open(path)?)?.take(HEAD_BYTES as u64).read_to_end(&mut head);
+    let _ = decoder(codec, BlobReader::new(file, 0))?.take(HEAD_BYTES as u64).read_to_end(&mut head);
     Ok(Some((head, codec)))
 }
 

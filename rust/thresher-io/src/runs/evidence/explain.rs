@@ -44,6 +44,8 @@ pub enum Fate {
     Removed,
     /// It could not be used.
     Quarantined,
+    /// It was compared with, and is no part of the output.
+    Reference,
 }
 
 /// A document and its place.
@@ -262,6 +264,8 @@ fn kept_one(
         }
     };
     let place = Place { id: id.to_owned(), source: place.0, row: place.1 };
+    let is_reference = place.source.as_deref().is_some_and(|source| earlier.is_reference(source));
+    let fate = if is_reference { Fate::Reference } else { Fate::Kept };
     let stands_for = match removals {
         Some(found) => StandsFor { documents: found.members, first: found.named },
         None => StandsFor { documents: 0, first: Vec::new() },
@@ -270,7 +274,7 @@ fn kept_one(
         text: text.map(|text| Marked::plain(&text.text)),
         stands_for: Some(stands_for),
         notes,
-        ..nothing(place, Fate::Kept)
+        ..nothing(place, fate)
     })
 }
 

@@ -85,7 +85,7 @@ pub struct FlowReport {
     pub quarantine: QuarantineReport,
     /// The report of each step: its verb, its books and all that it says of itself.
     pub steps: Vec<Value>,
-    /// Seconds of each step, and of all.
+    /// Seconds of each pass by the names of its steps, such as `1.filter+2.pii`, and of all.
     pub timings: BTreeMap<String, f64>,
     /// Most memory that the process held.
     pub peak_rss_bytes: u64,

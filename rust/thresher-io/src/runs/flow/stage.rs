@@ -192,10 +192,10 @@ impl<'f> Flow<'f> {
 
     /// Takes over what a stage did.
     fn take(&mut self, at: usize, done: &Done, has_ids: bool) {
-        let seconds = done.seconds;
-        for (step, report) in (at..).zip(&done.reports) {
-            let name = self.name(step);
-            self.timings.insert(name.clone(), if step == at { seconds } else { 0.0 });
+        // Steps of one pass have one time.
+        let names: Vec<String> = (at..at + done.reports.len()).map(|step| self.name(step)).collect();
+        self.timings.insert(names.join("+"), done.seconds);
+        for (name, report) in names.into_iter().zip(&done.reports) {
             let footprint = Footprint { output: self.place.join(&name), has_ids, name };
             self.trail.add(footprint, &done.inputs);
             self.reports.push(report.clone());
