@@ -448,9 +448,14 @@ def test_references_of_a_step_keep_their_places(folder: Path) -> None:
     (folder / "other").mkdir()
     (folder / "other" / "a.jsonl").write_text(_row(ROWS[3], 0) + "\n", "utf-8")
     steps[1]["dedup"]["against"] = "other/a.jsonl"
-    with pytest.raises(th.ParameterError, match=r"both called `a\.jsonl`"):
-        th.Pipeline(steps, inputs="raw", output="new", options=LENIENT).run()
-    assert not (folder / "new").exists()
+    th.Pipeline(steps, inputs="raw", output="new", options=LENIENT).run()
+    removed = pq.read_table("new/removed.parquet").to_pylist()
+    found = {(row["source"], row["row"]): row["duplicate_of_source"] for row in removed}
+    assert (found["a.jsonl", 4], found["sub/b.jsonl", 4]) == ("against/a.jsonl", "against/a.jsonl")
+    steps[1]["dedup"]["against"] = ["other", "raw/a.jsonl"]
+    with pytest.raises(th.ParameterError, match=r"raw/a\.jsonl` is an input and in `against` as well"):
+        th.Pipeline(steps, inputs="raw", output="other-new", options=LENIENT).run()
+    assert not (folder / "other-new").exists()
 
 
 def test_the_documents_show_pipelines_that_are_right(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -195,6 +195,8 @@ class RunReport:
         parts += [(reason, tally["docs"], tally["bytes"]) for reason, tally in removed]
         bad_bytes = sum(tally["bytes"] for tally in books["quarantined"].values())
         parts.append(("quarantined", self.quarantined, bad_bytes))
+        if references := books.get("references", {}).get("docs"):
+            parts.append(("references", references, books["references"]["bytes"]))
         return parts
 
     def __str__(self) -> str:

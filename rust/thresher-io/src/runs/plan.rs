@@ -66,6 +66,20 @@ enum Argument {
 impl Plan {
     /// Finds and opens every input; what comes through a pipe is copied first.
     pub(crate) fn new(reading: Reading<'_>, fields: &Fields, progress: &Progress) -> Result<Self> {
+        Self::beside(&[], reading, fields, progress)
+    }
+
+    /// The same for references: files that are no input, under names that no input has.
+    pub(crate) fn references(
+        &self,
+        reading: Reading<'_>,
+        fields: &Fields,
+        progress: &Progress,
+    ) -> Result<Self> {
+        Self::beside(&self.sources, reading, fields, progress)
+    }
+
+    fn beside(inputs: &[Source], reading: Reading<'_>, fields: &Fields, progress: &Progress) -> Result<Self> {
         if reading.inputs.is_empty() {
             return Err(Error::Parameter("no input is given; name at least one file or folder".into()));
         }
@@ -95,7 +109,8 @@ impl Plan {
                 Argument::Copy(place) => Label::Fixed(&spools[*place].name),
             })
             .collect();
-        let names = names(&labels);
+        refuse_both(inputs, &labels)?;
+        let names = names_beside(inputs, names(&labels));
         let (mut sources, mut fingerprints) = (Vec::new(), Vec::new());
         for (argument, name) in arguments.iter().zip(names) {
             let source = match argument {
@@ -177,6 +192,36 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// Makes sure that no reference is an input: everything in it would be removed.
+fn refuse_both(inputs: &[Source], references: &[Label<'_>]) -> Result<()> {
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    let inputs: HashSet<PathBuf> = inputs.iter().filter_map(|source| real(source.input().path())).collect();
+    for reference in references {
+        if let Label::Path(path) = reference
+            && real(path).is_some_and(|path| inputs.contains(&path))
+        {
+            return Err(Error::Parameter(format!(
+                "`{}` is an input and in `against` as well, so all its documents would be removed; name it in one of them",
+                path.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The names of references, in a folder `against` where an input is called the same.
+fn names_beside(inputs: &[Source], mut names: Vec<String>) -> Vec<String> {
+    let inputs: HashSet<&str> = inputs.iter().map(|source| source.input().name()).collect();
+    for at in 0..names.len() {
+        let mut name = names[at].clone();
+        while inputs.contains(&*name) || (name != names[at] && names.contains(&name)) {
+            name.insert_str(0, "against/");
+        }
+        names[at] = name;
+    }
+    names
 }
 
 fn fingerprint(path: &Path) -> Option<(u64, SystemTime)> {

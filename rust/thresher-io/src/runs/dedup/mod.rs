@@ -143,7 +143,8 @@ fn run_within(config: &DedupRun, memory: Memory, progress: &Progress) -> Result<
     }
     plan.sources = config.within.see(std::mem::take(&mut plan.sources))?;
     if !config.step.against.is_empty() {
-        let references = Plan::new(config.reading_references(), &checked.reference_fields(), progress)?;
+        let references =
+            plan.references(config.reading_references(), &checked.reference_fields(), progress)?;
         output.refuse_inputs(&references)?;
         plan.put_in_front(references);
     }

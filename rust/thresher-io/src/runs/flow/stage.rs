@@ -346,13 +346,7 @@ impl<'f> Flow<'f> {
             done
         };
         let references = done.reports[0].get("num_references").and_then(Value::as_u64).unwrap_or(0) as usize;
-        let before: Vec<InputReport> = done.inputs.drain(..references.min(done.inputs.len())).collect();
-        if let Some(both) = before.iter().find(|one| done.inputs.iter().any(|input| input.name == one.name)) {
-            return Err(Error::Parameter(format!(
-                "an input and a reference of step {name} are both called `{}`; rename one of them",
-                both.name
-            )));
-        }
+        done.inputs.drain(..references.min(done.inputs.len()));
         self.take(at, &done, has_ids);
         if is_last {
             self.data = if self.output.is_stream() { done.outputs } else { self.adopt(done.outputs)? };
