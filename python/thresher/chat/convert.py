@@ -213,7 +213,8 @@ def convert_files(
 
     The rows are streamed once; for a Parquet or Arrow output, whose columns only all rows together tell,
     twice. Memory is a few units of 4 MiB a thread. A row that cannot be read or written goes to quarantine
-    with its place and the reason. The output is the same with any number of threads.
+    with its place and the reason. The output is the same with any number of threads. After an interrupt,
+    a kill or a full disk the same call goes on behind what was done.
 
     Args:
         inputs: Files (`.jsonl`, `.jsonl.gz`, `.jsonl.zst`, `.parquet`, `.arrow`), patterns, folders of such

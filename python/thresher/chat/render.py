@@ -183,7 +183,8 @@ def render_files(
 
     A rendered row has the fields `text` and, with `mask`, `spans` (a list of `start` and `end`, in
     characters), and those fields of the row that belong to no turn, such as an id. Rows are streamed; a row
-    that cannot be rendered goes to quarantine with its place and the reason.
+    that cannot be rendered goes to quarantine with its place and the reason. After an interrupt, a kill or a
+    full disk the same call goes on behind what was done.
 
     Args:
         inputs: Files (`.jsonl`, `.jsonl.gz`, `.jsonl.zst`, `.json`, `.parquet`, `.arrow`), patterns, folders

@@ -42,6 +42,12 @@ pub struct Position {
 impl Position {
     /// Behind every unit.
     pub const END: Self = Self { units: usize::MAX, offset: u64::MAX };
+
+    /// The earlier one of two places of the same input.
+    #[must_use]
+    pub fn earlier(self, other: Self) -> Self {
+        if other.units < self.units { other } else { self }
+    }
 }
 
 /// Asked again and again while something takes long; its error ends it.

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,9 +23,12 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::commit::commit_bytes;
 use crate::error::{Error, Result};
+use crate::runs::books::Count;
 use crate::runs::plan::Plan;
 use crate::secret;
 
+/// How often what is done is made to outlive the process; in tests, behind every unit.
+pub(crate) const EVERY: Duration = if cfg!(test) { Duration::ZERO } else { Duration::from_secs(10) };
 const RUN: &str = "run.json";
 const SECRET: &str = "secret";
 /// Parameters that change no byte of the result, and so may differ.
@@ -223,6 +226,16 @@ impl Workplace {
         commit_bytes(&folder.join(RUN), &json)?;
         Ok(Self { secret, is_resumed: false })
     }
+}
+
+/// Says how much was not done again, if there was anything.
+pub(crate) fn note(done: Count) -> Option<String> {
+    let Count { docs, bytes } = done;
+    (docs > 0).then(|| {
+        format!(
+            "an interrupted run of the same command had done {docs} rows ({bytes} bytes), which were not done again"
+        )
+    })
 }
 
 /// Whether an earlier run had every column decoded in pass 1.

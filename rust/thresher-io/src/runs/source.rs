@@ -153,16 +153,10 @@ impl Source {
         let unreadable =
             || Error::data(self.input().path(), "the file has no readable schema, so no output can be made");
         Ok(match (self, from) {
-            (Self::Lines(..), None) => Box::new(LinesOutput::create(path, form.lines(), means)?),
-            (Self::Lines(..), Some((from, go_on))) => {
-                Box::new(LinesOutput::resume(path, form.lines(), means, from, go_on)?)
-            }
+            (Self::Lines(..), from) => Box::new(LinesOutput::open(path, form.lines(), means, from)?),
             (Self::Parquet(input), from) => {
                 let layout = ParquetLayout::like(input).ok_or_else(unreadable)?.with_added(added);
-                Box::new(match from {
-                    None => ParquetOutput::create(path, layout, means)?,
-                    Some((from, go_on)) => ParquetOutput::resume(path, layout, means, from, go_on)?,
-                })
+                Box::new(ParquetOutput::open(path, layout, means, from)?)
             }
             (Self::Ipc(input), None) => {
                 let layout = IpcLayout::like(input).ok_or_else(unreadable)?.with_added(added);

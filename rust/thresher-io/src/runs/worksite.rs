@@ -24,6 +24,10 @@ pub(crate) fn in_worksite<R>(
     let place = output.and_then(|output| Some((output, output.work(tmp)?)));
     let (Some((output, folder)), Some(identity)) = (place, identity) else {
         let tmp = options.tmp.as_ref().map_or_else(std::env::temp_dir, PathBuf::from);
+        if let Some(output) = output.filter(|output| !output.is_stream()) {
+            // Data that a killed run has left is of other rows.
+            output.start_over()?;
+        }
         let made = tempfile::Builder::new().prefix(".thresher-").tempdir_in(&tmp);
         return work(made.map_err(Error::io("make a folder in", &tmp))?.path());
     };

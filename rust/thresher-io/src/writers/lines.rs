@@ -80,6 +80,22 @@ impl LinesOutput {
         Ok(Self::new(Sink::File(file), layout.into(), means, BLOCK_BYTES).behind(from))
     }
 
+    /// Begins the output, or goes on with it at a checkpoint.
+    ///
+    /// # Errors
+    /// As [`Self::create`] and [`Self::resume`].
+    pub(crate) fn open(
+        path: &Path,
+        layout: LinesLayout,
+        means: &Means,
+        from: Option<(&Checkpoint, GoOn<'_>)>,
+    ) -> Result<Self> {
+        match from {
+            None => Self::create(path, layout, means),
+            Some((from, go_on)) => Self::resume(path, layout, means, from, go_on),
+        }
+    }
+
     /// The same, of which all that lies before `from` is in the file.
     fn behind(mut self, from: &Checkpoint) -> Self {
         (self.rows, self.present) = (from.rows, from.inside);

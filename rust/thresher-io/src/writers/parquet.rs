@@ -142,6 +142,22 @@ impl ParquetOutput {
         Ok(output)
     }
 
+    /// Begins the output, or goes on with it at a checkpoint.
+    ///
+    /// # Errors
+    /// As [`Self::create`] and [`Self::resume`].
+    pub(crate) fn open(
+        path: &Path,
+        layout: ParquetLayout,
+        means: &Means,
+        from: Option<(&Checkpoint, GoOn<'_>)>,
+    ) -> Result<Self> {
+        match from {
+            None => Self::create(path, layout, means),
+            Some((from, go_on)) => Self::resume(path, layout, means, from, go_on),
+        }
+    }
+
     /// Appends a group that is in the file already.
     fn append_again(
         &mut self,

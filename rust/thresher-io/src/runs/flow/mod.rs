@@ -171,7 +171,7 @@ pub fn run_with(config: &FlowRun, verbs: &Verbs, progress: &Progress) -> Result<
         let (outputs, files) = output.settle(outputs, evidence)?;
         let mut clock = Clock::default();
         clock.total(started);
-        let Flow { trail, reports, mut timings, .. } = flow;
+        let Flow { trail, reports, mut timings, notes, .. } = flow;
         timings.extend(clock.seconds.into_iter().map(|(name, seconds)| (name.to_owned(), seconds)));
         let mut report = FlowReport {
             marker: Marker::default(),
@@ -179,7 +179,7 @@ pub fn run_with(config: &FlowRun, verbs: &Verbs, progress: &Progress) -> Result<
             inputs: trail.inputs,
             outputs,
             files,
-            notes: reports.iter().flat_map(books::notes).collect(),
+            notes: reports.iter().flat_map(books::notes).chain(notes).collect(),
             accounting: Books::of(&reports)?,
             quarantine: books::quarantine(&reports),
             steps: reports,

@@ -7,6 +7,8 @@
 //! STEPS/1.convert.data/   the new rows of a reshape
 //! ```
 
+mod dedup;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,20 +27,19 @@ use crate::crew::Crew;
 use crate::error::{Error, Result};
 use crate::input::Written;
 use crate::quarantine::Quarantine;
-use crate::runs::books::InputReport;
+use crate::runs::books::{Count, InputReport};
 use crate::runs::ledger::Ledger;
 use crate::runs::lens::Lens;
 use crate::runs::memory::Memory;
-use crate::runs::options::Config;
 use crate::runs::output::RunOutput;
 use crate::runs::plan::Plan;
 use crate::runs::progress::Progress;
-use crate::runs::rows::{NamedReshape, RowsRun};
+use crate::runs::resume;
+use crate::runs::rows::{AllMade, NamedReshape, RowsRun};
 use crate::runs::source::Source;
 use crate::runs::steps::evidence::{self, Place, StepDone, Steps};
 use crate::runs::steps::fused::{Fused, NamedStep};
 use crate::runs::steps::pass::RowPass;
-use crate::runs::within::Within;
 use crate::runs::writing::write_seen;
 
 /// The folder of the stages.
@@ -59,6 +60,8 @@ pub(super) struct Flow<'f> {
     pub(super) trail: Trail,
     pub(super) reports: Vec<Value>,
     pub(super) timings: BTreeMap<String, f64>,
+    /// What an earlier run has done.
+    pub(super) notes: Vec<String>,
     /// Data of the last stage.
     data: Vec<Written>,
 }
@@ -102,6 +105,7 @@ impl<'f> Flow<'f> {
             trail: Trail::default(),
             reports: Vec::new(),
             timings: BTreeMap::new(),
+            notes: Vec::new(),
             data: Vec::new(),
         })
     }
@@ -169,8 +173,11 @@ impl<'f> Flow<'f> {
     }
 
     /// What an earlier run has noted of the stage that begins at a step.
-    fn done(&self, at: usize) -> Option<Done> {
-        serde_json::from_slice(&fs::read(self.place.join(format!("{}.done", self.name(at)))).ok()?).ok()
+    fn done(&self, at: usize) -> Option<(Done, Count)> {
+        let noted = fs::read(self.place.join(format!("{}.done", self.name(at)))).ok()?;
+        let done: Done = serde_json::from_slice(&noted).ok()?;
+        let read = done.reports.first()?.pointer("/accounting/in")?.clone();
+        Some((done, serde_json::from_value(read).ok()?))
     }
 
     /// Notes what the stage that begins at a step did.
@@ -190,11 +197,13 @@ impl<'f> Flow<'f> {
         Ledger::load(&folder)?.ok_or_else(lost)
     }
 
-    /// Takes over what a stage did.
-    fn take(&mut self, at: usize, done: &Done, has_ids: bool) {
+    /// Takes over what a stage did, and how much of that an earlier run did.
+    fn take(&mut self, at: usize, done: &Done, earlier: Count, has_ids: bool) {
         // Steps of one pass have one time.
         let names: Vec<String> = (at..at + done.reports.len()).map(|step| self.name(step)).collect();
-        self.timings.insert(names.join("+"), done.seconds);
+        let joined = names.join("+");
+        self.notes.extend(resume::note(earlier).map(|note| format!("step {joined}: {note}")));
+        self.timings.insert(joined, done.seconds);
         for (name, report) in names.into_iter().zip(&done.reports) {
             let footprint = Footprint { output: self.place.join(&name), has_ids, name };
             self.trail.add(footprint, &done.inputs);
@@ -222,7 +231,7 @@ impl<'f> Flow<'f> {
         }
         let has_ids = fused.fields().id.is_some();
         let folder = self.ledger(at);
-        let done = if let Some(done) = self.done(at) {
+        let (done, earlier) = if let Some(done) = self.done(at) {
             done
         } else {
             let began = Instant::now();
@@ -233,7 +242,8 @@ impl<'f> Flow<'f> {
                 progress: self.progress,
                 strict: self.config.options.strict,
             };
-            let ledger = pass.run(&fused, &folder).map_err(|error| of_step(&self.name(at), error))?;
+            let (ledger, earlier) =
+                pass.run(&fused, &folder).map_err(|error| of_step(&self.name(at), error))?;
             plan.check_unchanged()?;
             let found = self.evidence(at, &ledger, &fused, &plan)?;
             let inputs = inputs(&ledger, &plan.sources)?;
@@ -241,9 +251,9 @@ impl<'f> Flow<'f> {
             let reports = reports.collect();
             let done = Done { inputs, outputs: Vec::new(), reports, seconds: began.elapsed().as_secs_f64() };
             self.note(at, &done)?;
-            done
+            (done, earlier)
         };
-        self.take(at, &done, has_ids);
+        self.take(at, &done, earlier, has_ids);
         let ledger = self.finished_ledger(at)?;
         self.lens.push(ledger, fused.edited(), fused.columns());
         if is_last {
@@ -268,16 +278,13 @@ impl<'f> Flow<'f> {
         let named = NamedReshape { name: &name, reshape: &*reshape };
         let folder = self.ledger(at);
         let names: Vec<String> = plan.sources.iter().map(|source| source.input().name().to_owned()).collect();
-        let done = if let Some(done) = self.done(at).filter(|_| !is_last) {
+        let (done, earlier) = if let Some(done) = self.done(at).filter(|_| !is_last) {
             done
         } else {
             let began = Instant::now();
             let to = self.place.join(format!("{name}.data"));
-            let output = if is_last {
-                self.output.clone()
-            } else {
-                Arc::new(RunOutput::open(&to.to_string_lossy(), true, &plan, false)?)
-            };
+            let output =
+                if is_last { self.output.clone() } else { Arc::new(RunOutput::between(&to, &plan)?) };
             let run = RowsRun::over(
                 plan,
                 output.clone(),
@@ -286,7 +293,8 @@ impl<'f> Flow<'f> {
                 &self.config.options,
                 self.progress,
             );
-            let (ledger, written) = run.make_all(&named, &folder).map_err(|error| of_step(&name, error))?;
+            let AllMade { ledger, written, earlier } =
+                run.make_all(&named, &folder).map_err(|error| of_step(&name, error))?;
             let found = self.evidence(at, &ledger, &named, run.plan())?;
             let inputs = inputs(&ledger, &run.plan().sources)?;
             let reports = found.iter().map(|found| self.report(at, found, run.plan(), &inputs));
@@ -295,10 +303,11 @@ impl<'f> Flow<'f> {
             let done = Done { inputs, outputs, reports, seconds: began.elapsed().as_secs_f64() };
             if !is_last {
                 self.note(at, &done)?;
+                output.keep_work(false);
             }
-            done
+            (done, earlier)
         };
-        self.take(at, &done, false);
+        self.take(at, &done, earlier, false);
         if is_last {
             self.data = done.outputs;
         } else {
@@ -306,54 +315,6 @@ impl<'f> Flow<'f> {
             self.trail.reshaped(&names, &ledger)?;
             self.inputs = done.outputs.iter().map(|file| file.path.to_string_lossy().into_owned()).collect();
             self.lens = Lens::default();
-        }
-        Ok(())
-    }
-
-    /// A deduplication, which decides; if it is the last step, it writes.
-    fn dedup(&mut self, at: usize) -> Result<()> {
-        let (name, is_last) = (self.name(at), self.is_last(at));
-        let has_ids = matches!(&self.steps[at].kind, Kind::Dedup(step) if step.id.is_some());
-        let folder = self.ledger(at);
-        let to = if is_last { self.last(&name) } else { self.place.join(&name) };
-        let mut done = if let Some(done) = self.done(at).filter(|_| !is_last) {
-            done
-        } else {
-            let began = Instant::now();
-            let mut options = self.config.options.clone();
-            options.overwrite = true;
-            let config = Config {
-                inputs: self.inputs.clone(),
-                output: Some(to.to_string_lossy().into_owned()),
-                step: Value::Null,
-                options,
-                within: Within { lens: self.lens.clone(), ledger: (!is_last).then(|| folder.clone()) },
-            };
-            let run = self.steps[at].alone(&config, self.progress);
-            let run = run.ok_or_else(|| Error::Internal("a deduplication does not run by itself".into()))?;
-            let mut report =
-                run.map_err(|error| of_rejected(&name, self.output.adopt_rejected(&to), error))?;
-            let inputs: Vec<InputReport> = part(&mut report, "inputs")?;
-            let outputs: Vec<Written> = part(&mut report, "outputs")?;
-            if let Some(report) = report.as_object_mut() {
-                report.insert("step".into(), name.clone().into());
-            }
-            let seconds = began.elapsed().as_secs_f64();
-            let done = Done { inputs, outputs, reports: vec![report], seconds };
-            if !is_last {
-                self.note(at, &done)?;
-            }
-            done
-        };
-        let references = done.reports[0].get("num_references").and_then(Value::as_u64).unwrap_or(0) as usize;
-        done.inputs.drain(..references.min(done.inputs.len()));
-        self.take(at, &done, has_ids);
-        if is_last {
-            self.data = if self.output.is_stream() { done.outputs } else { self.adopt(done.outputs)? };
-            self.trail.moved(to);
-        } else {
-            let ledger = self.finished_ledger(at)?;
-            self.lens.push(ledger, None, &[]);
         }
         Ok(())
     }
@@ -415,40 +376,6 @@ impl<'f> Flow<'f> {
         }
         report
     }
-
-    /// Where a deduplication writes that is the last step: a folder, or a file whose name says the format, as the output of the
-    /// pipeline is.
-    fn last(&self, name: &str) -> PathBuf {
-        let output = &self.config.output;
-        if output == "-" {
-            return PathBuf::from("-");
-        }
-        let folder = self.place.join(name);
-        match Path::new(output).file_name() {
-            Some(file)
-                if !Path::new(output).is_dir()
-                    && crate::codec::split_suffix(&file.to_string_lossy()).is_some() =>
-            {
-                folder.join(file)
-            }
-            _ => folder,
-        }
-    }
-
-    /// Moves the data of the last step to where the new result is made.
-    fn adopt(&self, data: Vec<Written>) -> Result<Vec<Written>> {
-        let mut adopted = Vec::with_capacity(data.len());
-        for mut file in data {
-            let to = self.output.adopted_path(&self.place, &file.path)?;
-            if let Some(parent) = to.parent() {
-                fs::create_dir_all(parent).map_err(Error::io("make the folder", parent))?;
-            }
-            fs::rename(&file.path, &to).map_err(Error::io("move", &file.path))?;
-            file.path = to;
-            adopted.push(file);
-        }
-        Ok(adopted)
-    }
 }
 
 /// The inputs of a ledger, with their rows.
@@ -457,27 +384,11 @@ fn inputs(ledger: &Ledger, sources: &[Source]) -> Result<Vec<InputReport>> {
     Ok(sources.iter().zip(rows).map(|(source, rows)| InputReport::new(source, rows)).collect())
 }
 
-/// A part of a report in its type.
-fn part<T: for<'de> Deserialize<'de>>(report: &mut Value, name: &str) -> Result<T> {
-    let value = report.get(name).cloned().unwrap_or_default();
-    serde_json::from_value(value).map_err(|error| Error::Internal(format!("{name} of a report: {error}")))
-}
-
 /// An error with the step that it comes from, where it is about what was asked for or about the data.
 fn of_step(name: &str, error: Error) -> Error {
     match error {
         Error::Parameter(said) => Error::Parameter(format!("step {name}: {said}")),
         Error::Data { path, message } => Error::Data { path, message: format!("step {name}: {message}") },
         other => other,
-    }
-}
-
-/// The same; what was kept of the step's result has moved.
-fn of_rejected(name: &str, moved: Option<(PathBuf, PathBuf)>, error: Error) -> Error {
-    match (of_step(name, error), moved) {
-        (Error::Data { path, message }, Some((from, to))) => {
-            Error::Data { path, message: message.replace(&*from.to_string_lossy(), &to.to_string_lossy()) }
-        }
-        (error, _) => error,
     }
 }

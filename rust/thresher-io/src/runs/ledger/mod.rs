@@ -17,9 +17,15 @@ use std::time::{Duration, Instant};
 
 pub(crate) use unit::{RemovedRow, StepBooks, UnitBooks, UnitRows};
 
+use thresher_core::Observer;
+
 use crate::commit::commit_bytes;
 use crate::error::{Error, Result};
 use crate::input::Position;
+use crate::quarantine::BadRecords;
+use crate::runs::books::Count;
+use crate::runs::progress::Progress;
+use crate::runs::resume::EVERY;
 use crate::runs::spill::file::{SpillFile, SpillWriter};
 use crate::runs::spill::tasks;
 
@@ -28,23 +34,35 @@ const ROWS: usize = 0;
 const BOOKS: usize = 1;
 /// Says that no task is missing.
 const WHOLE: &str = "whole";
-/// Bytes of input that a task has at most.
-const TASK_INPUT: u64 = 256 << 20;
+/// Bytes of input that a task has at most; in tests, those of some units.
+const TASK_INPUT: u64 = if cfg!(test) { 2 << 10 } else { 256 << 20 };
 /// Bytes of evidence and books that wait for the end of a task.
 const TASK_BOOKS: usize = 16 << 20;
-/// The longest that a task lasts.
-const TASK_TIME: Duration = Duration::from_mins(1);
+/// The longest that a task lasts is this, or a hundredth of the pass so far: files stay few, and little is done again.
+const TASK_TIME: Duration = if cfg!(test) { Duration::MAX } else { EVERY };
+const TASKS_OF_A_PASS: u32 = 100;
 
 /// A ledger under construction.
 pub(crate) struct LedgerWriter {
     folder: PathBuf,
     done: Vec<SpillFile>,
+    /// No task is missing.
+    is_whole: bool,
     open: Option<SpillWriter>,
     /// Where each unit of the open task is, and its books.
     books: Vec<Vec<u8>>,
     held: usize,
     input_bytes: u64,
     began: Instant,
+    task_began: Instant,
+}
+
+/// What an earlier run has done of a pass.
+pub(crate) struct Earlier {
+    /// Rows of each input.
+    pub(crate) rows: Vec<u64>,
+    /// All that was read.
+    pub(crate) read: Count,
 }
 
 impl LedgerWriter {
@@ -55,14 +73,21 @@ impl LedgerWriter {
     pub(crate) fn open(folder: &Path) -> Result<Self> {
         fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
         let done = tasks::open(folder)?;
+        let is_whole = is_whole(folder, &done);
+        if !is_whole {
+            // Other tasks may come to as many.
+            remove(&folder.join(WHOLE))?;
+        }
         Ok(Self {
             folder: folder.to_path_buf(),
             done,
+            is_whole,
             open: None,
             books: Vec::new(),
             held: 0,
             input_bytes: 0,
             began: Instant::now(),
+            task_began: Instant::now(),
         })
     }
 
@@ -80,7 +105,7 @@ impl LedgerWriter {
     }
 
     /// What the finished tasks say, in order.
-    pub(crate) fn done(&self) -> impl Iterator<Item = Result<UnitBooks>> {
+    fn done(&self) -> impl Iterator<Item = Result<UnitBooks>> {
         books(&self.done)
     }
 
@@ -90,6 +115,9 @@ impl LedgerWriter {
     /// # Errors
     /// I/O failures.
     pub(crate) fn positions(&self, inputs: usize) -> Result<Vec<Position>> {
+        if self.is_whole {
+            return Ok(vec![Position::END; inputs]);
+        }
         let mut from = vec![Position::default(); inputs];
         let mut last = None;
         for unit in self.done() {
@@ -105,6 +133,35 @@ impl LedgerWriter {
         Ok(from)
     }
 
+    /// What an earlier run has done before the places where the inputs go on, which counts for the progress. `see` hears of each
+    /// unit, with the bad records of each step.
+    ///
+    /// # Errors
+    /// I/O failures, and the errors of `see`.
+    pub(crate) fn earlier(
+        &self,
+        from: &[Position],
+        progress: &Progress,
+        mut see: impl FnMut(&UnitBooks, &BadRecords) -> Result<()>,
+    ) -> Result<Earlier> {
+        let mut earlier = Earlier { rows: vec![0; from.len()], read: Count::default() };
+        for unit in self.done() {
+            let unit = unit?;
+            if unit.index >= from[unit.input].units {
+                continue;
+            }
+            earlier.rows[unit.input] += u64::from(unit.slots);
+            earlier.read.add(unit.read.docs, unit.read.bytes);
+            progress.advance(unit.read.docs, unit.read.bytes);
+            for step in &unit.steps {
+                let bad = BadRecords::from_json(step.bad.as_bytes())?;
+                progress.quarantine(bad.tally().docs);
+                see(&unit, &bad)?;
+            }
+        }
+        Ok(earlier)
+    }
+
     /// Adds a unit, whose rows were made to bytes.
     ///
     /// # Errors
@@ -113,7 +170,7 @@ impl LedgerWriter {
         let file = match &mut self.open {
             Some(file) => file,
             none => {
-                self.began = Instant::now();
+                self.task_began = Instant::now();
                 let mut file = SpillWriter::create(&tasks::path(&self.folder, self.done.len()))?;
                 file.section();
                 none.insert(file)
@@ -124,7 +181,8 @@ impl LedgerWriter {
         self.held += json.len();
         self.books.push(json);
         self.input_bytes += books.read.bytes;
-        if self.input_bytes >= TASK_INPUT || self.held >= TASK_BOOKS || self.began.elapsed() >= TASK_TIME {
+        let most = TASK_TIME.max(self.began.elapsed() / TASKS_OF_A_PASS);
+        if self.input_bytes >= TASK_INPUT || self.held >= TASK_BOOKS || self.task_began.elapsed() >= most {
             self.commit()?;
         }
         Ok(())
@@ -148,7 +206,9 @@ impl LedgerWriter {
     /// I/O failures.
     pub(crate) fn finish(mut self) -> Result<Ledger> {
         self.commit()?;
-        commit_bytes(&self.folder.join(WHOLE), self.done.len().to_string().as_bytes())?;
+        if !self.is_whole {
+            commit_bytes(&self.folder.join(WHOLE), self.done.len().to_string().as_bytes())?;
+        }
         Ledger::of(self.done)
     }
 }
@@ -167,12 +227,11 @@ impl Ledger {
     /// # Errors
     /// I/O failures.
     pub(crate) fn load(folder: &Path) -> Result<Option<Self>> {
-        let Ok(count) = fs::read_to_string(folder.join(WHOLE)) else { return Ok(None) };
-        let files = tasks::open(folder)?;
-        if count != files.len().to_string() {
+        if !folder.exists() {
             return Ok(None);
         }
-        Self::of(files).map(Some)
+        let files = tasks::open(folder)?;
+        if is_whole(folder, &files) { Self::of(files).map(Some) } else { Ok(None) }
     }
 
     fn of(files: Vec<SpillFile>) -> Result<Self> {
@@ -213,6 +272,18 @@ impl Ledger {
     /// Evidence and books of all units, in the order of the inputs.
     pub(crate) fn books(&self) -> impl Iterator<Item = Result<UnitBooks>> {
         books(&self.files)
+    }
+}
+
+/// Whether these are all tasks of a pass that is through.
+fn is_whole(folder: &Path, tasks: &[SpillFile]) -> bool {
+    fs::read_to_string(folder.join(WHOLE)).is_ok_and(|noted| noted == tasks.len().to_string())
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
+        _ => Ok(()),
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,11 +14,9 @@ use super::RunOutput;
 use crate::commit::commit_bytes;
 use crate::error::{Error, Result};
 use crate::input::{Checkpoint, GoOn, Output, Piece, Position, Written};
+use crate::runs::resume::EVERY;
 use crate::runs::source::Source;
 use crate::writers::Means;
-
-/// How often what is written is made to outlive the process; in tests, behind every unit.
-const EVERY: Duration = if cfg!(test) { Duration::ZERO } else { Duration::from_secs(10) };
 
 /// Outputs in the order of their inputs; one for each, or a single one for all.
 pub(crate) struct DataFiles<'a> {
@@ -34,8 +32,8 @@ pub(crate) struct DataFiles<'a> {
     skipped: u64,
 }
 
-/// Makes the output of an input, or goes on with it; none for one of which nothing can be written.
-type Create<'a> = Box<dyn FnMut(usize, Option<&Checkpoint>) -> Result<Option<Box<dyn Output>>> + Send + 'a>;
+/// Makes the output of an input; none for one of which nothing can be written.
+type Create<'a> = Box<dyn Fn(usize) -> Result<Option<Box<dyn Output>>> + Send + 'a>;
 
 /// Notes what is on disk.
 struct Journal {
@@ -65,24 +63,6 @@ struct Noted {
 }
 
 impl<'a> DataFiles<'a> {
-    /// Outputs of as many inputs; `create` makes one when its turn has come.
-    pub(crate) fn new(
-        inputs: usize,
-        is_single: bool,
-        mut create: impl FnMut(usize) -> Result<Option<Box<dyn Output>>> + Send + 'a,
-    ) -> Self {
-        Self {
-            inputs,
-            is_single,
-            create: Box::new(move |input, _| create(input)),
-            open: None,
-            finished: Vec::new(),
-            journal: None,
-            from: Vec::new(),
-            skipped: 0,
-        }
-    }
-
     /// Outputs like `sources`, which go on where an earlier run has noted that it came to.
     ///
     /// # Errors
@@ -93,19 +73,44 @@ impl<'a> DataFiles<'a> {
         means: &Means,
         go_on: &(dyn Fn() -> Result<()> + Sync),
     ) -> Result<Self> {
+        let create = |input: usize, means: &Means, from: Option<(&Checkpoint, GoOn<'_>)>| {
+            to.create_like_from(&sources[input], means, from)
+        };
+        Self::going_on_with(to, sources, means, create, go_on)
+    }
+
+    /// The same with outputs of another kind: `create` makes one when its turn has come, or goes on with it at a checkpoint.
+    ///
+    /// # Errors
+    /// As `going_on`.
+    pub(crate) fn going_on_with(
+        to: &'a RunOutput,
+        sources: &'a [Source],
+        means: &Means,
+        create: impl Fn(usize, &Means, Option<(&Checkpoint, GoOn<'_>)>) -> Result<Option<Box<dyn Output>>>
+        + Send
+        + 'a,
+        go_on: &(dyn Fn() -> Result<()> + Sync),
+    ) -> Result<Self> {
         let path = to.journal();
         let means = Means { resumable: path.is_some(), ..means.clone() };
-        let create = move |input: usize, from: Option<(&Checkpoint, GoOn<'_>)>| {
-            to.create_like_from(&sources[input], &means, from)
+        let mut files = Self {
+            inputs: sources.len(),
+            is_single: to.is_single(),
+            create: Box::new(|_| Ok(None)),
+            open: None,
+            finished: Vec::new(),
+            journal: None,
+            from: Vec::new(),
+            skipped: 0,
         };
-        let mut files = Self::new(sources.len(), to.is_single(), |_| Ok(None));
         if let Some(path) = path {
             let mut noted = Noted::read(&path);
             let (mut rows, mut marks) = (0, VecDeque::new());
             let open = noted.open.as_ref().map(|(input, ..)| &sources[*input]);
             to.tidy(&noted.finished, open)?;
             if let Some((input, checkpoint, mark)) = noted.open {
-                match create(input, Some((&checkpoint, go_on))) {
+                match create(input, &means, Some((&checkpoint, go_on))) {
                     Ok(output) => {
                         files.open = Some((input, output));
                         (files.skipped, rows) = (checkpoint.rows - mark.rows, mark.rows);
@@ -133,7 +138,7 @@ impl<'a> DataFiles<'a> {
             }
         }
         files.from.resize(sources.len(), Position::default());
-        files.create = Box::new(move |input, _| create(input, None));
+        files.create = Box::new(move |input| create(input, &means, None));
         Ok(files)
     }
 
@@ -160,7 +165,7 @@ impl<'a> DataFiles<'a> {
         if let Some(journal) = &mut self.journal {
             journal.rows += rows;
             journal.marks.push_back(Mark { input, from: after, rows: journal.rows });
-            if journal.noted.elapsed() >= EVERY && self.skipped == 0 {
+            if journal.is_due() && self.skipped == 0 {
                 self.note()?;
             }
         }
@@ -175,15 +180,19 @@ impl<'a> DataFiles<'a> {
             Some((input, Some(output))) => output.checkpoint()?.map(|checkpoint| (*input, checkpoint)),
             _ => None,
         };
-        let done = self.open.as_ref().map_or(0, |(input, output)| input + usize::from(output.is_none()));
+        let done = match &self.open {
+            Some((input, None)) => input + 1,
+            // A single output is complete when the last input is.
+            Some((input, Some(_))) if !self.is_single => *input,
+            _ => 0,
+        };
         let mut open = None;
         if let Some((input, checkpoint)) = checkpoint {
             let reached = journal.marks.partition_point(|mark| mark.rows <= checkpoint.rows);
             journal.marks.drain(..reached.saturating_sub(1));
             open = journal.marks.front().filter(|_| reached > 0).map(|mark| (input, checkpoint, *mark));
         }
-        let noted =
-            Noted { finished: self.finished.clone(), done: if self.is_single { 0 } else { done }, open };
+        let noted = Noted { finished: self.finished.clone(), done, open };
         let json = serde_json::to_vec(&noted).map_err(|error| Error::Internal(error.to_string()))?;
         commit_bytes(&journal.path, &json).map(drop)
     }
@@ -195,9 +204,13 @@ impl<'a> DataFiles<'a> {
     pub(crate) fn finish(mut self) -> Result<Vec<Written>> {
         if let Some(last) = self.inputs.checked_sub(1) {
             self.advance_to(last)?;
-        }
-        if let Some((_, Some(output))) = self.open {
-            self.finished.push(output.finish()?);
+            if let Some((_, Some(output))) = self.open.replace((last, None)) {
+                self.finished.push(output.finish()?);
+            }
+            // What follows may be interrupted too.
+            if self.journal.as_ref().is_some_and(|journal| journal.path.exists() || journal.is_due()) {
+                self.note()?;
+            }
         }
         Ok(self.finished)
     }
@@ -216,16 +229,22 @@ impl<'a> DataFiles<'a> {
                     if let Some(journal) = &mut self.journal {
                         journal.rows = 0;
                         journal.marks.clear();
-                        if journal.noted.elapsed() >= EVERY {
+                        if journal.is_due() {
                             self.note()?;
                         }
                     }
-                    self.open = Some((next, (self.create)(next, None)?));
+                    self.open = Some((next, (self.create)(next)?));
                 }
             }
             next += 1;
         }
         Ok(())
+    }
+}
+
+impl Journal {
+    fn is_due(&self) -> bool {
+        self.noted.elapsed() >= EVERY
     }
 }
 

@@ -232,6 +232,18 @@ impl RunOutput {
         self.state.as_ref()?.adopt(folder)
     }
 
+    /// Opens a folder for data that lies between the stages of a pipeline; what was made of it stays for the next run.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn between(folder: &Path, plan: &Plan) -> Result<Self> {
+        // A run that was killed before it noted that the data is complete has put it there.
+        remove_tree(&folder.join(DATA))?;
+        let output = Self::open(&folder.to_string_lossy(), true, plan, false)?;
+        output.keep_work(true);
+        Ok(output)
+    }
+
     /// Puts data in its place at once, without a report: it lies between the stages of a pipeline.
     ///
     /// # Errors

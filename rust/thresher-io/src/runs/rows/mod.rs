@@ -40,7 +40,7 @@ use crate::runs::options::{Config, RunOptions};
 use crate::runs::output::{Files, RunOutput};
 use crate::runs::plan::Plan;
 use crate::runs::progress::Progress;
-use crate::runs::resume::Identity;
+use crate::runs::resume::{self, Identity};
 use crate::runs::source::Source;
 use crate::runs::steps::RowStep;
 use crate::runs::steps::evidence::{self, Place, StepDone};
@@ -50,7 +50,7 @@ use crate::runs::survey::surveyed;
 use crate::runs::worksite::in_worksite;
 use crate::runs::writing::write_seen;
 use format::{detected, format_of};
-pub(crate) use reshape::NamedReshape;
+pub(crate) use reshape::{AllMade, NamedReshape};
 pub use reshape::{NewRows, Reshape, ReshapeWorker};
 pub(crate) use sample::sample;
 
@@ -196,7 +196,8 @@ impl<'r> RowsRun<'r> {
             progress: self.progress,
             strict: self.options.strict,
         };
-        let ledger = clock.time("rows", || pass.run(&fused, &folder.join(LEDGER)))?;
+        let (ledger, earlier) = clock.time("rows", || pass.run(&fused, &folder.join(LEDGER)))?;
+        self.plan.notes.extend(resume::note(earlier));
         self.plan.check_unchanged()?;
         let done = self.evidence(&ledger, &fused)?;
         let rows = ledger.input_rows(self.plan.sources.len())?;
@@ -249,3 +250,6 @@ impl<'r> RowsRun<'r> {
         })
     }
 }
+
+#[cfg(test)]
+mod resume_tests;

@@ -1,8 +1,11 @@
 //! Steps that make new rows of rows: each row becomes one, several, or none.
 //!
-//! New rows are data, so they are written as they are made; where each came from is in the ledger of the pass.
+//! New rows are data, so they are written as they are made; where each came from is in the ledger of the pass. Both outlive the
+//! process, each in its own time: the next run of the same goes on where the one that came less far stopped, and a unit that
+//! only one of them lacks is made again for that one alone.
 
 use std::path::Path;
+use std::time::Instant;
 
 use serde_json::Value as Json;
 use thresher_core::Observer;
@@ -12,14 +15,16 @@ use super::shape::{self, Shape};
 use super::write::Forms;
 use super::{RowsReport, RowsRun};
 use crate::error::{Error, Result};
-use crate::input::{Input, Piece, Scratch, Unit, Written};
+use crate::input::{Checkpoint, GoOn, Input, Piece, Position, Scratch, Unit, Written};
 use crate::quarantine::BadRecords;
 use crate::record::{BadRecord, Record, Visitor};
 use crate::runs::aside::count_bad;
+use crate::runs::books::Count;
 use crate::runs::fields::FormatWatch;
-use crate::runs::ledger::{Ledger, LedgerWriter, StepBooks, UnitBooks, UnitRows};
+use crate::runs::ledger::{Earlier, Ledger, LedgerWriter, StepBooks, UnitBooks, UnitRows};
 use crate::runs::output::{DataFiles, RunOutput};
 use crate::runs::pipeline::{Pass, for_each_unit};
+use crate::runs::resume::{self, EVERY};
 use crate::runs::steps::{Found, Refusal, evidence};
 use crate::runs::survey::{survey, surveyed};
 use crate::writers::Means;
@@ -27,6 +32,8 @@ use crate::writers::Means;
 /// Steps of the progress.
 const SHAPE: usize = 4;
 const ROWS: usize = 5;
+/// The columns that the rows have, beside the ledger.
+const COLUMNS: &str = "columns";
 
 /// A step that makes new rows of rows.
 pub trait Reshape: Send + Sync {
@@ -119,6 +126,14 @@ impl evidence::Steps for NamedReshape<'_> {
     ) -> Result<Json> {
         self.reshape.summary(inputs, found)
     }
+}
+
+/// What became of all rows.
+pub(crate) struct AllMade {
+    pub(crate) ledger: Ledger,
+    pub(crate) written: Vec<Written>,
+    /// How much of it an earlier run did.
+    pub(crate) earlier: Count,
 }
 
 /// What became of a unit.
@@ -228,20 +243,21 @@ impl RowsRun<'_> {
     ///
     /// # Errors
     /// Those of the pass.
-    pub(crate) fn reshape(&self, named: &NamedReshape<'_>, folder: &Path) -> Result<(RowsReport, Json)> {
-        let (ledger, written) = self.make_all(named, &folder.join(super::LEDGER))?;
+    pub(crate) fn reshape(&mut self, named: &NamedReshape<'_>, folder: &Path) -> Result<(RowsReport, Json)> {
+        let AllMade { ledger, written, earlier } = self.make_all(named, &folder.join(super::LEDGER))?;
+        self.plan.notes.extend(resume::note(earlier));
         let done = self.evidence(&ledger, named)?;
         let rows = ledger.input_rows(self.plan.sources.len())?;
         let summary = done.summary.clone();
         Ok((self.report(done, rows, written)?, summary))
     }
 
-    /// Makes new rows of all rows, with a ledger of where they came from in `folder`.
+    /// Makes new rows of all rows behind what an earlier run has done, with a ledger of where they came from in `folder`.
     ///
     /// # Errors
     /// I/O failures, rows that are of another format, the first bad row of a strict run, a row at which the step ends the run, and
     /// the wish to stop.
-    pub(crate) fn make_all(&self, named: &NamedReshape<'_>, folder: &Path) -> Result<(Ledger, Vec<Written>)> {
+    pub(crate) fn make_all(&self, named: &NamedReshape<'_>, folder: &Path) -> Result<AllMade> {
         let output = self.output.as_ref();
         let output = output.ok_or_else(|| Error::Internal("new rows have no output".into()))?;
         let threads = self.crew.threads();
@@ -249,34 +265,40 @@ impl RowsRun<'_> {
             // What went to standard output cannot be taken back.
             survey(&self.plan.sources, threads, self.progress)?;
         }
+        let mut goes_on = true;
         let made = surveyed(&self.plan.sources, threads, self.progress, || {
-            LedgerWriter::start_over(folder)?;
-            if !output.is_stream() {
-                output.start_over()?;
+            // A pass that begins anew, since there is damage, does not trust what was done before.
+            if !std::mem::take(&mut goes_on) {
+                LedgerWriter::start_over(folder)?;
+                if !output.is_stream() {
+                    output.start_over()?;
+                }
             }
-            self.make(named.reshape, output, LedgerWriter::open(folder)?)
+            self.make(named.reshape, output, folder)
         })?;
         self.plan.check_unchanged()?;
         Ok(made)
     }
 
-    fn make(
-        &self,
-        reshape: &dyn Reshape,
-        output: &RunOutput,
-        mut ledger: LedgerWriter,
-    ) -> Result<(Ledger, Vec<Written>)> {
+    fn make(&self, reshape: &dyn Reshape, output: &RunOutput, folder: &Path) -> Result<AllMade> {
         let sources = &self.plan.sources;
-        let forms = self.forms(reshape, output)?;
+        let mut ledger = LedgerWriter::open(folder)?;
+        let forms = self.forms(reshape, output, &folder.join(COLUMNS))?;
         self.begin(ROWS);
         let means = Means { memory: self.memory.output(), ..Means::new(&self.crew) };
-        let mut outputs = DataFiles::new(sources.len(), output.is_single(), |input| {
-            forms.create(output, sources, input, &means).map(Some)
-        });
-        let mut rows = vec![0; sources.len()];
+        let create = |input: usize, means: &Means, from: Option<(&Checkpoint, GoOn<'_>)>| {
+            forms.create(output, sources, input, means, from).map(Some)
+        };
+        let mut outputs =
+            DataFiles::going_on_with(output, sources, &means, create, &|| self.progress.check())?;
+        let (noted, written) = (ledger.positions(sources.len())?, outputs.from());
+        let from: Vec<Position> = noted.iter().zip(&written).map(|(a, b)| a.earlier(*b)).collect();
         let mut watch = FormatWatch::new(sources);
+        let Earlier { mut rows, read } = ledger.earlier(&from, self.progress, |unit, bad| {
+            reshape.format().map_or(Ok(()), |format| watch.see(format, unit.kept.docs, bad))
+        })?;
         for_each_unit(
-            Pass::new(sources, &self.crew, self.progress, self.memory),
+            Pass { from: &from, ..Pass::new(sources, &self.crew, self.progress, self.memory) },
             || (reshape.worker(), Scratch::default()),
             |(worker, scratch), input, unit| {
                 let mut made =
@@ -296,36 +318,46 @@ impl RowsRun<'_> {
                     return Err(Error::data(source.path(), format!("row {row} {message}")));
                 }
                 rows[input] += u64::from(made.books.slots);
-                outputs.write(input, piece, made.num_rows, made.books.after())?;
+                if made.books.index >= written[input].units {
+                    outputs.write(input, piece, made.num_rows, made.books.after())?;
+                }
                 made.books.input = input;
-                ledger.add(&made.rows, &made.books)
+                if made.books.index >= noted[input].units {
+                    ledger.add(&made.rows, &made.books)?;
+                }
+                Ok(())
             },
         )?;
         if let Some(format) = reshape.format() {
             watch.end(format)?;
         }
-        Ok((ledger.finish()?, outputs.finish()?))
+        let written = outputs.finish()?;
+        Ok(AllMade { ledger: ledger.finish()?, written, earlier: read })
     }
 
     fn begin(&self, step: usize) {
         self.progress.begin(step, self.plan.sources.iter().map(|source| source.input().size_on_disk()).sum());
     }
 
-    /// The formats of the outputs; for columns, all rows are worked on once.
-    fn forms(&self, reshape: &dyn Reshape, output: &RunOutput) -> Result<Forms> {
+    /// The formats of the outputs; for columns, all rows are worked on once, and what is found is noted in a file.
+    fn forms(&self, reshape: &dyn Reshape, output: &RunOutput, noted: &Path) -> Result<Forms> {
         let mut forms = Forms::new(output, &self.plan.sources);
         if !forms.have_columns() {
             return Ok(forms);
         }
         self.begin(SHAPE);
+        let (from, read) = forms.go_on(noted);
+        self.progress.advance(read.docs, read.bytes);
+        let mut since = Instant::now();
         let mixed = |input: usize, what: String| {
             let detail = format!("a column has one type, but `{what}`; write JSONL instead");
             Error::data(self.plan.sources[input].input().path(), detail)
         };
         for_each_unit(
-            Pass::new(&self.plan.sources, &self.crew, self.progress, self.memory),
+            Pass { from: &from, ..Pass::new(&self.plan.sources, &self.crew, self.progress, self.memory) },
             || (reshape.worker(), Scratch::default()),
             |(worker, scratch), input, unit| {
+                let after = unit.after();
                 let made = made(&mut **worker, scratch, true, self.plan.sources[input].input(), &unit)?;
                 self.progress.advance(made.books.read.docs, made.books.read.bytes);
                 let mut shape = Shape::default();
@@ -333,11 +365,21 @@ impl RowsRun<'_> {
                     let row = Shape::of(Row::checked(line)).and_then(|row| shape.merge(row));
                     row.map_err(|what| mixed(input, what))?;
                 }
-                Ok(shape)
+                Ok((shape, after, made.books.read))
             },
-            |input, shape| forms.widen(input, shape).map_err(|what| mixed(input, what)),
+            |input, (shape, after, read)| {
+                forms.widen(input, shape, after, read).map_err(|what| mixed(input, what))?;
+                if since.elapsed() >= EVERY {
+                    since = Instant::now();
+                    forms.note(noted)?;
+                }
+                Ok(())
+            },
         )?;
         forms.settle().map_err(|what| mixed(0, what))?;
+        if noted.exists() {
+            forms.note(noted)?;
+        }
         Ok(forms)
     }
 }

@@ -4,11 +4,12 @@
 //! refused by name, not turned into null. Fields that some rows lack become nullable.
 
 use arrow_schema::{DataType, Field, Fields};
+use serde::{Deserialize, Serialize};
 use thresher_chat::{Reason, RowError};
 use thresher_core::json::{Json, Kind};
 
 /// The type of a field over the rows seen so far.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Shape {
     /// Nothing but null.
     #[default]

@@ -1,15 +1,20 @@
 //! From new rows to the outputs: lines as they are, columns by a schema that fits all rows.
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_json::ReaderBuilder;
 use arrow_schema::{Schema, SchemaRef};
+use serde::{Deserialize, Serialize};
 
 use super::shape::Shape;
 use crate::codec::DataFormat;
+use crate::commit::commit_bytes;
 use crate::error::{Error, Result};
-use crate::input::{Output, Piece};
+use crate::input::{Checkpoint, GoOn, Output, Piece, Position};
 use crate::readers::ipc::IpcKind;
+use crate::runs::books::Count;
 use crate::runs::output::RunOutput;
 use crate::runs::source::{Form, Source};
 use crate::writers::Means;
@@ -24,8 +29,18 @@ const BATCH_ROWS: usize = 8192;
 pub(crate) struct Forms {
     is_single: bool,
     of_inputs: Vec<Form>,
-    shapes: Vec<Shape>,
+    seen: Seen,
     schemas: Vec<SchemaRef>,
+}
+
+/// What the rows so far are like; an interrupted run leaves it to the next one.
+#[derive(Default, Serialize, Deserialize)]
+struct Seen {
+    /// The columns of each output.
+    shapes: Vec<Shape>,
+    /// Where each input goes on.
+    from: Vec<Position>,
+    read: Count,
 }
 
 impl Forms {
@@ -34,7 +49,12 @@ impl Forms {
         let of_inputs: Vec<_> = sources.iter().map(|source| output.form(source)).collect();
         let is_single = output.is_single();
         let shapes = if is_single { 1 } else { of_inputs.len() };
-        Self { is_single, of_inputs, shapes: vec![Shape::default(); shapes], schemas: Vec::new() }
+        let seen = Seen {
+            shapes: vec![Shape::default(); shapes],
+            from: vec![Position::default(); of_inputs.len()],
+            read: Count::default(),
+        };
+        Self { is_single, of_inputs, seen, schemas: Vec::new() }
     }
 
     /// Whether any output has columns.
@@ -51,22 +71,53 @@ impl Forms {
         if self.is_single { 0 } else { input }
     }
 
-    /// Widens the columns of an input's output.
+    /// Goes on where an earlier run has come to, as it noted in a file; says where each input goes on, and how much was read.
+    pub(crate) fn go_on(&mut self, path: &Path) -> (Vec<Position>, Count) {
+        let noted: Option<Seen> = fs::read(path).ok().and_then(|json| serde_json::from_slice(&json).ok());
+        let fits = |seen: &Seen| {
+            (seen.shapes.len(), seen.from.len()) == (self.seen.shapes.len(), self.of_inputs.len())
+        };
+        if let Some(seen) = noted.filter(fits) {
+            self.seen = seen;
+        }
+        (self.seen.from.clone(), self.seen.read)
+    }
+
+    /// Notes how far this has come.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(crate) fn note(&self, path: &Path) -> Result<()> {
+        let json = serde_json::to_vec(&self.seen).map_err(|error| Error::Internal(error.to_string()))?;
+        commit_bytes(path, &json).map(drop)
+    }
+
+    /// Widens the columns of an input's output by those of a unit, behind which it goes on. Units come in the order of the inputs.
     ///
     /// # Errors
     /// A sentence about the column that has no one type.
-    pub(crate) fn widen(&mut self, input: usize, shape: Shape) -> std::result::Result<(), String> {
+    pub(crate) fn widen(
+        &mut self,
+        input: usize,
+        shape: Shape,
+        after: Position,
+        read: Count,
+    ) -> std::result::Result<(), String> {
         let place = self.place(input);
-        self.shapes[place].merge(shape)
+        self.seen.from[..input].fill(Position::END);
+        self.seen.from[input] = after;
+        self.seen.read.add(read.docs, read.bytes);
+        self.seen.shapes[place].merge(shape)
     }
 
-    /// Fixes the columns.
+    /// There are no more rows: fixes the columns.
     ///
     /// # Errors
     /// A sentence about the column that Parquet and Arrow have no type for.
     pub(crate) fn settle(&mut self) -> std::result::Result<(), String> {
         let schema = |shape: &Shape| Ok(Arc::new(Schema::new(shape.fields()?)));
-        self.schemas = self.shapes.iter().map(schema).collect::<std::result::Result<_, String>>()?;
+        self.seen.from.fill(Position::END);
+        self.schemas = self.seen.shapes.iter().map(schema).collect::<std::result::Result<_, String>>()?;
         Ok(())
     }
 
@@ -84,21 +135,22 @@ impl Forms {
         Ok(Piece::Batches(batches))
     }
 
-    /// Begins the output of an input.
+    /// Begins the output of an input, or goes on with it at a checkpoint.
     pub(crate) fn create(
         &self,
         output: &RunOutput,
         sources: &[Source],
         input: usize,
         means: &Means,
+        from: Option<(&Checkpoint, GoOn<'_>)>,
     ) -> Result<Box<dyn Output>> {
         let path = output.data_path(&sources[input])?;
         let schema = || self.schemas[self.place(input)].clone();
         let form = self.of_inputs[input];
         Ok(match form.format {
-            DataFormat::Jsonl => Box::new(LinesOutput::create(&path, form.lines(), means)?),
+            DataFormat::Jsonl => Box::new(LinesOutput::open(&path, form.lines(), means, from)?),
             DataFormat::Parquet => {
-                Box::new(ParquetOutput::create(&path, ParquetLayout::of(schema()), means)?)
+                Box::new(ParquetOutput::open(&path, ParquetLayout::of(schema()), means, from)?)
             }
             DataFormat::Ipc => {
                 let kind = IpcKind::of_name(&output.final_path(&sources[input]));

@@ -13,8 +13,9 @@ use crate::input::Scratch;
 use crate::quarantine::BadRecords;
 use crate::record::Reason;
 use crate::runs::aside::count_bad;
+use crate::runs::books::Count;
 use crate::runs::fields::{FieldWatch, FormatWatch, Having};
-use crate::runs::ledger::{Ledger, LedgerWriter, UnitBooks};
+use crate::runs::ledger::{Earlier, Ledger, LedgerWriter, UnitBooks};
 use crate::runs::memory::Memory;
 use crate::runs::pipeline::{Pass, for_each_unit};
 use crate::runs::progress::Progress;
@@ -36,15 +37,13 @@ pub(crate) struct RowPass<'p> {
 }
 
 impl RowPass<'_> {
-    /// Does the steps on every row behind what an earlier run has done in `folder`, and leaves a ledger there.
+    /// Does the steps on every row behind what an earlier run has done in `folder`, and leaves a ledger there; says how much the
+    /// earlier run did.
     ///
     /// # Errors
     /// I/O failures, fields that no row has, the first bad row of a strict run, a row at which a step ends the run, and the wish
     /// to stop.
-    pub(crate) fn run(&self, fused: &Fused, folder: &Path) -> Result<Ledger> {
-        if let Some(ledger) = Ledger::load(folder)? {
-            return Ok(ledger);
-        }
+    pub(crate) fn run(&self, fused: &Fused, folder: &Path) -> Result<(Ledger, Count)> {
         let mut goes_on = true;
         surveyed(self.sources, self.crew.threads(), self.progress, || {
             // A pass that begins anew, since there is damage, does not trust what was done before.
@@ -55,23 +54,14 @@ impl RowPass<'_> {
         })
     }
 
-    fn attempt(&self, fused: &Fused, mut writer: LedgerWriter) -> Result<Ledger> {
+    fn attempt(&self, fused: &Fused, mut writer: LedgerWriter) -> Result<(Ledger, Count)> {
         let sources = self.sources;
         self.progress.begin(ROWS, sources.iter().map(|source| source.input().size_on_disk()).sum());
         let watched = watched(fused);
         let mut watch = Watch::new(fused, sources, &watched);
-        let mut rows = vec![0; sources.len()];
         let from = writer.positions(sources.len())?;
-        for unit in writer.done() {
-            let unit = unit?;
-            rows[unit.input] += u64::from(unit.slots);
-            self.progress.advance(unit.read.docs, unit.read.bytes);
-            for step in &unit.steps {
-                let bad = BadRecords::from_json(step.bad.as_bytes())?;
-                self.progress.quarantine(bad.tally().docs);
-                watch.is_settled |= unit.read.docs > 0;
-            }
-        }
+        let Earlier { mut rows, read } = writer.earlier(&from, self.progress, |_, _| Ok(()))?;
+        watch.is_settled = read.docs > 0;
         for_each_unit(
             Pass { from: &from, ..Pass::new(sources, self.crew, self.progress, self.memory) },
             || (fused.workers(), Scratch::default()),
@@ -97,7 +87,7 @@ impl RowPass<'_> {
             },
         )?;
         watch.end()?;
-        writer.finish()
+        Ok((writer.finish()?, read))
     }
 }
 
