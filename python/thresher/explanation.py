@@ -102,10 +102,11 @@ def explain(
     r"""Says what became of one document of a run over files, and why.
 
     For a removed document: the kept one, their similarity, the bands and lanes that both share, what the
-    policy saw, and both texts with the words marked that only one of them has. For a kept one, or a reference: what it
-    stands for. For one that was set aside: its place, and what is wrong with it. The tables of the result are read
-    through once; the inputs are read again where `run.json` says that they were, up to the document. If they
-    are no longer there, the notes say so, and the rest holds. Nothing is changed.
+    policy saw, and both texts with the words marked that only one of them has. For a kept one, or a
+    reference: what it stands for. For one that was set aside: its place, and what is wrong with it. The
+    tables of the result are read through once; the inputs are read again where `run.json` says that they
+    were, up to the document. If they are no longer there, the notes say so, and the rest holds. Nothing is
+    changed.
 
     Args:
         output: What the run was given as its output: a folder or a data file; or its `run.json`.
