@@ -51,6 +51,7 @@ NUMBERS = {
     "seed": ["-1", str(2**64)],
     "threads": ["0", "-1", str(2**70)],
     "memory": ["0", "-1", "4XB", "GB"],
+    "total_bytes": ["0", "-1", "4XB", "GB"],
     "clusters": ["-1", "11"],
     "max_record_bytes": ["0", "-5"],
     "batch_bytes": ["0"],

@@ -118,6 +118,30 @@ def test_nothing_is_written_and_wrong_inputs_are_refused(tmp_path: Path) -> None
         th.plan(source)
 
 
+def test_a_part_stands_for_a_whole_of_another_size(tmp_path: Path) -> None:
+    source = _write(tmp_path, ".jsonl", _texts(2000))
+    part = th.plan(source, threads=2)
+    whole = th.plan(source, threads=2, total_bytes=10 * source.stat().st_size)
+    assert whole.documents == 10 * part.documents
+    assert whole.duplicates == part.duplicates
+    assert whole.disk_bytes == pytest.approx(10 * part.disk_bytes, rel=0.01)
+    assert whole.seconds > part.seconds
+    assert any("10.0 times as much" in note for note in whole.report["notes"])
+    with pytest.raises(th.ParameterError, match=f"have {source.stat().st_size} already"):
+        th.plan(source, total_bytes=source.stat().st_size - 1)
+
+
+def test_disk_and_memory_are_those_that_the_run_takes(tmp_path: Path) -> None:
+    texts = _texts(30_000, 120)
+    random.Random(5).shuffle(texts)
+    source = _write(tmp_path, ".jsonl", texts)
+    found = th.plan(source, threads=2, memory="300MB")
+    th.dedup_files(source, tmp_path / "out", threads=2, memory="300MB")
+    done = json.loads((tmp_path / "out" / "run.json").read_text("utf-8"))
+    assert found.disk_bytes == pytest.approx(done["spilled_bytes"], rel=0.3)
+    assert found.memory_bytes < 300_000_000
+
+
 def test_the_command_prints_figures_or_json(tmp_path: Path) -> None:
     source = _write(tmp_path, ".jsonl", _texts(100))
 

@@ -94,6 +94,69 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_bytes_of_one_that_is
         assert not (output / ".thresher").exists()
 
 
+def _chat(path: Path, rows: int) -> None:
+    """Conversations, and some lines that are none."""
+    rng = random.Random(5)
+    with path.open("w") as out:
+        for number in range(rows):
+            said = [" ".join(f"w{rng.randrange(4000)}" for _ in range(60)) for _ in range(4)]
+            turns = [
+                {"role": role, "content": text}
+                for role, text in zip(("user", "assistant") * 2, said, strict=True)
+            ]
+            out.write(json.dumps({"id": number, "messages": turns}) + "\n")
+            if number % 997 == 0:
+                out.write("{no conversation\n")
+
+
+@pytest.mark.timeout(60 + 10 * KILLS)
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["convert", "--to", "sharegpt"],
+        ["render", "--template", str(Path(__file__).parent.parent / "examples" / "tokenizer_config.json")],
+        ["validate"],
+    ],
+    ids=lambda options: options[0],
+)
+def test_other_verbs_that_are_killed_end_with_the_bytes_of_a_run_that_is_not(
+    options: list[str], tmp_path: Path
+) -> None:
+    source = tmp_path / "in.jsonl"
+    _chat(source, 12_000)
+
+    def command(output: Path) -> list[str]:
+        verb, *rest = options
+        rest += ["--threads", "2", "--batch-bytes", "8192", "--quiet"]
+        return [sys.executable, "-m", "thresher", verb, str(source), "-o", str(output), *rest]
+
+    started = time.monotonic()
+    # A validation says by its code that some lines are no conversations.
+    good = (0, 65) if options == ["validate"] else (0,)
+    assert subprocess.run(command(tmp_path / "whole"), check=False).returncode in good
+    seconds = time.monotonic() - started
+    expected = _contents(tmp_path / "whole")
+    rng, kills = random.Random(3), 0
+    while kills < max(3, KILLS // 3):
+        output = tmp_path / f"out-{kills}"
+        while True:
+            process = subprocess.Popen(command(output))
+            time.sleep(rng.uniform(0.3, 1.0) * seconds)
+            process.send_signal(signal.SIGKILL)
+            code = process.wait()
+            kills += code == -signal.SIGKILL
+            if code in good or (code == 2 and (output / "run.json").exists()):
+                break
+            assert code == -signal.SIGKILL
+            if rng.random() < 0.5:
+                done = subprocess.run(command(output), check=False)
+                assert done.returncode in good or (output / "run.json").exists()
+                break
+        assert _contents(output) == expected
+        assert th.verify(output).ok
+        assert not (output / ".thresher").exists()
+
+
 class _Life(RuleBasedStateMachine):
     """An output, and all that can happen to the runs on it.
 

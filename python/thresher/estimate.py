@@ -35,7 +35,7 @@ class Estimate:
 
     @property
     def duplicates(self) -> float:
-        """Share of them that would be removed, from 0 to 1, if clusters are about of one size."""
+        """Share of them that would be removed, from 0 to 1."""
         return float(self.report["expected_duplicates"])
 
     @property
@@ -109,6 +109,7 @@ def plan(
     exact_only: bool = False,
     glob: str | Sequence[str] | None = None,
     against: Paths = (),
+    total_bytes: int | str | None = None,
     threads: int | None = None,
     memory: int | str | None = None,
     tmp: str | os.PathLike[str] | None = None,
@@ -116,10 +117,10 @@ def plan(
 ) -> Estimate:
     r"""Estimates what `dedup_files` with the same parameters would take. Nothing is written.
 
-    About 64 MB of the inputs are read, at places spread over each where its format allows, and signed and
-    deduplicated here: so speed is that of this machine, while nothing else runs on it. What the whole has is
-    extrapolated. The share of duplicates is right where clusters are about of one size; documents, bytes and
-    disk come from counts.
+    Up to 256 MB of the inputs are read, at places spread over each where its format allows, and signed and
+    compared here: so speed is that of this machine, whatever else runs on it. What the whole has is
+    extrapolated: documents and bytes from counts, duplicates from how often the sample meets two or three
+    documents that are alike.
 
     Args:
         inputs: As for `dedup_files`.
@@ -135,6 +136,8 @@ def plan(
         exact_only: Only equal texts are duplicates.
         glob: Patterns of the files of an input folder that are documents.
         against: Reference files; they are not part of the estimate.
+        total_bytes: Bytes on disk of all inputs, if those given are a part of them: a number, or as `1TB`.
+            The rest is taken to be like them, with as large a share of duplicates.
         threads: Threads that the run would use.
         memory: Bound on its memory.
         tmp: Folder for a copy of standard input.
@@ -170,12 +173,16 @@ def plan(
         "glob": glob,
         "against": against,
     }
+    own_of_plan = {"total_bytes": total_bytes}
     options = {"threads": threads, "memory": memory, "tmp": tmp}
     config = {
-        "inputs": paths(inputs),
-        "output": None,
-        **checked(parameters("dedup"), own),
-        **checked(parameters("options"), options),
+        "run": {
+            "inputs": paths(inputs),
+            "output": None,
+            **checked(parameters("dedup"), own),
+            **checked(parameters("options"), options),
+        },
+        "plan": checked(parameters("plan"), own_of_plan),
     }
     found = _core.results.plan(json.dumps(config), _params.callback("progress", progress))
     return Estimate(json.loads(found))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="IN...")
 @options_of("dedup")
+@options_of("plan")
 @options_of("options", only=("threads", "memory", "tmp"))
 @click.option("--json", "as_json", is_flag=True, help="Write the estimate as JSON.")
 def plan(

@@ -27,3 +27,24 @@ pub fn prefetch_line<T>(place: *const T) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = place;
 }
+
+/// Bytes of a large page.
+const LARGE_PAGE: usize = 2 << 20;
+
+/// Asks the system for large pages for the room of a vector that will be looked at in places anywhere: with small ones each look
+/// is two waits, for the place of the page and for the page. Changes nothing else, and does nothing where that is not known.
+pub(crate) fn in_large_pages<T>(room: &mut Vec<T>) {
+    #[cfg(target_os = "linux")]
+    {
+        let start = room.as_mut_ptr() as usize;
+        let end = start + room.capacity() * size_of::<T>();
+        let first = start.next_multiple_of(LARGE_PAGE);
+        let pages = end.saturating_sub(first) / LARGE_PAGE;
+        if pages > 0 {
+            // SAFETY: the pages lie in the room of the vector, and the advice leaves their content as it is.
+            unsafe { libc::madvise(first as *mut libc::c_void, pages * LARGE_PAGE, libc::MADV_HUGEPAGE) };
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (room, LARGE_PAGE);
+}

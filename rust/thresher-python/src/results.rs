@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use thresher_io::machine::default_memory;
-use thresher_io::runs::dedup::DedupRun;
+use thresher_io::runs::estimate::PlanRun;
 use thresher_io::runs::{estimate, explain as explanation, verify as verification};
 
 use crate::runs::over_files;
@@ -34,5 +34,5 @@ pub(crate) fn plan(
     config_json: &str,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
-    over_files(py, config_json, progress, |config: &DedupRun| config.options.memory(), estimate::run)
+    over_files(py, config_json, progress, |config: &PlanRun| config.run.options.memory(), estimate::run)
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thresher_io::runs::dedup::{self, DedupStep};
+use thresher_io::runs::estimate::PlanStep;
 use thresher_io::runs::flow::{self, FlowRun};
 use thresher_io::runs::parameters::{Step, describe};
 use thresher_io::runs::rows::convert::{self, ConvertStep};
@@ -83,6 +84,7 @@ pub(crate) fn parameters(verb: &str) -> PyResult<String> {
     let described = match verb {
         RunOptions::NAME => describe::<RunOptions>(),
         DedupStep::NAME => describe::<DedupStep>(),
+        PlanStep::NAME => describe::<PlanStep>(),
         ConvertStep::NAME => describe::<ConvertStep>(),
         RenderStep::NAME => describe::<RenderStep>(),
         ValidateStep::NAME => describe::<ValidateStep>(),

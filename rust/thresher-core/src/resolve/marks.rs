@@ -8,7 +8,7 @@ use hashbrown::HashTable;
 
 use crate::error::{Error, Result};
 use crate::hash::K0;
-use crate::prefetch::prefetch_line;
+use crate::prefetch::{in_large_pages, prefetch_line};
 
 /// Documents that a shingle may be a mark of before it is frequent.
 pub(super) const RARE: usize = 32;
@@ -49,7 +49,7 @@ fn spread(shingle: u64) -> u64 {
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     frequent: HashTable<u64>,
-    /// At most three quarters full.
+    /// At most half full: most searches end at the first entry.
     entries: Vec<Entry>,
     /// How many are not free.
     used: usize,
@@ -150,11 +150,14 @@ impl Marks {
 
     /// Makes room for one entry more.
     fn reserve(&mut self) {
-        if 4 * (self.used + 1) <= 3 * self.entries.len() {
+        if 2 * (self.used + 1) <= self.entries.len() {
             return;
         }
         let wanted = (self.entries.len() + self.entries.len() / 2).max(FIRST);
-        let entries = std::mem::replace(&mut self.entries, vec![Entry::NONE; wanted]);
+        let mut room = Vec::with_capacity(wanted);
+        in_large_pages(&mut room);
+        room.resize(wanted, Entry::NONE);
+        let entries = std::mem::replace(&mut self.entries, room);
         self.used = 0;
         for entry in entries.into_iter().filter(|entry| entry.place < GONE) {
             let mut at = self.start(entry.shingle);

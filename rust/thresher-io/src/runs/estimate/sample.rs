@@ -1,12 +1,15 @@
 //! A bounded sample of inputs, spread over each of them as far as its format allows.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Cursor, Read};
-use std::time::Instant;
 
+use thresher_core::content::TextHasher;
 use thresher_core::hash::Keys;
 use thresher_core::json::Fields;
-use thresher_core::{DedupConfig, Observer, Signer};
+use thresher_core::{DedupConfig, Observer, Screen, Secret, Signer};
+
+use super::clock::Work;
 
 use crate::codec::{Codec, decoder};
 use crate::error::{Error, Result};
@@ -16,32 +19,49 @@ use crate::runs::progress::Progress;
 use crate::runs::source::Source;
 
 /// Bytes of input that are looked at over all.
-pub(crate) const MOST_BYTES: u64 = 64 << 20;
+pub(crate) const MOST_BYTES: u64 = 256 << 20;
 /// The least of one input.
 const LEAST_BYTES: u64 = 1 << 20;
 /// Inputs that are looked at; of more, so many at equal distances.
 const MOST_INPUTS: usize = 64;
 /// Places of one input.
 const PLACES: u64 = 16;
+/// Copies of a text that each later one is paired with.
+const PAIRED_COPIES: usize = 16;
 /// Compressed bytes that tell how far a file is compressed.
 const PROBE_BYTES: u64 = 2 << 20;
 
 /// What was found in the inputs.
-#[derive(Default)]
 pub(crate) struct Sample {
     pub(crate) texts: Vec<String>,
-    /// The unit that each was read from.
-    pub(crate) units: Vec<u32>,
-    num_units: u32,
+    /// The stretch of an input that each was read from, and where it lies there, in bytes of text.
+    places: Vec<(u32, u64)>,
+    stretch: u32,
+    signs: Signs,
     /// Bytes of the records that were read, in units that grow with an input.
-    pub(crate) bytes: u64,
-    /// Seconds that one thread took to read and sign them.
-    pub(crate) seconds: f64,
+    bytes: u64,
+    /// The work of reading and signing them, and the part of it that is not a run's.
+    work: Work,
+    copying: Work,
     /// What all inputs have, extrapolated: documents, bytes of text, decoded bytes.
     pub(crate) documents: u64,
     pub(crate) text_bytes: u64,
     pub(crate) decoded_bytes: u64,
     pub(crate) notes: Vec<String>,
+}
+
+/// What pass 1 finds out about texts.
+struct Signs {
+    search: DedupConfig,
+    screen: Screen,
+    hasher: TextHasher,
+    signer: Signer,
+    of_document: Vec<u64>,
+    /// Documents of one text.
+    equal: HashMap<u128, Vec<u32>>,
+    keys: Vec<Vec<u64>>,
+    signed: Vec<u32>,
+    packed: Vec<u8>,
 }
 
 /// What was read of one input.
@@ -54,8 +74,42 @@ struct Part {
     record_bytes: u64,
 }
 
+impl Signs {
+    fn new(search: &DedupConfig, secret: &Secret) -> Self {
+        let bands = search.banding.bands();
+        let signer = Signer::with_keys(search.shingles, search.num_hashes, Keys::from_seed(search.seed));
+        Self {
+            search: *search,
+            screen: Screen::new(search.threshold, search.num_hashes),
+            hasher: TextHasher::new(secret),
+            signer,
+            of_document: vec![0; bands],
+            equal: HashMap::new(),
+            keys: vec![Vec::new(); bands],
+            signed: Vec::new(),
+            packed: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, doc: u32, text: &str) {
+        let equal = self.equal.entry(self.hasher.hash(text.as_bytes())).or_default();
+        equal.push(doc);
+        if equal.len() > 1 || self.search.exact_only {
+            return;
+        }
+        if let Some(signature) = self.signer.sign(text) {
+            self.search.banding.keys_into(signature, &mut self.of_document);
+            for (column, &key) in self.keys.iter_mut().zip(&self.of_document) {
+                column.push(key);
+            }
+            self.screen.pack(signature, &mut self.packed);
+            self.signed.push(doc);
+        }
+    }
+}
+
 impl Sample {
-    /// Reads and signs a sample.
+    /// Reads and signs a sample of up to `most` bytes.
     ///
     /// # Errors
     /// I/O failures, and the wish to stop.
@@ -63,20 +117,34 @@ impl Sample {
         sources: &[Source],
         fields: &Fields,
         search: &DedupConfig,
+        secret: &Secret,
+        most: u64,
         progress: &Progress,
     ) -> Result<Self> {
-        let mut sample = Self::default();
-        let mut signer = Signer::with_keys(search.shingles, search.num_hashes, Keys::from_seed(search.seed));
+        let mut sample = Self {
+            texts: Vec::new(),
+            places: Vec::new(),
+            stretch: 0,
+            signs: Signs::new(search, secret),
+            bytes: 0,
+            work: Work::default(),
+            copying: Work::default(),
+            documents: 0,
+            text_bytes: 0,
+            decoded_bytes: 0,
+            notes: Vec::new(),
+        };
         let total: u64 = sources.iter().map(|source| source.input().size_on_disk()).sum();
         let step = sources.len().div_ceil(MOST_INPUTS).max(1);
         let mut seen = 0;
         for source in sources.iter().step_by(step) {
             let size = source.input().size_on_disk();
             seen += size;
-            let room =
-                (u128::from(MOST_BYTES) * u128::from(size) * step as u128 / u128::from(total.max(1))) as u64;
-            let room = room.max(LEAST_BYTES.min(MOST_BYTES * step as u64 / sources.len() as u64));
-            sample.add(source, fields, room, &mut signer, progress)?;
+            let room = (u128::from(most) * u128::from(size) * step as u128 / u128::from(total.max(1))) as u64;
+            let room = room.max(LEAST_BYTES.min(most * step as u64 / sources.len() as u64));
+            let mut work = std::mem::take(&mut sample.work);
+            work.of(|| sample.add(source, fields, room, progress))?;
+            sample.work = work;
         }
         if step > 1 {
             sample.notes.push(format!(
@@ -92,40 +160,70 @@ impl Sample {
         Ok(sample)
     }
 
-    fn add(
-        &mut self,
-        source: &Source,
-        fields: &Fields,
-        room: u64,
-        signer: &mut Signer,
-        progress: &Progress,
-    ) -> Result<()> {
-        let started = Instant::now();
+    /// Seconds that one thread took to read and sign a byte of the records.
+    pub(crate) fn sign_seconds(&self) -> f64 {
+        (self.work.seconds() - self.copying.seconds()).max(0.0) / self.bytes.max(1) as f64
+    }
+
+    /// The signed documents, and their keys in each band.
+    pub(crate) fn keys(&self) -> (&[u32], &[Vec<u64>]) {
+        (&self.signs.signed, &self.signs.keys)
+    }
+
+    /// What the screen looks at of a signed document.
+    pub(crate) fn packed(&self, doc: u32) -> &[u8] {
+        let (place, size) =
+            (self.signs.signed.partition_point(|&signed| signed < doc), self.signs.screen.bytes());
+        &self.signs.packed[place * size..(place + 1) * size]
+    }
+
+    /// Documents whose text an earlier one has.
+    pub(crate) fn copies(&self) -> usize {
+        self.texts.len() - self.signs.equal.len()
+    }
+
+    /// Pairs of documents of one text, the earlier first: of a text of many documents, not all.
+    pub(crate) fn equal_pairs(&self) -> impl Iterator<Item = (u32, u32)> {
+        let of_text = |docs: &Vec<u32>| {
+            let pairs =
+                (1..docs.len()).flat_map(|at| (at.saturating_sub(PAIRED_COPIES)..at).map(move |to| (to, at)));
+            pairs.map(|(to, at)| (docs[to], docs[at])).collect::<Vec<_>>()
+        };
+        self.signs.equal.values().filter(|docs| docs.len() > 1).flat_map(of_text)
+    }
+
+    /// Bytes of text between two documents of one stretch.
+    pub(crate) fn distance(&self, a: usize, b: usize) -> Option<u64> {
+        let ((a_stretch, a), (b_stretch, b)) = (self.places[a], self.places[b]);
+        (a_stretch == b_stretch).then(|| a.abs_diff(b))
+    }
+
+    fn add(&mut self, source: &Source, fields: &Fields, room: u64, progress: &Progress) -> Result<()> {
+        self.stretch += 1;
         let mut part = Part::default();
         // The whole in the same unit as what was read of it, and its rows where the file says them.
         let (read, whole, rows) = match source {
             Source::Lines(input, Codec::Plain) if !input.is_array() => {
                 let size = source.input().size_on_disk();
-                let read = self.places_of_lines(source, fields, room, signer, &mut part, progress)?;
+                let read = self.places_of_lines(source, fields, room, &mut part, progress)?;
                 (read, size, None)
             }
             Source::Lines(_, codec) => {
-                let read = self.head_of(source, fields, room, signer, &mut part, progress)?;
+                let read = self.head_of(source, fields, room, &mut part, progress)?;
                 let is_whole = read.1;
                 let whole = if is_whole { read.0 } else { decoded_size(source, *codec)?.max(read.0) };
                 (read.0, whole, None)
             }
             Source::Parquet(_) | Source::Folder(_) => {
-                let (read, rows) = self.places_of_units(source, fields, room, signer, &mut part, progress)?;
+                let (read, rows) = self.places_of_units(source, fields, room, &mut part, progress)?;
                 (read, rows, Some(rows))
             }
             Source::Ipc(_) | Source::Seen(_) => {
-                let (read, is_whole) = self.head_of(source, fields, room, signer, &mut part, progress)?;
+                let (read, is_whole) = self.head_of(source, fields, room, &mut part, progress)?;
                 let whole = if is_whole { read } else { source.input().size_on_disk().max(read) };
                 (read, whole, None)
             }
         };
-        self.seconds += started.elapsed().as_secs_f64();
         self.bytes += part.record_bytes;
         let growth = if read == 0 { 0.0 } else { whole as f64 / read as f64 };
         let grown = |count: u64| (count as f64 * growth).round() as u64;
@@ -146,17 +244,18 @@ impl Sample {
         source: &Source,
         fields: &Fields,
         room: u64,
-        signer: &mut Signer,
         part: &mut Part,
         progress: &Progress,
     ) -> Result<u64> {
         let size = source.input().size_on_disk();
         if size <= room {
-            return self.head_of(source, fields, room, signer, part, progress).map(|read| read.0);
+            return self.head_of(source, fields, room, part, progress).map(|read| read.0);
         }
-        let (each, mut read) = (room / PLACES, 0);
-        for place in 0..PLACES {
-            let offset = (u128::from(size) * u128::from(place) / u128::from(PLACES)) as u64;
+        let places = (room / LEAST_BYTES).clamp(1, PLACES);
+        let (each, mut read) = (room / places, 0);
+        for place in 0..places {
+            self.stretch += 1;
+            let offset = (u128::from(size) * u128::from(place) / u128::from(places)) as u64;
             // A place inside a line costs that line, which is no record then.
             let from = Position { units: place as usize, offset };
             let mut cutter = source.input().cut(from)?;
@@ -168,15 +267,7 @@ impl Sample {
                     *end = (*end).min(line_end(source, *start + (each - of_place).max(1), *end)?);
                     of_place += *end - *start;
                 }
-                self.read(
-                    source,
-                    &unit,
-                    fields,
-                    signer,
-                    part,
-                    offset > 0 && unit.index == from.units,
-                    progress,
-                )?;
+                self.read(source, &unit, fields, part, offset > 0 && unit.index == from.units, progress)?;
                 if unit.extent().is_none() {
                     break;
                 }
@@ -192,7 +283,6 @@ impl Sample {
         source: &Source,
         fields: &Fields,
         room: u64,
-        signer: &mut Signer,
         part: &mut Part,
         progress: &Progress,
     ) -> Result<(u64, bool)> {
@@ -204,7 +294,7 @@ impl Sample {
             }
             let before = part.record_bytes;
             let extent = unit.extent();
-            self.read(source, &unit, fields, signer, part, false, progress)?;
+            self.read(source, &unit, fields, part, false, progress)?;
             read += extent.unwrap_or(part.record_bytes - before);
         }
         Ok((read, true))
@@ -216,7 +306,6 @@ impl Sample {
         source: &Source,
         fields: &Fields,
         room: u64,
-        signer: &mut Signer,
         part: &mut Part,
         progress: &Progress,
     ) -> Result<(u64, u64)> {
@@ -237,33 +326,38 @@ impl Sample {
             if part.record_bytes >= room {
                 break;
             }
-            self.read(source, &units[place], fields, signer, part, false, progress)?;
+            self.stretch += 1;
+            self.read(source, &units[place], fields, part, false, progress)?;
             next += 1;
         }
         Ok((if next == n_units { rows } else { part.slots }, rows))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call for all formats")]
     fn read(
         &mut self,
         source: &Source,
         unit: &Unit,
         fields: &Fields,
-        signer: &mut Signer,
         part: &mut Part,
         skips_first: bool,
         progress: &Progress,
     ) -> Result<()> {
         progress.check()?;
         let before = part.record_bytes;
-        let mut visitor = Signing { texts: &mut self.texts, signer, part, skips_first };
+        let mut visitor = Signing {
+            texts: &mut self.texts,
+            copying: &mut self.copying,
+            places: &mut self.places,
+            stretch: self.stretch,
+            signs: &mut self.signs,
+            part,
+            skips_first,
+        };
         match source.input().read(unit, fields, None, &mut Scratch::default(), &mut visitor) {
             // What is damaged is set aside by the run.
             Err(Error::Damaged(_)) => {}
             read => read?,
         }
-        self.num_units += 1;
-        self.units.resize(self.texts.len(), self.num_units);
         progress.advance(0, part.record_bytes - before);
         Ok(())
     }
@@ -318,7 +412,10 @@ fn decoded_size(source: &Source, codec: Codec) -> Result<u64> {
 
 struct Signing<'s> {
     texts: &'s mut Vec<String>,
-    signer: &'s mut Signer,
+    copying: &'s mut Work,
+    places: &'s mut Vec<(u32, u64)>,
+    stretch: u32,
+    signs: &'s mut Signs,
     part: &'s mut Part,
     /// The first slot is the rest of a line.
     skips_first: bool,
@@ -329,12 +426,14 @@ impl Visitor for Signing<'_> {
         if std::mem::take(&mut self.skips_first) {
             return Ok(());
         }
-        self.signer.sign(record.text);
+        self.signs.take(self.texts.len() as u32, record.text);
+        self.places.push((self.stretch, self.part.text_bytes));
         self.part.docs += 1;
         self.part.slots += 1;
         self.part.text_bytes += record.text.len() as u64;
         self.part.record_bytes += record.bytes;
-        self.texts.push(record.text.to_owned());
+        let copied = self.copying.of(|| record.text.to_owned());
+        self.texts.push(copied);
         Ok(())
     }
 
