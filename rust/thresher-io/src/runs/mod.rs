@@ -27,6 +27,7 @@ mod resume;
 pub mod rows;
 mod sniff;
 mod source;
+mod space;
 mod spill;
 mod stdin;
 pub mod steps;

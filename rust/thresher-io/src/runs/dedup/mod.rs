@@ -60,6 +60,7 @@ use crate::runs::plan::Plan;
 use crate::runs::progress::Progress;
 use crate::runs::resume::{self, Identity, Workplace};
 use crate::runs::source::Source;
+use crate::runs::space;
 use crate::runs::survey::surveyed;
 use config::Checked;
 use corpus::{Corpus, UnitPlace};
@@ -174,6 +175,7 @@ fn run_within(config: &DedupRun, memory: Memory, progress: &Progress) -> Result<
              their signatures"
         ));
     }
+    plan.notes.extend(config.output.as_deref().and_then(|output| space::note(output, &plan)));
     let (crew, secret, work) = (Crew::new(config.options.threads()), place.secret, folder.clone());
     let mut run = Run { config, checked, secret, plan, crew, memory, work, progress, thorough };
     let mut done = attempt(&run, &output, started);

@@ -42,6 +42,7 @@ use crate::runs::output::{Files, Marker, RunOutput};
 use crate::runs::plan::Plan;
 use crate::runs::progress::Progress;
 use crate::runs::resume::Identity;
+use crate::runs::space;
 use crate::runs::stdin::pipe_of;
 use crate::runs::within::Within;
 use crate::runs::worksite::in_worksite;
@@ -160,12 +161,14 @@ pub fn run_with(config: &FlowRun, verbs: &Verbs, progress: &Progress) -> Result<
     let output = Arc::new(RunOutput::open(&config.output, config.options.overwrite, &plan, false)?);
     let files = steps.iter().flat_map(|step| step.files.clone());
     let identity = Identity::of(config, &plan, false)?.with_files(files)?;
+    let space = space::note(&config.output, &plan);
     drop(plan);
     let has_done = |folder: &Path| folder.join(stage::STEPS).exists();
     // What lies between the stages stays beside the output, where its data can be moved from.
     in_worksite(Some(&output), &config.options, None, Some(identity), has_done, |folder| {
         let crew = Crew::new(config.options.threads());
         let mut flow = Flow::new(config, &steps, output.clone(), crew, memory, progress, folder)?;
+        flow.notes.extend(space.clone());
         flow.run()?;
         let (outputs, evidence) = flow.results()?;
         let (outputs, files) = output.settle(outputs, evidence)?;

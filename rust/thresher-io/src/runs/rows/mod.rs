@@ -42,6 +42,7 @@ use crate::runs::plan::Plan;
 use crate::runs::progress::Progress;
 use crate::runs::resume::{self, Identity};
 use crate::runs::source::Source;
+use crate::runs::space;
 use crate::runs::steps::RowStep;
 use crate::runs::steps::evidence::{self, Place, StepDone};
 use crate::runs::steps::fused::{Fused, NamedStep};
@@ -128,6 +129,7 @@ impl<'r> RowsRun<'r> {
         progress.begin(0, 0);
         let mut plan = Plan::new(options.reading(inputs, None), &Fields::default(), progress)?;
         plan.check_rows()?;
+        plan.notes.extend(output.and_then(|output| space::note(output, &plan)));
         let output = output
             .map(|output| RunOutput::open(output, options.overwrite, &plan, keeps_format).map(Arc::new))
             .transpose()?;
