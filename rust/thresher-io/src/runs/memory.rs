@@ -14,6 +14,9 @@ const THREAD: u64 = 32 << 20;
 /// What the tables of a run need at least.
 const TABLES: u64 = 96 << 20;
 
+/// Shingle sets that are held at most, however much memory there is: the page cache has the others.
+const SETS: u64 = 256 << 20;
+
 /// The memory of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Memory {
@@ -64,6 +67,11 @@ impl Memory {
     /// Bytes for an output under construction. When there is one, half of the tables are done with.
     pub(crate) fn output(self) -> u64 {
         self.part(2)
+    }
+
+    /// Bytes for the shingle sets that later documents are compared with.
+    pub(crate) fn sets(self) -> u64 {
+        self.part(16).min(SETS)
     }
 
     /// Memory for tables of so many bytes.

@@ -13,6 +13,10 @@ pub(crate) fn note(output: &str, plan: &Plan) -> Option<String> {
     let path = std::path::absolute(output).ok().filter(|_| output != "-")?;
     let folder = path.ancestors().find(|folder| folder.is_dir())?;
     let free = free_bytes(folder)?;
+    said(folder, free, needed)
+}
+
+fn said(folder: &Path, free: u64, needed: u64) -> Option<String> {
     (free < needed).then(|| {
         format!(
             "`{}` has {free} bytes free, and the inputs take {needed}: if most of that stays, the disk is full before the end. \
@@ -53,5 +57,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert!(free_bytes(dir.path()).is_none_or(|free| free > 0));
         assert!(free_bytes(&dir.path().join("nowhere")).is_none());
+        assert_eq!(said(dir.path(), 5, 5), None);
+        assert!(said(dir.path(), 4, 5).is_some_and(|note| note.contains("has 4 bytes free")));
     }
 }

@@ -30,8 +30,6 @@ use crate::runs::spill::sort::{Row, Sorted, Sorter};
 const BATCH_DOCS: usize = 4096;
 /// Their shingles.
 const BATCH_SHINGLES: usize = 1 << 20;
-/// Bytes of shingle sets that are held in memory at most, however much of it there is: the page cache has the others.
-const HELD_BYTES: u64 = 256 << 20;
 
 /// What pass 2 found.
 #[derive(Default)]
@@ -65,7 +63,7 @@ pub(crate) fn decide(run: &Run<'_>, corpus: &Corpus, links: &Links) -> Result<De
         neighbours: turns.neighbours(),
         signatures: Signatures::new(corpus, screen.bytes(), room)?,
         decider: Decider::new(search, turns.len() as usize),
-        spool: Spool::new(&run.work, asked, last, run.memory.part(16).min(HELD_BYTES)),
+        spool: Spool::new(&run.work, asked, last, run.memory.sets()),
         batch: Batch::default(),
         next: 0,
         near: Sorter::new(&run.work, run.memory.part(8)),

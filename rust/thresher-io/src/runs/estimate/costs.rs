@@ -26,8 +26,6 @@ const END_BYTES: f64 = 8.0;
 const FIELD_BYTES: f64 = 12.0;
 /// Bytes of a shingle in the spool.
 const SHINGLE_BYTES: f64 = 8.0;
-/// Bytes of shingle sets that are held in memory at most.
-const HELD_BYTES: u64 = 256 << 20;
 
 /// Bytes of memory of the program; of that and of what the allocator holds back behind the first passes.
 const BASE: f64 = 24e6;
@@ -179,7 +177,7 @@ impl Costs<'_> {
 
     /// Bytes of those that are in memory.
     fn held(&self) -> f64 {
-        self.spool().1.min(self.memory.part(16).min(HELD_BYTES) as f64)
+        self.spool().1.min(self.memory.sets() as f64)
     }
 
     /// Bytes of those that are on disk.

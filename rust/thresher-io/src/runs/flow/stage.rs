@@ -60,7 +60,7 @@ pub(super) struct Flow<'f> {
     pub(super) trail: Trail,
     pub(super) reports: Vec<Value>,
     pub(super) timings: BTreeMap<String, f64>,
-    /// What an earlier run has done.
+    /// What the user should know: what an earlier run has done, and room on the disk.
     pub(super) notes: Vec<String>,
     /// Data of the last stage.
     data: Vec<Written>,

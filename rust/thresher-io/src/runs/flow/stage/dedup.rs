@@ -105,7 +105,7 @@ fn part<T: for<'de> Deserialize<'de>>(report: &mut Value, name: &str) -> Result<
     serde_json::from_value(value).map_err(|error| Error::Internal(format!("{name} of a report: {error}")))
 }
 
-/// The same; what was kept of the step's result has moved.
+/// The error of a step of which what was set aside has moved.
 fn of_rejected(name: &str, moved: Option<(PathBuf, PathBuf)>, error: Error) -> Error {
     match (of_step(name, error), moved) {
         (Error::Data { path, message }, Some((from, to))) => {
