@@ -9,6 +9,7 @@ mod boundary;
 mod chat;
 mod dedup;
 mod errors;
+mod generate;
 mod import;
 mod minhash;
 mod params;
@@ -52,6 +53,13 @@ mod _core {
         use crate::minhash::minhash;
     }
 
+    /// What a generation asks of the core.
+    #[pymodule(gil_used = false)]
+    mod generate {
+        #[pymodule_export]
+        use crate::generate::Schema;
+    }
+
     /// Results of earlier runs, and what a run would take.
     #[pymodule(gil_used = false)]
     mod results {
@@ -74,7 +82,7 @@ mod _core {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         thresher_io::quiet_guarded_panics();
         let known = module.py().import("sys")?.getattr("modules")?;
-        for name in ["chat", "dedup", "results", "runs"] {
+        for name in ["chat", "dedup", "generate", "results", "runs"] {
             let inner = module.getattr(name)?;
             let whole = format!("thresher._core.{name}");
             inner.setattr("__name__", &whole)?;

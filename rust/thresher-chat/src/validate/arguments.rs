@@ -7,9 +7,9 @@ use thresher_core::json::{Json, Kind};
 
 use super::codes::Code;
 use super::keys::Scratch;
-use super::row::{Found, Row, Turn, shown, shown_str};
-use super::tools::one_line;
+use super::row::{Found, Row, Turn};
 use crate::conversation::Call;
+use crate::shown::{one_line, shown, shown_str};
 
 /// The field of a call that this is about.
 const FIELD: &str = ".function.arguments";
@@ -117,7 +117,7 @@ fn against(
         );
     };
     for violation in violations {
-        let path = format!("{}{}", row.call_path(turn, index, FIELD), violation.path);
+        let path = format!("{}{}", row.call_path(turn, index, FIELD), violation.path());
         let message = format!(
             "the argument {} breaks the schema of {}: {}; correct it, or the schema",
             shown(&violation.value),

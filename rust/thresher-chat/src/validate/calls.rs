@@ -9,9 +9,10 @@ use std::collections::HashMap;
 use thresher_core::json::Str;
 
 use super::codes::Code;
-use super::row::{Found, Line, Row, Turn, shown, shown_str, text};
+use super::row::{Found, Line, Row, Turn, text};
 use crate::conversation::{Call, Role};
 use crate::format::{CallStyle, Format};
+use crate::shown::{shown, shown_str};
 
 /// A call, and what became of it.
 struct Made<'r> {

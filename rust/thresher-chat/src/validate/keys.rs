@@ -6,7 +6,8 @@ use memchr::memchr2;
 use thresher_core::json::Str;
 
 use super::codes::Code;
-use super::row::{Found, shown_str};
+use super::row::Found;
+use crate::shown::shown_str;
 
 /// Up to this many keys are compared with each other; more are sorted.
 const FEW: usize = 12;

@@ -9,8 +9,9 @@ use memchr::memmem;
 use thresher_core::json::Str;
 
 use super::codes::Code;
-use super::row::{Found, Row, Turn, shown, texts};
+use super::row::{Found, Row, Turn, texts};
 use crate::conversation::Role;
+use crate::shown::shown;
 
 /// What a text can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@
 //! [`Conversation`](crate::Conversation), so that a row of any format is checked alike. A row that cannot be read has the
 //! reader's reason as its problem: what stands behind that place is not looked at.
 //!
-//! The work on a row is linear in its size. What is not (a schema against arguments) is bounded beforehand: see `schema`.
+//! The work on a row is linear in its size. What is not (a schema against arguments) is bounded beforehand: see [`crate::schema`].
 
 mod arguments;
 mod calls;
@@ -22,7 +22,6 @@ mod place;
 mod reasoning;
 mod report;
 mod row;
-mod schema;
 mod system;
 mod tools;
 mod training;

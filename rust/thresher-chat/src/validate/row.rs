@@ -1,7 +1,6 @@
 //! A row as the checks see it, and where they put what they find.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use thresher_core::json::{Json, Str};
 
@@ -130,30 +129,4 @@ pub(super) fn texts<'m>(message: &'m Message<'_>) -> impl Iterator<Item = Str<'m
     };
     let part = |part: Json<'m>| part.as_str().or_else(|| part.get("text").and_then(Json::as_str));
     text.into_iter().chain(parts.into_iter().flat_map(Json::items).filter_map(part))
-}
-
-/// The most characters of a value that a sentence shows.
-const SHOWN: usize = 60;
-
-/// A value for a sentence: in backticks, on one line, and not long.
-pub(super) fn shown(value: &str) -> String {
-    let mut out = String::from("`");
-    for (count, c) in value.chars().enumerate() {
-        if count == SHOWN {
-            let _ = write!(out, "…` (of {} bytes)", value.len());
-            return out;
-        }
-        match c {
-            '`' => out.push('\''),
-            c if c.is_control() => out.extend(c.escape_default()),
-            c => out.push(c),
-        }
-    }
-    out.push('`');
-    out
-}
-
-/// The same of a string as it is written.
-pub(super) fn shown_str(value: &Str<'_>) -> String {
-    value.decode().map_or_else(|_| shown(value.escaped()), |plain| shown(&plain))
 }

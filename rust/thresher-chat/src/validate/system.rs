@@ -3,8 +3,9 @@
 use thresher_core::json::{Json, Str};
 
 use super::codes::Code;
-use super::row::{Found, HEAD, Row, Turn, shown, shown_str};
+use super::row::{Found, HEAD, Row, Turn};
 use crate::conversation::{Content, Message, Role};
+use crate::shown::{shown, shown_str};
 
 /// Fields in which system prompts are found outside of the messages.
 const FIELDS: [&str; 3] = ["system", "system_prompt", "system_message"];

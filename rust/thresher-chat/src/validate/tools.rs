@@ -6,9 +6,10 @@ use std::sync::Arc;
 use thresher_core::json::{Json, Kind, Str};
 
 use super::codes::Code;
-use super::row::{Found, HEAD, Row, shown};
-use super::schema::{MAX_BYTES, Refusal, Schema};
+use super::row::{Found, HEAD, Row};
 use crate::conversation::{Conversation, Role};
+use crate::schema::{Refusal, Schema};
+use crate::shown::{one_line, shown};
 use crate::tools::as_array;
 
 /// Bytes of tools and schemas, roughly, that are remembered; then all is forgotten.
@@ -161,15 +162,10 @@ impl ToolCache {
         if let Some(known) = self.schemas.get(text) {
             return known.clone();
         }
-        let compiled = if parameters.kind() != Kind::Object {
-            Err(Refusal::Invalid(format!("they are {}, not an object", parameters.kind().name())))
-        } else if text.len() > MAX_BYTES {
-            Err(Refusal::Unsafe(format!("it is longer than {MAX_BYTES} bytes")))
+        let compiled = if parameters.kind() == Kind::Object {
+            Schema::parse(text).map(Arc::new)
         } else {
-            match serde_json::from_str(text) {
-                Ok(value) => Schema::try_new(&value).map(Arc::new),
-                Err(error) => Err(Refusal::Invalid(error.to_string())),
-            }
+            Err(Refusal::Invalid(format!("they are {}, not an object", parameters.kind().name())))
         };
         self.bytes += text.len() + compiled.as_ref().map_or(0, |schema| schema.weight());
         self.schemas.insert(text.into(), compiled.clone());
@@ -185,16 +181,6 @@ fn in_prompt(conversation: &Conversation<'_>) -> Option<String> {
     }
     let text = super::row::text(prompt)?;
     crate::tools::in_text(&text)
-}
-
-/// A message of somebody else, on one line and not long.
-pub(super) fn one_line(message: &str) -> String {
-    const MOST: usize = 200;
-    let mut line: String = message.chars().take(MOST).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if message.chars().nth(MOST).is_some() {
-        line.push('…');
-    }
-    line
 }
 
 /// What is wrong with the tools themselves.

@@ -79,7 +79,9 @@ pub struct Report {
 }
 
 impl Reported for Report {
-    const VERB: &'static str = "dedup";
+    fn verb(&self) -> &'static str {
+        "dedup"
+    }
 
     fn files(&mut self) -> &mut Files {
         &mut self.files

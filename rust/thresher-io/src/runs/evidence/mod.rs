@@ -23,7 +23,7 @@ use crate::exhibits::Exhibits;
 /// What a run reports, as `run.json` and as a page.
 pub(crate) trait Reported: Serialize {
     /// The command that ran.
-    const VERB: &'static str;
+    fn verb(&self) -> &str;
 
     /// The list of the files of the result.
     fn files(&mut self) -> &mut Files;
@@ -37,6 +37,6 @@ pub(crate) trait Reported: Serialize {
     /// `Error::Internal` if the report is no JSON.
     fn page(&self) -> Result<String> {
         let run = serde_json::to_value(self).map_err(|error| Error::Internal(error.to_string()))?;
-        Ok(report::report(Self::VERB, &run, self.exhibits()))
+        Ok(report::report(self.verb(), &run, self.exhibits()))
     }
 }

@@ -98,7 +98,9 @@ pub struct FlowReport {
 }
 
 impl Reported for FlowReport {
-    const VERB: &'static str = "run";
+    fn verb(&self) -> &'static str {
+        "run"
+    }
 
     fn files(&mut self) -> &mut Files {
         &mut self.files

@@ -60,7 +60,9 @@ pub struct ConvertReport {
 }
 
 impl Reported for ConvertReport {
-    const VERB: &'static str = "convert";
+    fn verb(&self) -> &'static str {
+        "convert"
+    }
 
     fn files(&mut self) -> &mut Files {
         &mut self.rows.files

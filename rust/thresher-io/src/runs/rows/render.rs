@@ -141,7 +141,9 @@ pub struct RenderReport {
 }
 
 impl Reported for RenderReport {
-    const VERB: &'static str = "render";
+    fn verb(&self) -> &'static str {
+        "render"
+    }
 
     fn files(&mut self) -> &mut Files {
         &mut self.rows.files

@@ -73,7 +73,9 @@ pub struct ValidateReport {
 }
 
 impl Reported for ValidateReport {
-    const VERB: &'static str = "validate";
+    fn verb(&self) -> &'static str {
+        "validate"
+    }
 
     fn files(&mut self) -> &mut Files {
         &mut self.rows.files
