@@ -511,6 +511,7 @@ def test_a_prompt_is_read_for_its_number_and_its_task_types() -> None:
     assert domain.number_of_pairs(prompt) == 7
     assert domain.task_types(prompt) == ["explain", "list steps for"]
     assert domain.number_of_pairs("Generate 12 diverse instruction-response pairs.") == 12
+    assert domain.number_of_pairs("1 of them. Write 7 examples") == 7
     assert (domain.number_of_pairs("nothing"), domain.task_types("nothing")) == (5, list(domain.USUAL_TYPES))
 
 

@@ -13,11 +13,13 @@ from typing import Any
 import msgspec
 
 from tests.generate.scripted.answers import Reply, chance_of, text_of
-from tests.generate.scripted.words import ADJECTIVES, NOUNS, REASONS, VERBS, paragraph
+from tests.generate.scripted.words import ADJECTIVES, NOUNS, REASONS, VERBS, paragraph, pick
 
 IGNORES_SCHEMA = 0.3
 
-COUNT = re.compile(r"(\d+)\s+(?:\w+[- ]){0,3}?(?:examples?|pairs?|instructions?|items?)\b", re.IGNORECASE)
+COUNT = re.compile(
+    r"(\d+)\s+(?:[^\W\d]+[- ]){0,3}?(?:examples?|pairs?|instructions?|items?)\b", re.IGNORECASE
+)
 """How many pairs the prompt wants; else five."""
 TYPES = re.compile(r"task[ _]types?\b[^:\n]*:\s*([^\n.]+)", re.IGNORECASE)
 """The task types, with commas between them."""
@@ -74,7 +76,7 @@ def _written(form: str, pairs: list[dict[str, Any]], chance: random.Random) -> s
     if form in ("items", "data", "short"):
         value = {"data" if form == "data" else "items": pairs}
     elif form == "other_key":
-        value = {chance.choice(KEYS): pairs}
+        value = {pick(chance, KEYS): pairs}
     elif form == "single":
         value = pairs[0]
     elif form == "error":
@@ -107,7 +109,7 @@ def pair(chance: random.Random, types: list[str]) -> dict[str, Any]:
     if chance.random() < NEAR:
         made = _good(random.Random(f"well-worn {chance.randrange(SETS)}"), types)
         words = made["instruction"].split()
-        words[chance.randrange(len(words))] = chance.choice(ADJECTIVES)
+        words[chance.randrange(len(words))] = pick(chance, ADJECTIVES)
         made["instruction"] = " ".join(words)
     else:
         made = _good(chance, types)
@@ -116,24 +118,24 @@ def pair(chance: random.Random, types: list[str]) -> dict[str, Any]:
 
 def _good(chance: random.Random, types: list[str]) -> dict[str, Any]:
     noun, other = chance.sample(NOUNS, 2)
-    instruction = chance.choice(_OPENINGS).format(
-        verb=chance.choice(VERBS),
-        adjective=chance.choice(ADJECTIVES),
+    instruction = pick(chance, _OPENINGS).format(
+        verb=pick(chance, VERBS),
+        adjective=pick(chance, ADJECTIVES),
         noun=noun,
         other=other,
-        reason=chance.choice(REASONS),
+        reason=pick(chance, REASONS),
     )
     return {
         "instruction": instruction[0].upper() + instruction[1:],
         "response": paragraph(chance, chance.randint(1, 4)),
-        "task_type": chance.choice(types),
+        "task_type": pick(chance, types),
     }
 
 
 def _broken(made: dict[str, Any], chance: random.Random) -> dict[str, Any]:
     fault = chance.randrange(9)
     if fault == 0:
-        del made[chance.choice(list(made))]
+        del made[pick(chance, list(made))]
     elif fault == 1:
         made["response"] = ""
     elif fault == 2:
