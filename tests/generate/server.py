@@ -28,6 +28,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -36,6 +37,7 @@ import msgspec
 
 from tests.generate.scripted.answers import Manner, Script
 from tests.generate.scripted.app import App, Log, Options
+from tests.generate.scripted.batches import KINDS as ENDINGS
 from tests.generate.scripted.faults import ANSWERS, KINDS, TRANSIENT, Faults
 
 _ROOT = Path(__file__).parent.parent.parent
@@ -146,9 +148,11 @@ class Server:
             time.sleep(0.005)
 
     def answered(self) -> Counter[str]:
-        """How often each body was answered in full and without a fault, by its digest."""
+        """How often each body was answered in full, by itself or in a batch, by its digest."""
         return Counter(
-            line["digest"] for line in self.settled() if line["event"] == "sent" and line.get("fault") == "ok"
+            line["digest"]
+            for line in self.settled()
+            if (line["event"] == "sent" and line.get("fault") == "ok") or line.get("outcome") == "ok"
         )
 
     def asked(self) -> Counter[str]:
@@ -173,13 +177,16 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _kinds(text: str) -> tuple[str, ...]:
-    names = _names(text)
-    for name in names:
-        if name not in KINDS:
-            message = f"`{name}` is no kind of fault; there are {', '.join(KINDS)}"
-            raise argparse.ArgumentTypeError(message)
-    return names
+def _some_of(allowed: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
+    def read(text: str) -> tuple[str, ...]:
+        names = _names(text)
+        for name in names:
+            if name not in allowed:
+                message = f"`{name}` is none of {', '.join(allowed)}"
+                raise argparse.ArgumentTypeError(message)
+        return names
+
+    return read
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -190,9 +197,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--port-file", type=Path, help="where the port is written, once it listens")
     add("--latency-ms", type=float, default=0.0, help="between a request and its reply")
     add("--faults", type=float, default=0.0, help="share of the tries that fail")
-    add("--kinds", type=_kinds, default=TRANSIENT, help=f"how they fail: {','.join(KINDS)}")
+    add("--kinds", type=_some_of(KINDS), default=TRANSIENT, help=f"how they fail: {','.join(KINDS)}")
     add("--final", type=float, default=0.0, help="share of the bodies of which each try fails alike")
-    add("--final-kinds", type=_kinds, default=ANSWERS, help="how those fail")
+    add("--final-kinds", type=_some_of(KINDS), default=ANSWERS, help="how those fail")
     add("--seed", type=int, default=1, help="of the faults")
     add("--retry-after", type=int, default=1, help="seconds that a 429 asks to wait")
     add("--drip-seconds", type=float, default=60.0, help="after these a slow drip is broken off")
@@ -203,6 +210,20 @@ def _parser() -> argparse.ArgumentParser:
     add("--misplace", action="store_true", help="the content is where the reasoning should be")
     add("--most-in-flight", type=int, help="more requests at a time are answered with 429")
     add("--log-bodies", action="store_true", help="log bodies and replies")
+    add(
+        "--batches",
+        type=_some_of(ENDINGS),
+        default=("complete",),
+        help=f"how batches end: {','.join(ENDINGS)}",
+    )
+    add("--batch-polls", type=int, default=3, help="how often a batch is looked at until it has ended")
+    add("--batch-errors", type=float, default=0.0, help="share of the lines that end in the error file")
+    add(
+        "--batch-faults",
+        type=float,
+        default=0.0,
+        help="share of the calls of the batch API whose reply is lost",
+    )
     add("--model", default="scripted", help="the name of the model that is served")
     add("--until-input-ends", action="store_true", help="end when the standard input does")
     return parser
@@ -250,6 +271,10 @@ def main() -> None:
         most_in_flight=given.most_in_flight,
         logs_bodies=given.log_bodies,
         model=given.model,
+        batches=given.batches,
+        batch_polls=given.batch_polls,
+        batch_errors=given.batch_errors,
+        batch_faults=Faults(rate=given.batch_faults, kinds=("500", "reset", "reset-body"), seed=given.seed),
     )
     app = App(_load(given.script), options, Log(given.log))
     gc.freeze()

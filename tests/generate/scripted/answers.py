@@ -17,7 +17,7 @@ import msgspec
 from tests.generate.scripted.schemas import Record, example
 
 _TOKEN = re.compile(r"""\s?[^\d\s"]{1,6}|[\d\s"]""")
-_CREATED = 1_700_000_000
+CREATED = 1_700_000_000
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
@@ -123,7 +123,7 @@ def reply_to(
     made = {
         "id": f"{'chatcmpl' if is_chat else 'cmpl'}-{digest[:24]}",
         "object": "chat.completion" if is_chat else "text_completion",
-        "created": _CREATED,
+        "created": CREATED,
         "model": body.get("model", ""),
         "choices": choices,
         "usage": usage,

@@ -41,7 +41,7 @@ OTHERS = ("insufficient-quota", "hang")
 KINDS = (*TRANSIENT, *ANSWERS, *OTHERS)
 
 
-class Faults(msgspec.Struct):
+class Faults(msgspec.Struct, frozen=True):
     """Which tries fail, and how.
 
     Attributes:
@@ -77,9 +77,11 @@ class Faults(msgspec.Struct):
         found = hashlib.blake2b(f"{self.seed} {of}".encode(), digest_size=16).digest()
         return int.from_bytes(found[:8], "little") / 2**64, int.from_bytes(found[8:], "little")
 
-    def carry_out(self, kind: str, reply: Reply, connection: Connection, done: Done) -> None:
+    def carry_out(self, kind: str | None, reply: Reply, connection: Connection, done: Done) -> None:
         """Does to a reply what the kind says. `done` hears True when a whole reply has left."""
-        if kind == "reset":
+        if kind is None:
+            connection.send(reply, done)
+        elif kind == "reset":
             connection.reset(done)
         elif kind == "reset-body":
             connection.send_part(reply, len(reply.body) // 2, done)

@@ -21,7 +21,7 @@ COUNT = re.compile(
     r"(\d+)\s+(?:[^\W\d]+[- ]){0,3}?(?:examples?|pairs?|instructions?|items?)\b", re.IGNORECASE
 )
 """How many pairs the prompt wants; else five."""
-TYPES = re.compile(r"task[ _]types?\b[^:\n]*:\s*([^\n.]+)", re.IGNORECASE)
+TYPES = re.compile(r"task[ _]types\b[^:\n]{0,40}:\s*([^\n.]+)", re.IGNORECASE)
 """The task types, with commas between them."""
 USUAL_TYPES = ("explain", "summarize", "compare", "give example", "list steps for")
 """Those of a prompt that names none."""
@@ -41,6 +41,9 @@ FORMS = {
     "fenced": 0.07,
     "prose": 0.05,
 }
+CONTINUES = re.compile(r"\bInstruction:\s*\Z")
+"""How a text ends that a base model continues with one pair, and the line of signs that ends a pair."""
+END = "####"
 NEAR = 0.15
 """Share of the pairs that are one of `SETS` well-worn ones, with a word changed."""
 SETS = 40
@@ -60,6 +63,8 @@ def answer(body: dict[str, Any]) -> Reply:
     text = text_of(body)
     chance = chance_of(body, "domain")
     types = task_types(text)
+    if CONTINUES.search(text):
+        return Reply(content=_continued(pair(chance, types), chance))
     form = chance.choices(list(FORMS), list(FORMS.values()))[0]
     count = number_of_pairs(text)
     if form == "short":
@@ -69,6 +74,14 @@ def answer(body: dict[str, Any]) -> Reply:
         whole = msgspec.json.encode({"items": pairs}).decode()
         return Reply(content=whole[: len(whole) * chance.randint(30, 90) // 100], finish_reason="length")
     return Reply(content=_written(form, pairs, chance))
+
+
+def _continued(made: dict[str, Any], chance: random.Random) -> str:
+    """A pair as a base model goes on with it; what is no text is missing, and another pair follows."""
+    texts = [made.get(name) for name in ("instruction", "response")]
+    instruction, response = (text if isinstance(text, str) else "" for text in texts)
+    text = f" {instruction}\nResponse: {response}" if response or chance.random() < 0.5 else f" {instruction}"
+    return f"{text}\n{END}\nDomain: cooking\nTask: compare\nInstruction: Compare a pan and a pot."
 
 
 def _written(form: str, pairs: list[dict[str, Any]], chance: random.Random) -> str:
