@@ -567,6 +567,17 @@ def test_pairs_come_in_every_form_with_near_duplicates_and_broken_ones() -> None
     assert near / len(words) > 0.05
 
 
+def test_a_base_model_continues_with_one_pair_and_goes_on_behind_the_line_of_signs() -> None:
+    missing = 0
+    for number in range(200):
+        reply = domain.answer({"model": "m", "prompt": f"Domain: law {number}\nTask: explain\nInstruction:"})
+        pair, _, more = reply.content.partition(f"\n{domain.END}\n")
+        instruction, _, response = pair.partition("\nResponse: ")
+        missing += not instruction.strip() or not response.strip()
+        assert more.startswith("Domain: ")
+    assert 2 < missing < 40
+
+
 # The process.
 
 

@@ -16,7 +16,7 @@ import msgspec
 
 from tests.generate.scripted.schemas import Record, example
 
-_TOKEN = re.compile(r"""\s?[^\d\s"]{1,6}|[\d\s"]""")
+_TOKEN = re.compile(r"""\s?[^\d\s"]{1,6}|\d{1,3}|[\s"]""")
 CREATED = 1_700_000_000
 _encoder = msgspec.json.Encoder(order="deterministic")
 
@@ -97,7 +97,7 @@ def text_of(body: dict[str, Any]) -> str:
 
 
 def tokens_of(text: str) -> list[str]:
-    """The text in tokens: up to six characters with the blank before; digits and quotes by themselves."""
+    """The text in tokens: up to six characters with the blank before; numbers and quotes by themselves."""
     return _TOKEN.findall(text)
 
 
