@@ -1,10 +1,12 @@
 """Runs over files."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from typing import final
 
 from thresher._types import Progress
 
-__all__ = ["convert", "dedup", "parameters", "pipeline", "render", "validate"]
+__all__ = ["Output", "convert", "dedup", "parameters", "pipeline", "render", "validate"]
 
 def dedup(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Near-duplicates among files.
@@ -48,3 +50,90 @@ def parameters(verb: str) -> str:
     Raises:
         ParameterError: There is no such verb.
     """
+
+@final
+class Output:
+    """An output that is taken for a run whose files are made in Python, until it is closed or dropped.
+
+    What is made is staged in the state of the output, and goes to its place at once. Until then the result
+    that was there stays whole; a run that is killed costs nothing but its own files.
+    """
+
+    def __new__(
+        cls,
+        output: str,
+        overwrite: bool,
+        verb: str,
+        inputs: Sequence[str | os.PathLike[str]] = ...,
+    ) -> Output:
+        """Takes an output, and completes what an earlier run had begun to publish there.
+
+        Args:
+            output: A folder, or a data file whose name ends in .jsonl, .jsonl.gz, .jsonl.zst or .parquet.
+            overwrite: A finished result may be replaced.
+            verb: The command that runs, as `report.html` names it.
+            inputs: Files that must not lie where the result goes.
+
+        Raises:
+            ParameterError: The output cannot be, is finished and `overwrite` is not set, holds files that
+                thresher did not write, or would overwrite an input.
+            BusyError: Another run, of whichever verb, has it.
+            FileError: The operating system refused a file operation.
+        """
+
+    @property
+    def form(self) -> str:
+        """`folder`, or the format of the single file: `jsonl` or `parquet`."""
+
+    @property
+    def codec(self) -> str:
+        """The compression of the single file as a whole: `plain`, `gzip` or `zstd`."""
+
+    @property
+    def work(self) -> str:
+        """A folder for temporary files, which is there; it is the same for every run on this output."""
+
+    def path(self, part: str) -> str:
+        """Where a part is to be made now; its folder is there.
+
+        Args:
+            part: `data/NAME`, or `data` with a single file; `rejected.parquet`, `lineage.parquet` or
+                `README.md`.
+
+        Raises:
+            ParameterError: There is no such part, or the output is published or closed.
+        """
+
+    def publish(self, report_json: str, rows: dict[str, int]) -> str:
+        """Publishes what was made.
+
+        Every file is synced to disk and hashed, and its rows are counted. What fails leaves the result that
+        was there as it was, and can be put right and tried again.
+
+        Args:
+            report_json: A JSON object, to which the marker, `outputs`, `files` and the checksum are added.
+                The page shows of it what is there: `config`, `accounting` (`in`, `kept`, `removed` and
+                `quarantined` by reason, each with `docs` and `bytes`), `notes`, `rejections` (by rule:
+                `rows`, `about`), `usage` (an object of figures), `timings`, `peak_rss_bytes`, `threads`,
+                `inputs`.
+            rows: Rows of parts, by name. A part that is not named is counted all the same.
+
+        Returns:
+            The whole report, as JSON.
+
+        Raises:
+            ParameterError: The report is no object of JSON, or has what is added to it; rows are given of a
+                part that was not asked for; files of somebody else came into the way.
+            InternalError: The books do not balance, rows are not as many as was said or as are kept, a part
+                is missing, or a file was made that is no part.
+            FileError: The operating system refused a file operation.
+            KeyboardInterrupt: Ctrl-C.
+        """
+
+    def close(self, keep: bool) -> None:
+        """Lets go of the output.
+
+        Args:
+            keep: What is in `work` stays for the next run. An output that is dropped without a result keeps
+                it.
+        """

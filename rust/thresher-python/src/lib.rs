@@ -12,6 +12,7 @@ mod errors;
 mod generate;
 mod import;
 mod minhash;
+mod output;
 mod params;
 mod ranks;
 mod results;
@@ -70,6 +71,8 @@ mod _core {
     /// Runs over files.
     #[pymodule(gil_used = false)]
     mod runs {
+        #[pymodule_export]
+        use crate::output::Output;
         #[pymodule_export]
         use crate::runs::{
             convert_files, dedup_files, parameters, pipeline_files, render_files, validate_files,

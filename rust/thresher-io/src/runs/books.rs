@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use thresher_core::Tally;
 
 use crate::error::{Error, Result};
@@ -90,6 +91,30 @@ impl Accounting {
     }
 }
 
+/// Checks books that came as JSON, with the members of [`Accounting`], and gives the kept documents. What is not there is 0.
+///
+/// # Errors
+/// `Error::Internal` if they do not balance.
+pub(crate) fn balance(books: &Value) -> Result<u64> {
+    let of = |part: Option<&Value>, what: &str| part.and_then(|part| part.get(what)?.as_u64()).unwrap_or(0);
+    let sum = |what: &str| {
+        let single = ["kept", "references"].map(|member| of(books.get(member), what));
+        let maps = ["removed", "quarantined"].map(|member| {
+            let reasons = books.get(member).and_then(Value::as_object).into_iter().flatten();
+            reasons.map(|(_, count)| u128::from(of(Some(count), what))).sum::<u128>()
+        });
+        single.into_iter().map(u128::from).sum::<u128>() + maps.into_iter().sum::<u128>()
+    };
+    let number = |member: &str| u128::from(of(Some(books), member));
+    let read = |what: &str| u128::from(of(books.get("in"), what));
+    let balances =
+        sum("docs") == read("docs") + number("made") && sum("bytes") + number("blank_bytes") == read("bytes");
+    if balances && books.is_object() {
+        return Ok(of(books.get("kept"), "docs"));
+    }
+    Err(Error::Internal(format!("the books do not balance: {books}")))
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
 pub(crate) fn is_zero(number: &u64) -> bool {
     *number == 0
@@ -144,10 +169,15 @@ mod tests {
             blank_bytes: 3,
         };
         assert!(accounting.check().is_ok());
+        let as_json = |accounting: &Accounting| balance(&serde_json::to_value(accounting).unwrap());
+        assert_eq!(as_json(&accounting).unwrap(), 6);
         accounting.blank_bytes = 2;
         assert!(matches!(accounting.check(), Err(Error::Internal(_))));
+        assert!(matches!(as_json(&accounting), Err(Error::Internal(_))));
         accounting.blank_bytes = 3;
         accounting.kept.docs = 7;
-        assert!(accounting.check().is_err());
+        assert!(accounting.check().is_err() && as_json(&accounting).is_err());
+        (accounting.kept.docs, accounting.quarantined) = (6, BTreeMap::new());
+        assert!(accounting.check().is_err() && as_json(&accounting).is_err());
     }
 }

@@ -39,5 +39,5 @@ mod writing;
 pub use books::{Accounting, Count, InputReport};
 pub use evidence::explain;
 pub use options::{Config, RunOptions};
-pub use output::{FileEntry, Files, Marker, verify};
+pub use output::{FileEntry, Files, MadeOutput, Marker, verify};
 pub use progress::Progress;

@@ -1,6 +1,8 @@
 //! `report.html`: what a run did, for people. It is made from what `run.json` says and from a few exhibits, the same way for
 //! every verb: a section appears if the report has what it shows.
 
+mod generation;
+
 use serde_json::{Map, Value};
 
 use super::html::{Html, grouped, size};
@@ -16,8 +18,11 @@ const LONGEST: usize = 2000;
 pub(crate) fn report(verb: &str, run: &Value, exhibits: &Exhibits) -> String {
     let output = run.pointer("/config/output").and_then(Value::as_str).unwrap_or_default();
     let mut page = begin(&format!("thresher {verb}: {}", head(output, LONGEST).0));
-    funnel(&mut page, run);
+    let is_made = verb.split(' ').next() == Some("generate");
+    funnel(&mut page, run, if is_made { &CANDIDATES } else { &DOCUMENTS });
     notes(&mut page, run);
+    generation::rejections(&mut page, run);
+    generation::usage(&mut page, run);
     histogram(&mut page, run, "similarities", "Similarity of near-duplicates", SIMILARITIES);
     histogram(&mut page, run, "cluster_sizes", "Sizes of clusters", SIZES);
     clusters(&mut page, run, &exhibits.clusters);
@@ -35,12 +40,36 @@ const SIMILARITIES: &str =
     "Documents that went for a similar one, by their exact Jaccard similarity, rounded down to a hundredth";
 const SIZES: &str = "Clusters by the number of their documents: each line counts those from its number up to the next power of two";
 
+/// What the books of a run count.
+struct Counted {
+    heading: &'static str,
+    caption: &'static str,
+    unit: &'static str,
+}
+
+const DOCUMENTS: Counted = Counted {
+    heading: "Documents",
+    caption: "Where every document and byte went: in = removed + set aside + kept, and references",
+    unit: "documents",
+};
+const CANDIDATES: Counted = Counted {
+    heading: "Candidates",
+    caption: "Where every candidate went, by the first rule that it broke: in = removed + set aside + kept",
+    unit: "candidates",
+};
+
 fn number(value: &Value, pointer: &str) -> u64 {
     value.pointer(pointer).and_then(Value::as_u64).unwrap_or_default()
 }
 
 fn text<'v>(value: &'v Value, member: &str) -> &'v str {
     head(value.get(member).and_then(Value::as_str).unwrap_or_default(), LONGEST).0
+}
+
+/// The start of a text that may be long.
+fn cut(text: &str) -> String {
+    let (start, is_cut) = head(text, LONGEST);
+    format!("{start}{}", if is_cut { " ..." } else { "" })
 }
 
 fn members<'v>(value: &'v Value, pointer: &str) -> Option<&'v Map<String, Value>> {
@@ -56,8 +85,8 @@ fn share(part: u64, whole: u64) -> f64 {
 }
 
 /// Where every document and byte went.
-fn funnel(page: &mut Html, run: &Value) {
-    let books = &run["accounting"];
+fn funnel(page: &mut Html, run: &Value, counted: &Counted) {
+    let Some(books) = run.get("accounting").filter(|books| books.is_object()) else { return };
     let (docs, bytes) = (number(books, "/in/docs"), number(books, "/in/bytes"));
     let mut rows = vec![("in".to_owned(), docs, bytes)];
     for (member, what) in [("removed", "removed"), ("quarantined", "set aside")] {
@@ -73,7 +102,7 @@ fn funnel(page: &mut Html, run: &Value) {
         rows.push(("blank lines".into(), 0, number(books, "/blank_bytes")));
     }
     rows.push(("kept".into(), number(books, "/kept/docs"), number(books, "/kept/bytes")));
-    section(page, "Documents");
+    section(page, counted.heading);
     let rows = rows.iter().map(|(name, part, part_bytes)| {
         vec![
             Cell::Text(name),
@@ -83,14 +112,7 @@ fn funnel(page: &mut Html, run: &Value) {
             Cell::Bar(share(*part, docs)),
         ]
     });
-    let heads = ["", "documents", "share", "bytes", ""];
-    table(
-        page,
-        "Where every document and byte went: in = removed + set aside + kept, and references",
-        &heads,
-        rows,
-        ROWS,
-    );
+    table(page, counted.caption, &["", counted.unit, "share", "bytes", ""], rows, ROWS);
     page.tag("</section>\n");
 }
 
@@ -251,11 +273,13 @@ fn quarantine(page: &mut Html, run: &Value, exhibits: &[BadExhibit]) {
     });
     table(page, "Records that are in no output, by reason", &["reason", "records", "bytes", ""], rows, ROWS);
     let (written, counted) = (number(run, "/quarantine/written"), number(run, "/quarantine/only_counted"));
-    page.tag("<p>").count(written).tag(" of them are in the quarantine");
-    if counted > 0 {
-        page.tag(", ").count(counted).tag(" are only counted");
+    if run.get("quarantine").is_some() {
+        page.tag("<p>").count(written).tag(" of them are in the quarantine");
+        if counted > 0 {
+            page.tag(", ").count(counted).tag(" are only counted");
+        }
+        page.tag(".</p>\n");
     }
-    page.tag(".</p>\n");
     for bad in exhibits {
         page.tag("<details><summary>")
             .tag(bad.reason)
@@ -275,6 +299,9 @@ fn quarantine(page: &mut Html, run: &Value, exhibits: &[BadExhibit]) {
 }
 
 fn timings(page: &mut Html, run: &Value) {
+    if run.get("timings").is_none() {
+        return;
+    }
     section(page, "Time and memory");
     let steps: Vec<(&str, f64)> = members(run, "/timings")
         .into_iter()
@@ -289,13 +316,20 @@ fn timings(page: &mut Html, run: &Value) {
         vec![Cell::Text(step), Cell::Number(format!("{seconds:.3} s")), Cell::Bar(seconds / total)]
     });
     table(page, "Seconds of each step, the longest first", &["step", "time", ""], rows, ROWS);
-    page.tag("<p>Most memory that the process held: ")
-        .text(&size(number(run, "/peak_rss_bytes")))
-        .tag("; threads: ");
-    page.count(number(run, "/threads")).tag(".</p></section>\n");
+    if run.get("peak_rss_bytes").is_some() {
+        page.tag("<p>Most memory that the process held: ").text(&size(number(run, "/peak_rss_bytes")));
+        if run.get("threads").is_some() {
+            page.tag("; threads: ").count(number(run, "/threads"));
+        }
+        page.tag(".</p>");
+    }
+    page.tag("</section>\n");
 }
 
 fn inputs(page: &mut Html, run: &Value) {
+    if run.get("inputs").is_none() {
+        return;
+    }
     section(page, "Inputs");
     let rows = items(run, "inputs").iter().map(|input| {
         vec![
@@ -339,8 +373,7 @@ fn parameters(page: &mut Html, run: &Value) {
         .flatten()
         .map(|(name, value)| {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let (start, is_cut) = head(&value, LONGEST);
-            (name.as_str(), format!("{start}{}", if is_cut { " ..." } else { "" }))
+            (name.as_str(), cut(&value))
         })
         .chain([("version of thresher", version.to_owned())])
         .collect();

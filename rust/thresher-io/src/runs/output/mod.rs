@@ -7,12 +7,15 @@
 //! publish  publish    all of them go to their places at once; a result that was there stays whole until then
 //! ```
 //!
+//! `made` does all of that for a result whose files are made on the other side of a binding.
+//!
 //! Afterwards, `verify` compares a result with its `run.json`.
 //!
 //! A run that fails or is stopped leaves what was there before, and nothing of its own. Standard output is a stream: data
 //! goes out as it comes, and there is no evidence.
 
 mod files;
+mod made;
 mod marker;
 mod place;
 mod publish;
@@ -22,6 +25,7 @@ mod state;
 pub mod verify;
 
 pub(crate) use files::DataFiles;
+pub use made::MadeOutput;
 pub(crate) use marker::is_our_output;
 pub use marker::{FileEntry, Files, Marker};
 pub(crate) use stage::RunOutput;

@@ -5,15 +5,22 @@
 //! data              OUT/data/NAME          OUT.jsonl                       the data, and nothing else
 //! removed.parquet   OUT/removed.parquet    OUT.jsonl.removed.parquet
 //! clusters.parquet  OUT/clusters.parquet   OUT.jsonl.clusters.parquet
+//! rejected.parquet  OUT/rejected.parquet   OUT.jsonl.rejected.parquet
+//! lineage.parquet   OUT/lineage.parquet    OUT.jsonl.lineage.parquet
 //! quarantine        OUT/quarantine/        OUT.jsonl.quarantine/
+//! README.md         OUT/README.md          OUT.jsonl.README.md
 //! report.html       OUT/report.html        OUT.jsonl.report.html
 //! run.json          OUT/run.json           OUT.jsonl.run.json
 //! state             OUT/.thresher/         .OUT.jsonl.thresher/
 //! ```
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::codec::{Codec, DataFormat, names_array, split_suffix};
 use crate::commit::parent_of;
+use crate::error::{Error, Result};
+use crate::runs::source::Form;
 
 /// The records.
 pub(super) const DATA: &str = "data";
@@ -21,6 +28,12 @@ pub(super) const DATA: &str = "data";
 pub(super) const REMOVED: &str = "removed.parquet";
 /// What stands for what.
 pub(super) const CLUSTERS: &str = "clusters.parquet";
+/// What a generation made and did not keep, with the rules that it broke.
+pub(super) const REJECTED: &str = "rejected.parquet";
+/// What each generated row was made of.
+pub(super) const LINEAGE: &str = "lineage.parquet";
+/// The dataset card.
+pub(super) const CARD: &str = "README.md";
 /// Bad records.
 pub(super) const QUARANTINE: &str = "quarantine";
 /// The report as a page.
@@ -28,7 +41,7 @@ pub(super) const PAGE: &str = "report.html";
 /// The report, which is published last.
 pub(super) const RUN: &str = "run.json";
 /// Every part that a result can have.
-pub(super) const PARTS: [&str; 6] = [DATA, REMOVED, CLUSTERS, QUARANTINE, PAGE, RUN];
+pub(super) const PARTS: [&str; 9] = [DATA, REMOVED, CLUSTERS, REJECTED, LINEAGE, QUARANTINE, CARD, PAGE, RUN];
 
 /// An output, by its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +55,74 @@ pub(crate) enum Place {
 }
 
 impl Place {
+    /// The kind of an output by its name, and the form that the name of a single file asks for. `kept` says which format an
+    /// output of this name has to have; none if any will do.
+    ///
+    /// # Errors
+    /// `Error::Parameter` for an output that cannot be, and the errors of `kept`.
+    pub(super) fn of(
+        output: &str,
+        kept: impl Fn(&str) -> Result<Option<DataFormat>>,
+    ) -> Result<(Self, Option<Form>)> {
+        let plain = |format| Form { format, codec: Codec::Plain, is_array: false };
+        if output == "-" {
+            return Ok((Self::Stdout, Some(plain(kept("standard output")?.unwrap_or(DataFormat::Jsonl)))));
+        }
+        if output.is_empty() {
+            return Err(Error::Parameter(
+                "output is ``, but it is a folder, a data file, or `-` for standard output".into(),
+            ));
+        }
+        let mut path = PathBuf::from(output);
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let Some((format, codec)) = split_suffix(&name).filter(|_| !path.is_dir()) else {
+            return Ok((Self::Folder(path), None));
+        };
+        let inputs = kept(&format!("`{name}`"))?.unwrap_or(format);
+        if inputs != format {
+            return Err(Error::Parameter(format!(
+                "output `{name}` is {format:?}, but the inputs are {inputs:?}; a run keeps the format, so choose a folder or \
+                 a name of the inputs' format"
+            )));
+        }
+        match fs::symlink_metadata(&path) {
+            // The file that a link leads to is replaced, beside which there is room on its file system.
+            Ok(found) if found.is_symlink() => {
+                path = fs::canonicalize(&path).map_err(Error::io("follow the link", &path))?;
+            }
+            Ok(found) if !found.is_file() => {
+                return Err(Error::Parameter(format!(
+                    "output `{output}` is a device, pipe or socket; give the name of a file, or `-` for standard output"
+                )));
+            }
+            _ => {}
+        }
+        Ok((Self::Single(path), Some(Form { format, codec, is_array: names_array(&name) })))
+    }
+
+    /// Makes sure that none of these files lies where the result goes.
+    ///
+    /// # Errors
+    /// `Error::Parameter` with its name.
+    pub(super) fn refuse_inputs<'p>(&self, inputs: impl IntoIterator<Item = &'p Path>) -> Result<()> {
+        let taken: Vec<PathBuf> = match self {
+            Self::Folder(folder) => vec![folder.clone()],
+            _ => PARTS.iter().filter_map(|part| self.part(part)).collect(),
+        };
+        let taken: Vec<PathBuf> = taken.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
+        for path in inputs {
+            let Ok(real) = fs::canonicalize(path) else { continue };
+            if taken.iter().any(|taken| real.starts_with(taken)) {
+                return Err(Error::Parameter(format!(
+                    "output `{}` would overwrite or hold the input `{}`; choose another output",
+                    self.path().display(),
+                    path.display()
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// The final name of a part; none on standard output.
     pub(super) fn part(&self, part: &str) -> Option<PathBuf> {
         match self {

@@ -10,7 +10,6 @@ use super::marker::{FileEntry, Files, seal};
 use super::place::{CLUSTERS, DATA, PAGE, PARTS, Place, QUARANTINE, REMOVED, RUN};
 use super::state::{State, remove_tree};
 use super::{publish, standing};
-use crate::codec::{Codec, DataFormat, names_array, split_suffix};
 use crate::commit::commit_bytes;
 use crate::error::{Error, Result};
 use crate::input::{Checkpoint, GoOn, Output, Written};
@@ -41,8 +40,17 @@ impl RunOutput {
     /// # Errors
     /// `Error::Parameter` for an output that cannot be, `Error::Busy` if another run has it, I/O failures.
     pub(crate) fn open(output: &str, overwrite: bool, plan: &Plan, keeps_format: bool) -> Result<Self> {
-        let (place, asked) = place_of(output, plan, keeps_format)?;
-        refuse_inputs(&place, plan)?;
+        let kept = |output: &str| keeps_format.then(|| plan.single_format(output)).transpose();
+        let (place, asked) = Place::of(output, kept)?;
+        place.refuse_inputs(paths(plan))?;
+        Self::take(place, asked, overwrite)
+    }
+
+    /// Takes an output, and completes what an earlier run had begun to publish there.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(super) fn take(place: Place, asked: Option<Form>, overwrite: bool) -> Result<Self> {
         // Before anything is made where it would not belong. What another run publishes right now is told by its lock.
         if let Err(refused) = standing::check(&place, overwrite)
             && !place.state().is_some_and(|state| state.exists())
@@ -51,9 +59,12 @@ impl RunOutput {
         }
         let state = State::take(&place)?;
         if let Some(state) = &state {
+            // What an earlier run has left for the next one is not lost to a run that may not go there.
+            state.keep_work(state.work().exists() || state.written().exists());
             publish::recover(&place, state, &mut || Ok(()))?;
             standing::check(&place, overwrite)?;
             state.clear()?;
+            state.keep_work(false);
         }
         Ok(Self { place, state, asked, overwrite })
     }
@@ -67,6 +78,27 @@ impl RunOutput {
     /// Standard output takes plain lines, or the columns of the inputs.
     pub(crate) fn form(&self, source: &Source) -> Form {
         self.asked.unwrap_or_else(|| source.form())
+    }
+
+    /// The form that the name of a single output asks for.
+    pub(super) fn asked(&self) -> Option<Form> {
+        self.asked
+    }
+
+    /// The file name of a single output.
+    pub(super) fn final_name(&self) -> String {
+        self.place.path().file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// The folder in which the parts of the result are made; `Error::Internal` on standard output.
+    pub(super) fn staging(&self) -> Result<PathBuf> {
+        let gone = || Error::Internal("standard output has no parts".into());
+        Ok(self.state.as_ref().ok_or_else(gone)?.new_part(""))
+    }
+
+    /// Whether a result is on its way to its place, which the next run completes.
+    pub(super) fn is_decided(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.journal().exists())
     }
 
     /// Whether data goes out as it comes, and cannot be taken back.
@@ -194,7 +226,7 @@ impl RunOutput {
     /// # Errors
     /// `Error::Parameter` with its name.
     pub(crate) fn refuse_inputs(&self, plan: &Plan) -> Result<()> {
-        refuse_inputs(&self.place, plan)
+        self.place.refuse_inputs(paths(plan))
     }
 
     /// Where the evidence of each removal is made; none with standard output.
@@ -340,64 +372,9 @@ impl RunOutput {
     }
 }
 
-/// The kind of an output, and the form that the name of a single one asks for.
-fn place_of(output: &str, plan: &Plan, keeps_format: bool) -> Result<(Place, Option<Form>)> {
-    let plain = |format| Form { format, codec: Codec::Plain, is_array: false };
-    if output == "-" {
-        let format = if keeps_format { plan.single_format("standard output")? } else { DataFormat::Jsonl };
-        return Ok((Place::Stdout, Some(plain(format))));
-    }
-    if output.is_empty() {
-        return Err(Error::Parameter(
-            "output is ``, but it is a folder, a data file, or `-` for standard output".into(),
-        ));
-    }
-    let mut path = PathBuf::from(output);
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let Some((format, codec)) = split_suffix(&name).filter(|_| !path.is_dir()) else {
-        return Ok((Place::Folder(path), None));
-    };
-    let inputs = if keeps_format { plan.single_format(&format!("`{name}`"))? } else { format };
-    if inputs != format {
-        return Err(Error::Parameter(format!(
-            "output `{name}` is {format:?}, but the inputs are {inputs:?}; a run keeps the format, so choose a folder or a \
-             name of the inputs' format"
-        )));
-    }
-    match fs::symlink_metadata(&path) {
-        // The file that a link leads to is replaced, beside which there is room on its file system.
-        Ok(found) if found.is_symlink() => {
-            path = fs::canonicalize(&path).map_err(Error::io("follow the link", &path))?;
-        }
-        Ok(found) if !found.is_file() => {
-            return Err(Error::Parameter(format!(
-                "output `{output}` is a device, pipe or socket; give the name of a file, or `-` for standard output"
-            )));
-        }
-        _ => {}
-    }
-    Ok((Place::Single(path), Some(Form { format, codec, is_array: names_array(&name) })))
-}
-
-/// Makes sure that no input lies where the result goes.
-fn refuse_inputs(place: &Place, plan: &Plan) -> Result<()> {
-    let taken: Vec<PathBuf> = match place {
-        Place::Folder(folder) => vec![folder.clone()],
-        _ => PARTS.iter().filter_map(|part| place.part(part)).collect(),
-    };
-    let taken: Vec<PathBuf> = taken.iter().filter_map(|path| fs::canonicalize(path).ok()).collect();
-    for source in &plan.sources {
-        let path = source.input().path();
-        let Ok(real) = fs::canonicalize(path) else { continue };
-        if taken.iter().any(|taken| real.starts_with(taken)) {
-            return Err(Error::Parameter(format!(
-                "output `{}` would overwrite or hold the input `{}`; choose another output",
-                place.path().display(),
-                path.display()
-            )));
-        }
-    }
-    Ok(())
+/// Where the inputs of a plan are.
+fn paths(plan: &Plan) -> impl Iterator<Item = &Path> {
+    plan.sources.iter().map(|source| source.input().path())
 }
 
 /// Removes everything at and below a path but what is to be kept.

@@ -16,11 +16,13 @@ use crate::error::{Error, Result};
 type Content = BTreeMap<&'static str, &'static str>;
 
 const FOLDER: [(&str, &str); 2] = [
-    ("data/x/a.jsonl data/b.jsonl removed.parquet quarantine/records.jsonl", "old"),
-    ("data/x/a.jsonl data/c.jsonl removed.parquet", "new"),
+    ("data/x/a.jsonl data/b.jsonl removed.parquet lineage.parquet README.md quarantine/records.jsonl", "old"),
+    ("data/x/a.jsonl data/c.jsonl removed.parquet rejected.parquet README.md", "new"),
 ];
-const SINGLE: [(&str, &str); 2] =
-    [("data removed.parquet quarantine/records.jsonl", "old"), ("data removed.parquet", "new")];
+const SINGLE: [(&str, &str); 2] = [
+    ("data removed.parquet lineage.parquet quarantine/records.jsonl", "old"),
+    ("data removed.parquet README.md", "new"),
+];
 
 fn content((names, text): (&'static str, &'static str)) -> Content {
     names.split(' ').map(|name| (name, text)).collect()

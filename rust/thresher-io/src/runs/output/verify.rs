@@ -255,7 +255,8 @@ fn compare(
         return Ok((Verdict::Hash, "its bytes are not those that were written".into()));
     }
     let Some(expected) = entry.rows else { return Ok((Verdict::Ok, String::new())) };
-    let rows = count_rows(path, lines, progress)?;
+    let file_name = path.file_name().unwrap_or_default().to_string_lossy();
+    let rows = count_rows(path, &file_name, lines, progress)?;
     if rows == expected {
         return Ok((Verdict::Ok, String::new()));
     }
@@ -299,7 +300,7 @@ fn name_below(folder: &Path, file: &Path, name: &str) -> String {
 }
 
 /// The checksum of a file, and its lines.
-fn read_through(path: &Path, progress: &Progress) -> Result<(String, u64)> {
+pub(super) fn read_through(path: &Path, progress: &Progress) -> Result<(String, u64)> {
     let mut file = File::open(path).map_err(Error::io("open", path))?;
     let (mut block, mut hash) = (vec![0; BLOCK_BYTES], Xxh3::new());
     let (mut lines, mut is_open) = (0, false);
@@ -320,27 +321,25 @@ fn read_through(path: &Path, progress: &Progress) -> Result<(String, u64)> {
     Ok((format!("{:032x}", hash.digest128()), lines + u64::from(is_open)))
 }
 
-/// The rows of a file whose bytes are those that were written, in which there are so many lines.
-fn count_rows(path: &Path, lines: u64, progress: &Progress) -> Result<u64> {
-    let file_name = path.file_name().unwrap_or_default().to_string_lossy();
-    let form = match split_suffix(&file_name) {
+/// The rows of a file whose bytes are those that were written, in which there are so many lines. Its name says what it holds.
+pub(super) fn count_rows(path: &Path, name: &str, lines: u64, progress: &Progress) -> Result<u64> {
+    let form = match split_suffix(name) {
         // Input files without an ending are told by their content, and so are the outputs of that name.
         None => sniff(path).map_err(Error::io("open", path))?,
         form => form,
     };
-    let name = file_name.into_owned();
     let input: Box<dyn Input> = match form {
         None => return Ok(lines),
-        Some((DataFormat::Jsonl, Codec::Plain)) if !names_array(&name) => return Ok(lines),
+        Some((DataFormat::Jsonl, Codec::Plain)) if !names_array(name) => return Ok(lines),
         Some((DataFormat::Jsonl, codec)) => {
-            let input = JsonlInput::open(path, name, codec, Limits::default())?;
+            let input = JsonlInput::open(path, name.to_owned(), codec, Limits::default())?;
             if input.is_array() {
                 return count_records(&input, progress);
             }
             Box::new(input)
         }
-        Some((DataFormat::Parquet, _)) => Box::new(ParquetInput::open(path, &name, UNIT_BYTES)?),
-        Some((DataFormat::Ipc, _)) => Box::new(IpcInput::open(path, &name, UNIT_BYTES)?),
+        Some((DataFormat::Parquet, _)) => Box::new(ParquetInput::open(path, name, UNIT_BYTES)?),
+        Some((DataFormat::Ipc, _)) => Box::new(IpcInput::open(path, name, UNIT_BYTES)?),
     };
     let mut rows = 0;
     let mut cutter = input.cut(Position::default())?;

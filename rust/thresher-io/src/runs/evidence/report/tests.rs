@@ -45,6 +45,8 @@ fn run() -> Value {
         "largest_clusters": [{"id": HOSTILE, "size": 17, "examples": [HOSTILE]}],
         "found": [{"input": HOSTILE, "codes": {HOSTILE: {"severity": "error", "count": 8, "rows": 6}}}],
         "losses": [{"input": HOSTILE, "losses": [{"field": HOSTILE, "outcome": "dropped", "count": 11, "rows": 10}]}],
+        "rejections": {HOSTILE: {"rows": 31_337, "about": HOSTILE}, "odd": HOSTILE},
+        "usage": {"requests": 65_537, HOSTILE: HOSTILE, "cost": null, "models": {HOSTILE: 0.5}},
         "timings": {"sign": 1.5, "write": f64::MAX, "total": 0.0, HOSTILE: "soon"},
         "peak_rss_bytes": 5_000_000, "threads": 2
     })
@@ -94,9 +96,18 @@ fn hostile_data_is_shown_and_makes_no_markup() {
     }
     assert!(!page.contains(['\u{202e}', '\u{1b}', '\u{7}', '\0']));
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && page.contains("\\u{202e}"));
-    for figure in
-        ["1,234,567", "234,560", "1,000,000", "19.00 %", "And 800 more", "5.0 MB", "0.80", "12.3 kB"]
-    {
+    for figure in [
+        "1,234,567",
+        "234,560",
+        "1,000,000",
+        "31,337",
+        "65,537",
+        "19.00 %",
+        "And 800 more",
+        "5.0 MB",
+        "0.80",
+        "12.3 kB",
+    ] {
         assert!(page.contains(figure), "{figure}");
     }
     assert!(page.len() < 2_000_000, "{}", page.len());
@@ -104,8 +115,10 @@ fn hostile_data_is_shown_and_makes_no_markup() {
 
 #[test]
 fn a_report_without_anything_is_a_page_too() {
-    for run in [json!({}), json!(null), json!({"accounting": 7, "inputs": {}, "files": [], "timings": []})] {
-        let page = report("validate", &run, &Exhibits::default());
+    let odd =
+        json!({"accounting": 7, "inputs": {}, "files": [], "timings": [], "rejections": 1, "usage": "x"});
+    for (run, verb) in [json!({}), json!(null), odd].iter().zip(["validate", "generate", "generate x"]) {
+        let page = report(verb, run, &Exhibits::default());
         assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
         assert!(page.contains("default-src 'none'"));
     }
