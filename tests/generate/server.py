@@ -22,6 +22,7 @@ import gc
 import importlib
 import importlib.util
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -277,6 +278,8 @@ def main() -> None:
         batch_faults=Faults(rate=given.batch_faults, kinds=("500", "reset", "reset-body"), seed=given.seed),
     )
     app = App(_load(given.script), options, Log(given.log))
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     gc.freeze()
     os.umask(0o077)
     asyncio.run(_serve(app, given.port_file, given.until_input_ends))

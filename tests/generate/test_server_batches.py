@@ -157,6 +157,7 @@ def test_a_cancelled_batch_keeps_what_it_had() -> None:
         ended, _ = poll(server, batch["id"])
         assert ended["status"] == "cancelled"
         assert 0 < ended["request_counts"]["completed"] < 40
+        assert ended["error_file_id"] is None
         assert get(server, "POST", f"/v1/batches/{batch['id']}/cancel")["status"] == "cancelled"
 
 

@@ -120,13 +120,18 @@ def task_types(text: str) -> list[str]:
 def pair(chance: random.Random, types: list[str]) -> dict[str, Any]:
     """One pair; it may be near to another one, or broken."""
     if chance.random() < NEAR:
-        made = _good(random.Random(f"well-worn {chance.randrange(SETS)}"), types)
+        made = well_worn(chance.randrange(SETS), types)
         words = made["instruction"].split()
         words[chance.randrange(len(words))] = pick(chance, ADJECTIVES)
         made["instruction"] = " ".join(words)
     else:
         made = _good(chance, types)
     return _broken(made, chance) if chance.random() < BROKEN else made
+
+
+def well_worn(place: int, types: list[str]) -> dict[str, Any]:
+    """One of the pairs that others are near to."""
+    return _good(random.Random(f"well-worn {place}"), types)
 
 
 def _good(chance: random.Random, types: list[str]) -> dict[str, Any]:
