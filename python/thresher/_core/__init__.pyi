@@ -2,13 +2,14 @@
 
 from typing import Any, final
 
-from thresher._core import chat, dedup, generate, results, runs
+from thresher._core import chat, dedup, filter, generate, results, runs
 
 __all__ = [
     "ArrowArray",
     "available_threads",
     "chat",
     "dedup",
+    "filter",
     "generate",
     "instruction_set",
     "machine",

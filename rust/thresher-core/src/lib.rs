@@ -31,6 +31,7 @@ pub mod secret;
 pub mod shingle;
 pub mod signatures;
 mod text;
+pub mod words;
 
 pub use dedup::dedup;
 pub use error::{Error, Result};

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use thresher_core::hash::SCHEME_VERSION;
+use thresher_core::words::for_each_word;
 use thresher_core::{Banding, NumHashes, ShingleSpec, ShingleUnit, Shingler, Signer};
 
 fn golden() -> Value {
@@ -56,6 +57,15 @@ fn words_are_cut_and_lower_cased_as_written() {
             })
             .collect();
         assert_eq!(shingles(ShingleUnit::Word, 1, text), expected, "{name}");
+    });
+}
+
+#[test]
+fn words_as_strings_are_those_of_the_file() {
+    for_each_document(|name, text, document| {
+        let mut words = Vec::new();
+        for_each_word(text, |word| words.push(word.to_owned()));
+        assert_eq!(&Value::from(words), &document["words"], "{name}");
     });
 }
 

@@ -12,6 +12,7 @@ mod errors;
 mod generate;
 mod import;
 mod minhash;
+mod novelty;
 mod output;
 mod params;
 mod ranks;
@@ -54,6 +55,13 @@ mod _core {
         use crate::minhash::minhash;
     }
 
+    /// What is known of a text.
+    #[pymodule(gil_used = false)]
+    mod filter {
+        #[pymodule_export]
+        use crate::novelty::{Novelty, rouge_l};
+    }
+
     /// What a generation asks of the core.
     #[pymodule(gil_used = false)]
     mod generate {
@@ -85,7 +93,7 @@ mod _core {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         thresher_io::quiet_guarded_panics();
         let known = module.py().import("sys")?.getattr("modules")?;
-        for name in ["chat", "dedup", "generate", "results", "runs"] {
+        for name in ["chat", "dedup", "filter", "generate", "results", "runs"] {
             let inner = module.getattr(name)?;
             let whole = format!("thresher._core.{name}");
             inner.setattr("__name__", &whole)?;

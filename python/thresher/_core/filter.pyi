@@ -1,0 +1,88 @@
+"""What is known of a text."""
+
+from typing import final
+
+from thresher._core import ArrowArray
+from thresher._types import Texts
+
+__all__ = ["Novelty", "rouge_l"]
+
+@final
+class Novelty:
+    """A growing pool of texts; calls from several threads come one after the other."""
+
+    def __new__(cls, threshold: float, tokens: str) -> Novelty:
+        """An empty pool.
+
+        Args:
+            threshold: A text is new unless its F with one of the pool is greater, 0 to 1.
+            tokens: `rouge` or `word`.
+
+        Raises:
+            ParameterError: A parameter is outside its range.
+        """
+
+    def __len__(self) -> int: ...
+    def add(self, text: Texts) -> None:
+        """Adds a text, whatever it is like.
+
+        Args:
+            text: One text.
+
+        Raises:
+            ParameterError: The pool is full, at 2^32 - 1 texts or tokens.
+            ColumnError: `text` is not one text.
+        """
+
+    def check(self, text: Texts) -> tuple[int, float] | None:
+        """The text of the pool that a text is most like, as index and F, if F is greater than the threshold.
+
+        Args:
+            text: One text.
+
+        Raises:
+            ColumnError: `text` is not one text.
+            KeyboardInterrupt: Ctrl-C, if the text has more than 4 KB; the GIL is released meanwhile.
+        """
+
+    def offer(self, texts: Texts) -> tuple[ArrowArray, ArrowArray, ArrowArray]:
+        """Checks texts in order, and adds each that is new before the next one is checked.
+
+        Args:
+            texts: The texts; read in place. A stream is consumed.
+
+        Returns:
+            `bool`, whether a text is new, null for a missing one; `int64` and `double`, the most similar text
+            of the pool and their F, null unless the text was refused.
+
+        Raises:
+            ParameterError: The pool is full, at 2^32 - 1 texts or tokens.
+            ColumnError: `texts` is not text.
+            KeyboardInterrupt: Ctrl-C; the GIL is released meanwhile. What was added stays.
+        """
+
+    def nearest(self, text: Texts, count: int) -> list[tuple[int, float]]:
+        """The texts of the pool that a text is most like, as index and F, the most similar one first.
+
+        Args:
+            text: One text.
+            count: How many at most.
+
+        Raises:
+            ParameterError: `count` is negative.
+            ColumnError: `text` is not one text.
+            KeyboardInterrupt: Ctrl-C, if the text has more than 4 KB; the GIL is released meanwhile.
+        """
+
+def rouge_l(texts: Texts, tokens: str) -> float:
+    """The F of ROUGE-L of two texts.
+
+    Args:
+        texts: Two texts.
+        tokens: `rouge` or `word`.
+
+    Raises:
+        ParameterError: There are no such tokens.
+        ColumnError: `texts` is not two texts.
+        KeyboardInterrupt: Ctrl-C, if the texts have more than 4 KB; the GIL is released meanwhile.
+    """

@@ -1,0 +1,1 @@
+"""Training data made by a model: recipes, and what they stand on."""
