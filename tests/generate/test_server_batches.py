@@ -12,9 +12,8 @@ import msgspec
 import pytest
 
 from tests.generate.scripted.answers import digest_of
+from tests.generate.scripted.asking import CHAT
 from tests.generate.server import Server
-
-CHAT = "/v1/chat/completions"
 
 
 def call(server: Server, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:

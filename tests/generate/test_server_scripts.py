@@ -13,16 +13,92 @@ import msgspec
 import pytest
 
 from tests.generate.scripted.answers import Manner, digest_of, reply_to
-from tests.generate.scripts import explain, judge, self_instruct
-
-
-def question(text: str, **others: Any) -> dict[str, Any]:
-    return {"model": "m", "messages": [{"role": "user", "content": text}], **others}
+from tests.generate.scripted.asking import question
+from tests.generate.scripts import document_qa, domain, explain, judge, self_instruct
 
 
 def replied(script: Any, body: dict[str, Any]) -> dict[str, Any]:
     raw, _ = reply_to(body, digest_of(body), script, Manner())
     return msgspec.json.decode(raw)["choices"][0]
+
+
+# The script `domain`.
+
+
+def test_a_prompt_is_read_for_its_number_and_its_task_types() -> None:
+    prompt = (
+        "Domain: law.\nEach has one of these task types: explain, list steps for.\nWrite 7 examples as JSON."
+    )
+    assert domain.number_of_pairs(prompt) == 7
+    assert domain.task_types(prompt) == ["explain", "list steps for"]
+    assert domain.number_of_pairs("Generate 12 diverse instruction-response pairs.") == 12
+    assert domain.number_of_pairs("1 of them. Write 7 examples") == 7
+    assert (domain.number_of_pairs("nothing"), domain.task_types("nothing")) == (5, list(domain.USUAL_TYPES))
+
+
+def _differ(one: list[str], other: list[str]) -> int:
+    return abs(len(one) - len(other)) + sum(a != b for a, b in zip(one, other, strict=False))
+
+
+def test_pairs_come_in_every_form_with_near_duplicates_and_broken_ones() -> None:
+    forms: Counter[str] = Counter()
+    pairs: list[dict[str, Any]] = []
+    for number in range(300):
+        reply = domain.answer(question(f"Write 6 examples about {number}"))
+        text = reply.content
+        if reply.finish_reason == "length":
+            with pytest.raises(msgspec.DecodeError):
+                msgspec.json.decode(text)
+            forms["cut"] += 1
+        elif text.startswith("```json\n"):
+            pairs += msgspec.json.decode(text.removeprefix("```json\n").removesuffix("```"))
+            forms["fenced"] += 1
+        elif not text.startswith(("{", "[")):
+            forms["prose"] += 1
+        else:
+            value = msgspec.json.decode(text)
+            found = (
+                [value]
+                if isinstance(value, list)
+                else [one for one in value.values() if isinstance(one, list)]
+            )
+            if not found:
+                forms["error" if "error" in value else "single" if value else "nothing"] += 1
+                continue
+            pairs += found[0]
+            short = len(found[0]) == 3
+            forms["short" if short else "array" if isinstance(value, list) else min(value)] += 1
+            assert short or len(found[0]) == 6
+    assert {"cut", "fenced", "prose", "array", "items", "data", "error", "single", "nothing", "short"} < set(
+        forms
+    )
+    assert sum(forms[key] for key in domain.KEYS) > 10
+    whole = [pair for pair in pairs if set(pair) == {"instruction", "response", "task_type"}]
+    broken = [
+        pair
+        for pair in whole
+        if not all(isinstance(text, str) and text for text in pair.values())
+        or pair["instruction"] == pair["response"]
+        or pair["task_type"] not in domain.USUAL_TYPES
+        or "### " in pair["response"]
+    ]
+    share = (len(pairs) - len(whole) + len(broken)) / len(pairs)
+    assert 0.1 < share < 0.2
+    words = [pair["instruction"].split() for pair in whole if isinstance(pair["instruction"], str)]
+    worn = [domain.well_worn(place, ["x"])["instruction"].split() for place in range(domain.SETS)]
+    near = sum(any(_differ(one, other) <= 1 for other in worn) for one in words)
+    assert 0.1 < near / len(words) < 0.2
+
+
+def test_a_base_model_continues_with_one_pair_and_goes_on_behind_the_line_of_signs() -> None:
+    missing = 0
+    for number in range(200):
+        reply = domain.answer({"model": "m", "prompt": f"Domain: law {number}\nTask: explain\nInstruction:"})
+        pair, _, more = reply.content.partition(f"\n{domain.END}\n")
+        instruction, _, response = pair.partition("\nResponse: ")
+        missing += not instruction.strip() or not response.strip()
+        assert more.startswith("Domain: ")
+    assert 2 < missing < 40
 
 
 # Self-Instruct.
@@ -158,6 +234,61 @@ def test_instances_come_with_and_without_inputs_and_with_each_fault() -> None:
         self_instruct, question("Task: a\nExample 1\nOutput: b\n\nTask: Translate 1.", stop=["Task:"])
     )
     assert "Task:" not in cut["message"]["content"]
+
+
+# Questions about documents.
+
+PASSAGE = (
+    "The mill was built in 1804 by two brothers.\nIt stands\nby the river. Nobody knows its first owner."
+)
+
+
+def test_questions_about_a_passage_quote_it_mostly() -> None:
+    text = f'Questions.\n\nPassage of "mill":\n{PASSAGE}\n\nWrite 3 as one JSON object and nothing else.'
+    assert document_qa.passage(text) == PASSAGE
+    chance = random.Random(1)
+    made = [document_qa.pair(chance, PASSAGE) for _ in range(1000)]
+    quoted = [one["quote"] in PASSAGE for one in made if "quote" in one]
+    assert 0.75 < sum(quoted) / len(made) < 0.9
+    words = " ".join(PASSAGE.split())
+    spaced = [
+        " ".join(one.get("quote", "").split()) in words and "  " in one.get("quote", "") for one in made
+    ]
+    assert 40 < sum(spaced) < 130
+    assert 20 < sum("quote" not in one for one in made) < 80
+    assert 30 < sum("the passage" in one["question"] for one in made) < 100
+    assert 20 < sum(one["question"] == "What is known about it?" for one in made) < 100
+    names = ["question", "answer", "quote"]
+    schema = {
+        "type": "object",
+        "properties": {
+            "pairs": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": 3,
+                "items": {
+                    "type": "object",
+                    "properties": {name: {"type": "string"} for name in names},
+                    "required": names,
+                    "additionalProperties": False,
+                },
+            }
+        },
+        "required": ["pairs"],
+    }
+    counts: Counter[int] = Counter()
+    for number in range(60):
+        form = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+        choice = replied(document_qa, question(text, seed=number, response_format=form))
+        try:
+            value = msgspec.json.decode(choice["message"]["content"])
+        except msgspec.DecodeError:
+            continue
+        if jsonschema.Draft202012Validator(schema).is_valid(value):
+            counts[len(value["pairs"])] += 1
+            assert all(one["question"].startswith("What ") for one in value["pairs"])
+    assert 30 < sum(counts.values()) < 58
+    assert counts[3] > counts[1] + counts[2] > 0
 
 
 # The judge.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -65,11 +66,15 @@ def answer(body: dict[str, Any]) -> Reply:
     types = task_types(text)
     if CONTINUES.search(text):
         return Reply(content=_continued(pair(chance, types), chance))
+    return handed_over(number_of_pairs(text), lambda: pair(chance, types), chance)
+
+
+def handed_over(count: int, make: Callable[[], dict[str, Any]], chance: random.Random) -> Reply:
+    """So many pairs in one of the forms."""
     form = chance.choices(list(FORMS), list(FORMS.values()))[0]
-    count = number_of_pairs(text)
     if form == "short":
         count = max(1, count // 2)
-    pairs = [pair(chance, types) for _ in range(count)]
+    pairs = [make() for _ in range(count)]
     if form == "cut":
         whole = msgspec.json.encode({"items": pairs}).decode()
         return Reply(content=whole[: len(whole) * chance.randint(30, 90) // 100], finish_reason="length")

@@ -17,7 +17,7 @@ from tests.generate.scripted.words import paragraph, pick, sentence
 
 SUM = re.compile(r"(\d+)\s*([-+*])\s*(\d+)")
 """The sum that a question asks for."""
-STEPS = re.compile(r"step[- ]by[- ]step|explain|justify|reason", re.IGNORECASE)
+STEPS = re.compile(r"step[- ]by[- ]step|small step|explain\b|justify|reasoning", re.IGNORECASE)
 """Stands in a system message under which the teacher is at its best."""
 MENTIONS = (
     "As the system prompt says, I will think step by step.",
