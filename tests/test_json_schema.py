@@ -60,6 +60,8 @@ def test_an_error_is_a_sentence_with_its_place_and_what_was_found() -> None:
     (error,) = _errors(PAIRS, {"pairs": [{"question": "Why?"}, {"question": "Who?", "score": "high"}]})
     assert error.startswith("/pairs/1/score: it is not one of ")
     assert error.endswith('; found `"high"`')
+    (error,) = _errors({"properties": {"a/b": {"prefixItems": [{"type": "string"}]}}}, {"a/b": [1]})
+    assert error.startswith("/a~1b/0: ")
     (error,) = _errors(PAIRS, {})
     assert error == 'the value as a whole: "pairs" is a required property; found `{}`'
     (error,) = Schema(json.dumps(PAIRS)).errors('{"pairs": [')

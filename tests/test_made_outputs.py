@@ -272,11 +272,15 @@ def test_what_somebody_else_has_made_is_refused_by_name(tmp_path: Path) -> None:
     assert _text(out) == "old"
     output.publish(_report(), rows)
     assert _text(out) == "new"
-    # An input is no output.
+
+
+@pytest.mark.parametrize("name", ["seeds.jsonl", "."])
+def test_an_input_is_not_overwritten(tmp_path: Path, name: str) -> None:
     seeds = tmp_path / "seeds.jsonl"
     seeds.write_text("{}\n", "utf-8")
     with pytest.raises(th.ParameterError, match="would overwrite or hold the input"):
-        Output(str(seeds), True, "generate", [seeds])
+        Output(str(tmp_path / name), True, "generate", [seeds])
+    assert _names(tmp_path) == ["seeds.jsonl"]
 
 
 @pytest.mark.parametrize("name", ["-", "", "out.json", "out.json.gz", "out.arrow"])
@@ -423,31 +427,48 @@ def test_there_are_no_other_parts(tmp_path: Path, part: str, single: bool) -> No
         output.path(part)
 
 
-def test_what_does_not_add_up_is_not_published_and_can_be_put_right(tmp_path: Path) -> None:
+def _unbalanced(member: str, what: str) -> dict[str, Any]:
+    books = _books()
+    books[member][what] += 1
+    return books
+
+
+@pytest.mark.parametrize(
+    ("report", "said", "error", "why"),
+    [
+        ("[]", {}, th.ParameterError, "no object of JSON"),
+        ('{"a": NaN}', {}, th.ParameterError, "no object of JSON"),
+        (_report(files={}), {}, th.ParameterError, "`files`, which is added"),
+        (_report(tool="x"), {}, th.ParameterError, "`tool`, which is added"),
+        (_report(accounting=_unbalanced("kept", "docs")), {}, th.InternalError, "do not balance"),
+        (_report(accounting=_unbalanced("in", "bytes")), {}, th.InternalError, "do not balance"),
+        (_report(accounting=7), {}, th.InternalError, "do not balance"),
+        (_report(accounting=_books(4)), {}, th.InternalError, "3 rows were written, but 4 are kept"),
+        (_report(), {"rejected.parquet": 3}, th.InternalError, "has 2 rows, but 3"),
+        (_report(), {"data/rows.jsonl": 2}, th.InternalError, "has 3 rows, but 2"),
+        (_report(), {"data/other": 0}, th.ParameterError, "`data/other`"),
+        (_report(), {"lineage.parquet": 0}, th.InternalError, r"`lineage\.parquet` was not made"),
+    ],
+)
+def test_what_does_not_add_up_is_not_published_and_can_be_put_right(
+    tmp_path: Path, report: str, said: dict[str, int], error: type[Exception], why: str
+) -> None:
     out = tmp_path / "out"
     _make(out, "old")
     output = Output(str(out), True, "generate")
     rows = _stage(output, "new")
-    wrong = _books()
-    wrong["kept"]["docs"] += 1
-    unequal = _books()
-    unequal["in"]["bytes"] += 1
-    for report, said, error, why in [
-        ("[]", rows, th.ParameterError, "no object of JSON"),
-        ('{"a": NaN}', rows, th.ParameterError, "no object of JSON"),
-        (_report(files={}), rows, th.ParameterError, "`files`, which is added"),
-        (_report(tool="x"), rows, th.ParameterError, "`tool`, which is added"),
-        (_report(accounting=wrong), rows, th.InternalError, "do not balance"),
-        (_report(accounting=unequal), rows, th.InternalError, "do not balance"),
-        (_report(accounting=7), rows, th.InternalError, "do not balance"),
-        (_report(accounting=_books(4)), rows, th.InternalError, "3 rows were written, but 4 are kept"),
-        (_report(), {**rows, "rejected.parquet": 3}, th.InternalError, "has 2 rows, but 3"),
-        (_report(), {**rows, "data/rows.jsonl": 2}, th.InternalError, "has 3 rows, but 2"),
-        (_report(), {**rows, "data/other": 0}, th.ParameterError, "`data/other`"),
-    ]:
-        with pytest.raises(error, match=why):
-            output.publish(report, said)
-        assert _text(out) == "old"
+    output.path("lineage.parquet")
+    with pytest.raises(error, match=why):
+        output.publish(report, {**rows, **said})
+    assert _text(out) == "old"
+    output.publish(_report(), rows)
+    assert _text(out) == "new"
+
+
+def test_a_file_that_nobody_asked_for_is_not_published(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    output = Output(str(out), True, "generate")
+    rows = _stage(output, "new")
     stray = Path(output.path("data/rows.jsonl")).with_name("stray.jsonl")
     stray.write_text("{}\n", "utf-8")
     with pytest.raises(th.InternalError, match=r"stray\.jsonl` is no part"):
@@ -457,10 +478,6 @@ def test_what_does_not_add_up_is_not_published_and_can_be_put_right(tmp_path: Pa
     with pytest.raises(th.InternalError, match=r"stray\.jsonl` is no part"):
         output.publish(_report(), rows)
     stray.unlink()
-    output.path("lineage.parquet")
-    with pytest.raises(th.InternalError, match=r"`lineage\.parquet` was not made"):
-        output.publish(_report(), {**rows, "lineage.parquet": 0})
-    assert _text(out) == "old"
     output.publish(_report(), rows)
     assert _text(out) == "new"
     single = Output(str(tmp_path / "out.jsonl"), False, "generate")
