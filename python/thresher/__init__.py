@@ -6,7 +6,7 @@
 ([True, False, True], [None, 0, None])
 """
 
-from thresher import chat
+from thresher import chat, generate
 from thresher._core import version as _version
 from thresher._dedup import DedupReport, DedupResult, Summary, dedup, dedup_files, minhash
 from thresher._pipeline import Pipeline, PipelineReport
@@ -52,6 +52,7 @@ __all__ = [
     "dedup",
     "dedup_files",
     "explain",
+    "generate",
     "minhash",
     "plan",
     "verify",

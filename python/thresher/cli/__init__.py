@@ -21,6 +21,7 @@ import thresher
 from thresher.cli._chat import convert, render, validate
 from thresher.cli._dedup import dedup
 from thresher.cli._doctor import doctor
+from thresher.cli._generate import generate
 from thresher.cli._pipeline import run
 from thresher.cli._plan import plan
 from thresher.cli._results import explain, verify
@@ -64,7 +65,7 @@ def cli() -> None:
     """
 
 
-for command in (dedup, convert, validate, render, plan, verify, explain, run, doctor):
+for command in (generate, dedup, convert, validate, render, plan, verify, explain, run, doctor):
     cli.add_command(command)
 
 

@@ -1,1 +1,54 @@
-"""Training data made by a model: recipes, and what they stand on."""
+"""Synthetic data: rows made by models; answers are kept, rejections counted, rows traced to their answers.
+
+>>> import thresher as th
+>>> [name for name in th.generate.__all__ if name.islower()]
+['distill', 'document_qa', 'domain_instructions', 'self_instruct']
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from thresher.generate.budget import Budget
+    from thresher.generate.endpoint import Endpoint, Price
+    from thresher.generate.faults import EndpointError
+    from thresher.generate.functions import distill, document_qa, domain_instructions, self_instruct
+    from thresher.generate.session import Generated
+
+__all__ = [
+    "Budget",
+    "Endpoint",
+    "EndpointError",
+    "Generated",
+    "Price",
+    "distill",
+    "document_qa",
+    "domain_instructions",
+    "self_instruct",
+]
+
+_HOMES = {
+    "Budget": "budget",
+    "Endpoint": "endpoint",
+    "EndpointError": "faults",
+    "read_endpoints": "options",
+    "read_seeds": "seeds",
+    "journal_beside": "session",
+    "Generated": "session",
+    "Price": "endpoint",
+    "distill": "functions",
+    "document_qa": "functions",
+    "domain_instructions": "functions",
+    "self_instruct": "functions",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever is there
+    """Loads what is asked for: a generation needs an HTTP client, and importing thresher does not."""
+    if name not in _HOMES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
