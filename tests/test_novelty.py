@@ -271,9 +271,9 @@ def test_10000_rows_are_decided_as_rouge_score_decides_them(seed_tasks: list[str
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(7200)
-def test_10000_rows_are_decided_as_rouge_score_decides_them_pair_by_pair(seed_tasks: list[str]) -> None:
-    compare(seed_tasks, rows_near_the_threshold(seed_tasks, 10_000), every_pair=True)
+@pytest.mark.timeout(1800)
+def test_2000_rows_are_decided_as_rouge_score_decides_them_pair_by_pair(seed_tasks: list[str]) -> None:
+    compare(seed_tasks, rows_near_the_threshold(seed_tasks, 10_000)[:2_000], every_pair=True)
 
 
 def test_a_column_of_any_kind_is_decided_as_a_list(flavour: Flavour, texts: list[str | None]) -> None:

@@ -49,12 +49,12 @@ pub(crate) fn runs_of(tokens: &[u32], sorted: &mut Vec<u32>, runs: &mut Vec<Run>
     runs.extend(sorted.chunk_by(|a, b| a == b).map(|same| Run { token: same[0], count: same.len() as u32 }));
 }
 
-/// An entry that has a token.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Posting {
-    pub(crate) entry: u32,
-    /// How often, up to the most that fits.
-    pub(crate) count: u16,
+/// Which entries have a token, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Postings {
+    pub(crate) entries: Vec<u32>,
+    /// Those that have it more than once, with how often they have it.
+    pub(crate) repeated: Vec<(u32, u32)>,
 }
 
 /// Texts with the same tokens.
@@ -76,7 +76,7 @@ pub(crate) struct Index {
     next: Vec<u32>,
     by_tokens: HashTable<u32>,
     hashes: RandomState,
-    postings: Vec<Vec<Posting>>,
+    postings: Vec<Postings>,
     sorted: Vec<u32>,
     runs: Vec<Run>,
 }
@@ -119,10 +119,10 @@ impl Index {
         std::iter::successors(Some(first), next).map(|text| text as usize)
     }
 
-    /// Which entries have a token, in order.
+    /// Which entries have a token; None for one that no text has.
     #[inline]
-    pub(crate) fn postings(&self, token: u32) -> &[Posting] {
-        self.postings.get(token as usize).map_or(&[], Vec::as_slice)
+    pub(crate) fn postings(&self, token: u32) -> Option<&Postings> {
+        self.postings.get(token as usize)
     }
 
     /// The entry of these tokens.
@@ -153,10 +153,13 @@ impl Index {
         runs_of(tokens, &mut self.sorted, &mut self.runs);
         for &Run { token, count } in &self.runs {
             if self.postings.len() <= token as usize {
-                self.postings.resize_with(token as usize + 1, Vec::new);
+                self.postings.resize_with(token as usize + 1, Postings::default);
             }
-            self.postings[token as usize]
-                .push(Posting { entry, count: u16::try_from(count).unwrap_or(u16::MAX) });
+            let postings = &mut self.postings[token as usize];
+            postings.entries.push(entry);
+            if count > 1 {
+                postings.repeated.push((entry, count));
+            }
         }
     }
 }

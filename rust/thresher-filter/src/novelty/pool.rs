@@ -261,10 +261,17 @@ impl Pool {
                 break;
             }
             unseen -= run.count as usize;
-            let most = u16::try_from(run.count).unwrap_or(u16::MAX);
-            for posting in index.postings(run.token) {
-                let shared = &mut shared[posting.entry as usize];
-                *shared = shared.saturating_add(posting.count.min(most));
+            let Some(postings) = index.postings(run.token) else { continue };
+            for &entry in &postings.entries {
+                let shared = &mut shared[entry as usize];
+                *shared = shared.saturating_add(1);
+            }
+            if run.count > 1 {
+                for &(entry, count) in &postings.repeated {
+                    let shared = &mut shared[entry as usize];
+                    let more = count.min(run.count) - 1;
+                    *shared = shared.saturating_add(u16::try_from(more).unwrap_or(u16::MAX));
+                }
             }
         }
         (unseen, u16::try_from(least.saturating_sub(unseen)).unwrap_or(u16::MAX).max(1))
