@@ -41,7 +41,7 @@ SHARES = {
     "program": 0.02,
 }
 CUT = 0.04
-"""Share of the lists that end by their length."""
+"""Share of the lists, and of the answers with instances, that end by their length."""
 PREFACED = 0.1
 """Share of a chat model's lists with words before them, and of those with words behind."""
 
@@ -84,7 +84,12 @@ def answer(body: dict[str, Any]) -> Reply:
         return Reply(content=_classification(task, chance))
     if chance.random() < 0.04:
         return Reply(content=" I am not sure what this task is about.")
-    return Reply(content=_labelled(chance) if kind == "labels" else _generated(chance))
+    content = _labelled(chance) if kind == "labels" else _generated(chance)
+    return _cut(content, chance) if chance.random() < CUT else Reply(content=content)
+
+
+def _cut(content: str, chance: random.Random) -> Reply:
+    return Reply(content=content[: len(content) * chance.randint(50, 95) // 100], finish_reason="length")
 
 
 def _instructions(text: str, chance: random.Random) -> Reply:
@@ -105,9 +110,7 @@ def _instructions(text: str, chance: random.Random) -> Reply:
         content = f"{pick(chance, _OPENING_WORDS)}\n{content}"
         if chance.random() < PREFACED:
             content += "\n\nI hope these are of use."
-    if chance.random() < CUT:
-        return Reply(content=content[: len(content) * chance.randint(50, 95) // 100], finish_reason="length")
-    return Reply(content=content)
+    return _cut(content, chance) if chance.random() < CUT else Reply(content=content)
 
 
 def instruction(chance: random.Random, shown: list[str]) -> str:
@@ -128,7 +131,7 @@ def instruction(chance: random.Random, shown: list[str]) -> str:
         number=pick(chance, ("two", "three", "four", "five", "six")),
     )
     if kind == "short":
-        return f"{pick(chance, VERBS).capitalize()} it"
+        return f"{pick(chance, VERBS).capitalize()} it{pick(chance, ('', ' now', ' once more'))}"
     if kind == "long":
         return f"{fresh} {' '.join(sentence(chance, 10) for _ in range(16))}"
     if kind == "picture":
