@@ -23,6 +23,7 @@ LAYERS = [
     {"_runs"},
     {"_dedup", "chat", "estimate", "explanation", "results"},
     {"_pipeline", "generate"},
+    {"_explain"},
     {"__init__"},
     {"cli"},
     {"__main__"},

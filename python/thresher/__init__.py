@@ -9,6 +9,7 @@
 from thresher import chat, generate
 from thresher._core import version as _version
 from thresher._dedup import DedupReport, DedupResult, Summary, dedup, dedup_files, minhash
+from thresher._explain import explain
 from thresher._pipeline import Pipeline, PipelineReport
 from thresher._runs import RunOptions, RunReport
 from thresher.errors import (
@@ -22,7 +23,7 @@ from thresher.errors import (
     ThresherError,
 )
 from thresher.estimate import Estimate, plan
-from thresher.explanation import Explanation, explain
+from thresher.explanation import Explanation
 from thresher.results import FileCheck, VerifyReport, verify
 
 __version__ = _version()

@@ -99,36 +99,7 @@ def explain(
     *,
     progress: Callable[[Progress], object] | None = None,
 ) -> Explanation:
-    r"""Says what became of one document of a run over files, and why.
-
-    For a removed document: the kept one, their similarity, the bands and lanes that both share, what the
-    policy saw, and both texts with the words marked that only one of them has. For a kept one, or a
-    reference: what it stands for. For one that was set aside: its place, and what is wrong with it. The
-    tables of the result are read through once; the inputs are read again where `run.json` says that they
-    were, up to the document. If they are no longer there, the notes say so, and the rest holds. Nothing is
-    changed.
-
-    Args:
-        output: What the run was given as its output: a folder or a data file; or its `run.json`.
-        id: The id of a document as `removed.parquet` has it: what stands in the id field, or `input:row`.
-        progress: Called about ten times a second with a `Progress`; an exception from it stops the run.
-
-    Returns:
-        The explanation; `print` shows all of it, safe for a terminal.
-
-    Raises:
-        ParameterError: The run has read no such document.
-        DataError: There is no `run.json`, it is not one of thresher, or a table is damaged.
-        FileError: There is no such output.
-
-    Example:
-        >>> import pathlib, tempfile, thresher as th
-        >>> folder = pathlib.Path(tempfile.mkdtemp())
-        >>> _ = (folder / "in.jsonl").write_text('{"text": "a rose"}\n{"text": "A rose!"}\n')
-        >>> _ = th.dedup_files(folder / "in.jsonl", folder / "out")
-        >>> print(str(th.explain(folder / "out", "in.jsonl:1")).splitlines()[0])
-        in.jsonl:1: removed (near)
-    """
+    """What became of one document of a run over files; see `thresher.explain`."""
     what = "the id of a document: what stands in its id field, or `input:row`"
     config = {"output": _params.path("output", output), "id": _params.word("id", id, what)}
     found = _core.results.explain(json.dumps(config), _params.callback("progress", progress))

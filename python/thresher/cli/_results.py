@@ -36,9 +36,10 @@ def verify(output: str, threads: int | None, as_json: bool, quiet: bool) -> int:
 @click.argument("id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Write the explanation as JSON.")
 def explain(output: str, id: str, as_json: bool) -> None:
-    """Say what became of one document of a result, and why: kept, removed or set aside.
+    """Say what became of one document or generated row of a result, and why.
 
-    OUT is the folder or data file of an earlier run. ID is what stands in the id field, or input:row.
+    OUT is the folder or data file of an earlier run. ID is what stands in the id field, or input:row; of a
+    generation, an id of its rows or of rejected.parquet: then every request and answer behind it is shown.
     """
     found = with_progress(lambda show: thresher.explain(output, id, progress=show), quiet=as_json)
     click.echo(json.dumps(found.report, ensure_ascii=False) if as_json else str(found))

@@ -142,14 +142,19 @@ def generate(recipe: Recipe, settings: Settings, checks: Sequence[Check] = ()) -
 
 def journal_beside(output: str) -> Path:
     """The journal of an output that was given none."""
-    return Path(output).absolute().parent / JOURNAL
+    return Path(output).parent / JOURNAL
+
+
+def journal_of(settings: Settings) -> Path | None:
+    """The journal of a run; None for one that ends with the call."""
+    if settings.journal is not None:
+        return Path(settings.journal)
+    return None if settings.output is None else journal_beside(settings.output)
 
 
 def _journal_path(settings: Settings, stack: contextlib.ExitStack) -> Path:
-    if settings.journal is not None:
-        return Path(settings.journal)
-    if settings.output is not None:
-        return journal_beside(settings.output)
+    if (path := journal_of(settings)) is not None:
+        return path
     return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="thresher-"))) / JOURNAL
 
 
@@ -345,6 +350,7 @@ def _report(work: _Work, progress: Progress) -> dict[str, Any]:
             "output": settings.output,
             "recipe": {"name": work.recipe.name, "version": work.recipe.version, **work.recipe.settings()},
             "endpoints": [_shown(endpoint) for endpoint in work.endpoints],
+            "journal": None if settings.output is None else str(journal_of(settings)),
             "target": settings.target,
             "to": settings.to,
             "near_duplicates": settings.near_duplicates,
