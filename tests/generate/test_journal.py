@@ -126,8 +126,9 @@ _WRITER = """
 
     async def put(journal, number):
         canonical = question(str(number)).canonical("model")
-        await journal.put(key_of(canonical), 10, canonical, Answer(text=str(number) * 200, finish="stop"),
-        b"r" * 900) print(number, flush=True)
+        answer = Answer(text=str(number) * 200, finish="stop")
+        await journal.put(key_of(canonical), 10, canonical, answer, b"r" * 900)
+        print(number, flush=True)
 
     async def main(first, count):
         with Journal(sys.argv[1]) as journal:
