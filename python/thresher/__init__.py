@@ -1,4 +1,4 @@
-"""Clean training data on one machine: duplicates out of text, chat data in the right format.
+"""Clean training data on one machine: duplicates out of text, data made with models, chat data in any format.
 
 >>> import thresher as th
 >>> r = th.dedup(["to be or not to be, that", "To be or not to be - that!", "something else"])

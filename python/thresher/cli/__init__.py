@@ -57,15 +57,15 @@ class _Commands(click.Group):
 )
 @click.version_option(thresher.__version__, message="thresher %(version)s")
 def cli() -> None:
-    """Turn raw text and chat data into clean training data.
+    """Turn raw text and model calls into clean training data.
 
     Removes exact and near-duplicates from files within a bound on memory, and goes on where it was
-    interrupted. Converts, validates and renders chat data. Runs pipelines of these steps, plans runs, and
-    verifies and explains results.
+    interrupted. Makes instruction data with models, and pays for no answer twice. Converts, validates and
+    renders chat data. Runs pipelines of steps over files, plans runs, and verifies and explains results.
     """
 
 
-for command in (generate, dedup, convert, validate, render, plan, verify, explain, run, doctor):
+for command in (dedup, generate, convert, validate, render, plan, verify, explain, run, doctor):
     cli.add_command(command)
 
 

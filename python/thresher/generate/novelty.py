@@ -66,7 +66,8 @@ class Novelty:
 
     Only texts that share enough tokens, by their lengths, are compared. Two texts of m and n tokens that do
     take up to `m * n / 64` steps. A pool holds some 330 bytes a text of 18 words. The same texts in the same
-    order give the same answers. A pool may be used from several threads; their calls come one after the other.
+    order give the same answers. A pool may be used from several threads; their calls come one after the
+    other.
 
     Args:
         threshold: The F above which a text is not new, 0 to 1.
