@@ -2,7 +2,7 @@
 
 >>> import thresher as th
 >>> [name for name in th.generate.__all__ if name.islower()]
-['distill', 'document_qa', 'domain_instructions', 'self_instruct']
+['distill', 'document_qa', 'domain_instructions', 'judge', 'self_instruct']
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from thresher.generate.endpoint import Endpoint, Price
     from thresher.generate.faults import EndpointError
     from thresher.generate.functions import distill, document_qa, domain_instructions, self_instruct
+    from thresher.generate.judging.judge import judge
     from thresher.generate.session import Generated
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "distill",
     "document_qa",
     "domain_instructions",
+    "judge",
     "self_instruct",
 ]
 
@@ -40,6 +42,7 @@ _HOMES = {
     "distill": "functions",
     "document_qa": "functions",
     "domain_instructions": "functions",
+    "judge": "judging.judge",
     "self_instruct": "functions",
 }
 
