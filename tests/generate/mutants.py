@@ -21,7 +21,7 @@ import pytest
 from thresher.generate import answers, engine
 from thresher.generate.novelty import Novelty
 from thresher.generate.recipe import shuffled
-from thresher.generate.recipes import domain, self_instruct
+from thresher.generate.recipes import distill, document_qa, domain, self_instruct
 from thresher.generate.recipes import self_instruct_rules as rules
 
 Patch = pytest.MonkeyPatch
@@ -232,3 +232,81 @@ SELF_INSTRUCT: dict[str, Mutant] = {
     "merged by arrival": _by_arrival,
 }
 """Of `self-instruct`, by what they do."""
+
+_OF_DISTILL = distill.Distill
+DISTILL: dict[str, Mutant] = {
+    "no erasing": _rewritten(_OF_DISTILL, "work", '"system": self.student', '"system": system'),
+    "no system prompt for the teacher": _rewritten(
+        _OF_DISTILL,
+        "work",
+        'Message(role="system", content=system), Message(role="user", content=task.question)',
+        'Message(role="user", content=task.question),',
+    ),
+    "the map is not looked at": _rewritten(
+        _OF_DISTILL, "strategy_of", "self.strategies.get(task.task_type, ", "("
+    ),
+    "one strategy for all by chance": _rewritten(
+        _OF_DISTILL, "strategy_of", '"distill", task.id', '"distill"'
+    ),
+    "the worst on the examples": _rewritten(
+        _OF_DISTILL, "strategy_of", "return max(tried", "return min(tried"
+    ),
+    "the last of the best": _rewritten(
+        _OF_DISTILL, "strategy_of", "max(tried, key", "max(reversed(tried), key"
+    ),
+    "accuracy over all kinds": _rewritten(
+        _OF_DISTILL,
+        "take",
+        "kind, strategy, is_right = idea.value",
+        "kind, (_, strategy, is_right) = '', idea.value",
+    ),
+    "wrong examples are right": _rewritten(
+        _OF_DISTILL, "work", "is None and is_correct", "is None and not is_correct"
+    ),
+    "mentions are kept": _set(distill, "_MENTIONS", re.compile(r"(?!)")),
+    "copies are kept": _set(distill, "copied", lambda *of: ""),
+    "eleven words are a copy": _set(distill, "COPIED_WORDS", 11),
+    "cut answers are kept": _rewritten(_OF_DISTILL, "work", "if answer.is_cut:", "if False:"),
+    "the input is left out": _set(distill.Task, "question", property(lambda task: task.instruction)),
+    "another temperature": _rewritten(
+        _OF_DISTILL, "work", "sampling=self.sampling", "sampling=Sampling(temperature=1.0)"
+    ),
+    "merged by arrival": _by_arrival,
+}
+"""Of `distill`, by what they do."""
+
+_OF_QA = document_qa.DocumentQA
+DOCUMENT_QA: dict[str, Mutant] = {
+    "quotes are not looked for": _set(document_qa, "find_quote", lambda passage, quote: (0, len(quote))),
+    "blanks have to be the same": _set(
+        document_qa,
+        "find_quote",
+        lambda passage, quote: (at, at + len(quote)) if (at := passage.find(quote)) >= 0 else None,
+    ),
+    "the quote stays as it was written": _rewritten(
+        _OF_QA, "_candidate", "passage.text[place[0] : place[1]]", 'row["quote"]'
+    ),
+    "places in the passage": _rewritten(_OF_QA, "_candidate", "passage.start + at for at", "at for at"),
+    "questions about the passage are kept": _set(document_qa, "_ABOUT_PASSAGE", re.compile(r"(?!)")),
+    "a question may be asked again": _rewritten(_OF_QA, "keep", "self._seen.add", "str"),
+    "passages of half the size": _rewritten(
+        _OF_QA,
+        "__init__",
+        "passages(document, self.passage_chars)",
+        "passages(document, self.passage_chars // 2)",
+    ),
+    "paragraphs are not kept whole": _set(document_qa, "_PARAGRAPH", re.compile(r"(?!)")),
+    "two pairs of an answer": _rewritten(
+        _OF_QA, "work", "found[: self.per_passage]", "found[: self.per_passage - 1]"
+    ),
+    "an unreadable answer is not asked for again": _rewritten(
+        document_qa, "ask_for", "range(tries)", "range(1)"
+    ),
+    "the schema has no bound": _rewritten(document_qa, "_schema", ', "maxItems": count', ""),
+    "four names of a list": _set(answers, "_list_in", _four_names),
+    "the passage has no title": _rewritten(_OF_QA, "work", "title=passage.document", 'title=""'),
+    "merged by arrival": _by_arrival,
+}
+"""Of `document-qa`, by what they do."""
+
+MUTANTS = {"domain": DOMAIN, "self-instruct": SELF_INSTRUCT, "distill": DISTILL, "document-qa": DOCUMENT_QA}

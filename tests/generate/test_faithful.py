@@ -7,8 +7,6 @@ tests.
 from __future__ import annotations
 
 import json
-import random
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,111 +16,50 @@ import pytest
 import thresher
 from tests.generate import mutants
 from tests.generate.scripted.answers import digest_of
-from tests.generate.scripts import domain as domain_script
-from tests.generate.scripts import self_instruct as self_instruct_script
 from tests.generate.server import Server
-from tests.generate.twins import domain as domain_twin
-from tests.generate.twins import runs, stated
-from tests.generate.twins import self_instruct as self_instruct_twin
-from tests.generate.twins.stated import Book, Run
+from tests.generate.twins import distill, document_qa, domain, follow, runs, self_instruct, stated
+from tests.generate.twins.stated import Run
 from thresher.generate import client, journal
-from thresher.generate.checks import NearDuplicates
 from thresher.generate.endpoint import Endpoint
-from thresher.generate.journal import Entry
-from thresher.generate.recipes.domain import Domain
-from thresher.generate.recipes.self_instruct import SelfInstruct
-from thresher.generate.seeds import Seed
 
-DOMAIN = "retrieval for enterprise software"
-MANNERS = ("chat", "chat without schemas", "completion")
-
-
-def seeds() -> dict[str, str]:
-    """As many seeds as the paper has, some of which break its filters."""
-    chance = random.Random("seeds")
-    return {f"seed_task_{place}": self_instruct_script.instruction(chance, []) for place in range(175)}
-
-
-def followed(
-    twin: Any, found: Run, entries: Sequence[Entry], target: int, checks: Sequence[stated.Check]
-) -> Book:
-    """Holds a twin against a run: rows, rejections, and requests."""
-    book = Book(entries, runs.MODEL, is_completion=twin.is_completion)
-    expected = stated.replay(twin, book, target, checks)
-    assert stated.difference(expected, found) is None
-    assert [entry.request for entry in book.unpredicted()] == []
-    return book
+TARGETS: dict[str, int | None] = {"domain": 400, "self-instruct": 200, "distill": None, "document-qa": None}
+SEEN = {
+    "domain": {"response_is_instruction", "response_missing"},
+    "self-instruct": {
+        *("not_novel", "keyword", "too_short", "write_a_program", "cut_off", "contradiction"),
+        *("same_instance", "output_is_input", "too_many_instances", "no_instances"),
+    },
+    "distill": {"mentions_instructions", "cut_off", "content_filter"},
+    "document-qa": {"quote_not_found", "quote_missing", "about_passage", "same_question"},
+}
+"""Rejections that have to be among those of each run, by recipe."""
 
 
-def run_domain(folder: Path, manner: str, target: int, filtered: float = 0.03) -> tuple[Run, list[Entry]]:
-    is_completion = manner == "completion"
-    ignores = ("response_format",) if manner == "chat without schemas" else ()
-    return runs.driven(
-        Domain(DOMAIN, is_completion=is_completion, seed=3),
-        runs.Computed(domain_script, ignores, filtered),
-        folder,
-        target=target,
-        is_completion=is_completion,
-        checks=[NearDuplicates()],
-    )
-
-
-def follow_domain(folder: Path, manner: str, target: int) -> Run:
-    found, entries = run_domain(folder, manner, target)
-    twin = domain_twin.Domain(DOMAIN, is_completion=manner == "completion", seed=3)
-    followed(twin, found, entries, target, [stated.near_duplicate()])
-    return found
-
-
-def follow_self_instruct(folder: Path, manner: str, target: int) -> Run:
-    is_completion = manner == "completion"
-    found, entries = runs.driven(
-        SelfInstruct(
-            [Seed(id=name, instruction=text) for name, text in seeds().items()],
-            is_completion=is_completion,
-            seed=3,
-        ),
-        runs.Computed(self_instruct_script, filtered=0.03),
-        folder,
-        target=target,
-        is_completion=is_completion,
-        checks=[NearDuplicates()],
-    )
-    twin = self_instruct_twin.SelfInstruct(seeds(), is_completion=is_completion, seed=3)
-    followed(twin, found, entries, target, [stated.near_duplicate()])
-    return found
-
-
-@pytest.mark.parametrize("manner", MANNERS)
-def test_domain_asks_and_judges_as_its_twin(tmp_path: Path, manner: str) -> None:
-    found = follow_domain(tmp_path, manner, 400)
-    seen = Counter(one.reasons[0] for one in found.rejected)
-    assert {"response_is_instruction", "response_missing"} <= seen.keys()
-
-
-@pytest.mark.parametrize("manner", ["chat", "completion"])
-def test_self_instruct_asks_and_judges_as_its_twin(tmp_path: Path, manner: str) -> None:
-    found = follow_self_instruct(tmp_path, manner, 200)
-    seen = Counter(one.reasons[0] for one in found.rejected)
-    assert {"not_novel", "keyword", "too_short", "cut_off", "contradiction", "same_instance"} <= seen.keys()
-    assert {"output_is_input", "too_many_instances", "no_instances", "write_a_program"} <= seen.keys()
+@pytest.mark.parametrize(
+    ("recipe", "manner"),
+    [(recipe, manner) for recipe, (_, manners) in follow.FOLLOWERS.items() for manner in manners],
+)
+def test_a_recipe_asks_and_judges_as_its_twin(tmp_path: Path, recipe: str, manner: str) -> None:
+    found = follow.FOLLOWERS[recipe][0](tmp_path, manner, TARGETS[recipe])
+    assert SEEN[recipe] <= {one.reasons[0] for one in found.rejected}
 
 
 KINDS = "500,502,reset,reset-body,truncated,garbage,error-200,empty-choices"
 
 
-def served(script: str, manner: str) -> Server:
+def served(script: str, manner: str = "chat") -> Server:
     """A server a tenth of whose tries fail, and a filter that stops some answers for good."""
     ignores = "response_format" if manner == "chat without schemas" else None
     final = {"final": 0.03, "final_kinds": "content-filter"}
     return Server(script, faults=0.1, kinds=KINDS, ignore=ignores, log_bodies=True, **final)
 
 
-def follow_files(twin: Any, server: Server, output: Path, checks: Sequence[stated.Check], target: int) -> Run:
+def follow_files(
+    twin: Any, server: Server, output: Path, checks: Sequence[stated.Check], target: int | None = None
+) -> Run:
     """Holds a twin against the files of a run, its journal, and the log of the server."""
     found = runs.read(output)
-    entries = list(journal.entries(output.parent / "answers.journal"))
-    book = followed(twin, found, entries, target, checks)
+    book = follow.held(twin, found, journal.entries(output.parent / "answers.journal"), checks, target)
     ends = runs.ends(server.settled())
     assert ends.keys() == {digest_of(body) for body in book.bodies.values()}
     for place, body in book.bodies.items():
@@ -135,7 +72,7 @@ def follow_files(twin: Any, server: Server, output: Path, checks: Sequence[state
     return found
 
 
-def endpoint(server: Server, manner: str) -> Endpoint:
+def endpoint(server: Server, manner: str = "chat") -> Endpoint:
     return Endpoint(server.base_url, runs.MODEL, api="completion" if manner == "completion" else "chat")
 
 
@@ -146,21 +83,21 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("at_once")
-@pytest.mark.parametrize("manner", MANNERS)
+@pytest.mark.parametrize("manner", follow.FOLLOWERS["domain"][1])
 def test_the_twin_of_domain_follows_a_server_with_faults(tmp_path: Path, manner: str) -> None:
     with served("domain", manner) as server:
         thresher.generate.domain_instructions(
-            DOMAIN, 300, endpoint=endpoint(server, manner), output=tmp_path / "out", seed=3
+            follow.DOMAIN, 300, endpoint=endpoint(server, manner), output=tmp_path / "out", seed=3
         )
-        twin = domain_twin.Domain(DOMAIN, is_completion=manner == "completion", seed=3)
+        twin = domain.Domain(follow.DOMAIN, is_completion=manner == "completion", seed=3)
         found = follow_files(twin, server, tmp_path / "out", [stated.near_duplicate()], 300)
     assert {"content_filter", "response_missing"} <= {one.reasons[0] for one in found.rejected}
 
 
 @pytest.mark.usefixtures("at_once")
-@pytest.mark.parametrize("manner", ["chat", "completion"])
+@pytest.mark.parametrize("manner", follow.FOLLOWERS["self-instruct"][1])
 def test_the_twin_of_self_instruct_follows_a_server_with_faults(tmp_path: Path, manner: str) -> None:
-    own = seeds()
+    own = follow.seeds()
     with served("self_instruct", manner) as server:
         thresher.generate.self_instruct(
             [{"id": name, "instruction": text} for name, text in own.items()],
@@ -169,7 +106,7 @@ def test_the_twin_of_self_instruct_follows_a_server_with_faults(tmp_path: Path, 
             target=300,
             seed=3,
         )
-        twin = self_instruct_twin.SelfInstruct(own, is_completion=manner == "completion", seed=3)
+        twin = self_instruct.SelfInstruct(own, is_completion=manner == "completion", seed=3)
         checks = [stated.repeats("seed_overlap", own.values()), stated.near_duplicate()]
         found = follow_files(twin, server, tmp_path / "out", checks, 300)
     assert {"content_filter", "not_novel", "contradiction"} <= {one.reasons[0] for one in found.rejected}
@@ -181,32 +118,52 @@ def test_the_twin_of_self_instruct_follows_a_server_with_faults(tmp_path: Path, 
         assert_most_similar(twin, one, json.loads(notes[one.id])["most_similar"])
 
 
-def assert_most_similar(twin: self_instruct_twin.SelfInstruct, row: stated.Verdict, told: Any) -> None:
+def assert_most_similar(twin: self_instruct.SelfInstruct, row: stated.Verdict, told: Any) -> None:
     """The ten most similar instructions that were there before a row's instruction, and how similar."""
     names = [task.name for task in twin.pool]
     before = twin.pool[: names.index(row.parents[0])]
     known = [*twin.seeds.values(), *(task.instruction for task in before)]
-    scores = {other: self_instruct_twin.rouge_l(row.row["instruction"], other) for other in known}
+    scores = {other: self_instruct.rouge_l(row.row["instruction"], other) for other in known}
     assert [score for _, score in told] == [round(one, 6) for one in sorted(scores.values())[:-11:-1]]
     assert all(round(scores[other], 6) == score for other, score in told)
 
 
-def follow_all(follow: Callable[..., Run], folder: Path, manners: Sequence[str], target: int) -> None:
-    for manner in manners:
-        follow(folder / manner, manner, target)
+@pytest.mark.usefixtures("at_once")
+def test_the_twin_of_distill_follows_a_server_with_faults(tmp_path: Path) -> None:
+    own, dev = follow.tasks("task", 100), follow.tasks("example", 20)
+    with served("explain") as server:
+        thresher.generate.distill(
+            own, endpoint=endpoint(server), output=tmp_path / "out", choose="dev", dev=dev
+        )
+        twin = distill.Distill(own, choose="dev", dev=dev)
+        follow_files(twin, server, tmp_path / "out", [stated.near_duplicate()])
 
 
-@pytest.mark.parametrize("name", mutants.DOMAIN)
-def test_a_mutant_of_domain_is_noticed(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mutants.DOMAIN[name](monkeypatch)
-    with pytest.raises((AssertionError, stated.Missing)):
-        follow_all(follow_domain, tmp_path, MANNERS, 120)
+@pytest.mark.usefixtures("at_once")
+def test_the_twin_of_document_qa_follows_a_server_with_faults(tmp_path: Path) -> None:
+    own = follow.documents()
+    with served("document_qa") as server:
+        thresher.generate.document_qa(
+            [{"id": name, "text": text} for name, text in own.items()],
+            endpoint=endpoint(server),
+            output=tmp_path / "out",
+        )
+        twin = document_qa.DocumentQA(own)
+        follow_files(twin, server, tmp_path / "out", [stated.near_duplicate()])
 
 
-@pytest.mark.parametrize("name", mutants.SELF_INSTRUCT)
-def test_a_mutant_of_self_instruct_is_noticed(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def follow_all(
+    follower: Callable[..., Run], manners: Sequence[str], folder: Path, target: int | None
 ) -> None:
-    mutants.SELF_INSTRUCT[name](monkeypatch)
+    for manner in manners:
+        follower(folder / manner, manner, target)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "name"), [(recipe, name) for recipe, known in mutants.MUTANTS.items() for name in known]
+)
+def test_a_mutant_is_noticed(recipe: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mutants.MUTANTS[recipe][name](monkeypatch)
+    target = {"domain": 120, "self-instruct": 100}.get(recipe)
     with pytest.raises((AssertionError, stated.Missing)):
-        follow_all(follow_self_instruct, tmp_path, ("completion", "chat"), 100)
+        follow_all(*follow.FOLLOWERS[recipe], tmp_path, target)

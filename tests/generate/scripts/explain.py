@@ -26,7 +26,7 @@ MENTIONS = (
     "The system message tells me to be careful.",
 )
 MENTIONED, REFUSED, CUT, THOUGHT = 0.08, 0.02, 0.03, 0.15
-"""Shares of the answers that speak of their instructions, refuse, are cut off, or have reasoning apart."""
+"""Shares of the answers that tell of their instructions, refuse, are cut off, or have reasoning apart."""
 BEST, LEAST = 0.95, 0.4
 """How often a sum is right under the best system message and under the worst."""
 
@@ -46,7 +46,8 @@ def answer(body: dict[str, Any]) -> Reply:
         f"Therefore, the answer is {_result(system, question, chance)}.",
     ]
     if point < REFUSED + MENTIONED:
-        parts.insert(chance.randrange(len(parts)), pick(chance, MENTIONS))
+        told = (*MENTIONS, " ".join(system.split()[2:12]))
+        parts.insert(chance.randrange(len(parts)), pick(chance, told))
     content = "\n".join(parts)
     if point > 1 - CUT:
         return Reply(content=content[: len(content) // 2], finish_reason="length")

@@ -175,10 +175,12 @@ def _folded(text: str) -> str:
 
 def pairs_in(text: str) -> list[Values]:
     """The pairs in an answer: an array, a list under any name, a single one; cut off, fenced, amid words."""
-    found: list[Values] = []
-    for value in _values(text):
-        found += _records(value)
-    return [one for one in found if "instruction" in one or "response" in one]
+    return [one for one in records_in(text) if "instruction" in one or "response" in one]
+
+
+def records_in(text: str) -> list[Values]:
+    """The objects in an answer."""
+    return [one for value in _values(text) for one in _records(value)]
 
 
 def _records(value: Any) -> list[Values]:

@@ -60,8 +60,8 @@ def driven(
     transport: Transport,
     folder: Path,
     *,
-    target: int,
-    is_completion: bool,
+    target: int | None = None,
+    is_completion: bool = False,
     checks: Sequence[Check] = (),
 ) -> tuple[Run, list[Entry]]:
     """A run in this process, and its journal."""
@@ -74,7 +74,7 @@ def driven(
             return await Engine(recipe, client, checks=checks, target=target).run()
 
     progress = asyncio.run(drive())
-    if not progress.is_reached:
+    if progress.stopped is not None or (target is not None and not progress.is_reached):
         raise RuntimeError(str(progress.stopped))
     run = Run(
         [_verdict(one, ()) for one in progress.kept],

@@ -49,6 +49,7 @@ class Asked(NamedTuple):
     """Up to which that is doubled while the answer is cut before it says anything."""
     sample: int = 0
     schema: Values | None = None
+    system: str = ""
 
 
 class Answer(NamedTuple):
@@ -113,7 +114,8 @@ class Book:
     def _content(self, asked: Asked) -> dict[str, Any]:
         if self.is_completion:
             return {"prompt": asked.text}
-        return {"messages": [{"role": "user", "content": asked.text}]}
+        system = [{"role": "system", "content": asked.system}] if asked.system else []
+        return {"messages": [*system, {"role": "user", "content": asked.text}]}
 
     def _body(self, asked: Asked) -> dict[str, Any]:
         """What the server was sent, if it takes a schema as OpenAI does. Samples differ by their seeds."""
@@ -198,16 +200,18 @@ Check = Callable[[str, Sequence[str]], str | None]
 """From a text and those of the rows that were kept to a reason against it."""
 
 
-def replay(method: Method, book: Book, target: int, checks: Sequence[Check] = ()) -> Run:
-    """A run, up to its target.
+def replay(method: Method, book: Book, target: int | None, checks: Sequence[Check] = ()) -> Run:
+    """A run, up to its target; None for all that there is.
 
     Raises:
         Missing: A request that it must have made is not in the journal.
     """
     run, number, texts = Run(), 0, []
-    while len(run.kept) < target:
+    while len(run.kept) != target:
         slots = method.slots(number, run.kept)
-        while slots and len(run.kept) < target:
+        if not slots:
+            return run
+        while slots and len(run.kept) != target:
             slot = slots.pop(0)
             for place, made in enumerate(method.work(slot, book.ask)):
                 if len(run.kept) == target:
