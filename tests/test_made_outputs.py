@@ -496,7 +496,10 @@ def _shown(page: str) -> tuple[set[str], set[str], str]:
     return names, headings, " ".join(tree.itertext())
 
 
-def test_the_page_shows_books_rules_settings_and_notes_and_nothing_of_them_acts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rejections", [False, True])
+def test_the_page_shows_books_rules_settings_and_notes_and_nothing_of_them_acts(
+    tmp_path: Path, rejections: bool
+) -> None:
     out = tmp_path / "out"
     output = Output(str(out), False, f"generate {HOSTILE}")
     books = _books(3, 0)
@@ -507,9 +510,15 @@ def test_the_page_shows_books_rules_settings_and_notes_and_nothing_of_them_acts(
         "config": {"output": HOSTILE, "recipe": "self-instruct", HOSTILE: [HOSTILE]},
         "accounting": books,
         "notes": [HOSTILE, "the card says so"],
-        "rejections": {HOSTILE: {"rows": 1204, "about": HOSTILE}, "novelty": {"rows": 1303}, "odd": HOSTILE},
-        "usage": {"requests": 4321, HOSTILE: HOSTILE, "cost": None, "by_model": {"m": 1.5}},
+        "requests": {"sent": 4321, "failed": {HOSTILE: 86}},
+        "spent": {HOSTILE: HOSTILE, "money": None},
     }
+    if rejections:
+        report["rejections"] = {
+            HOSTILE: {"rows": 1204, "about": HOSTILE},
+            "novelty": {"rows": 1303},
+            "odd": HOSTILE,
+        }
     output.publish(json.dumps(report), _stage(output, "made"))
     page = (out / "report.html").read_text("utf-8")
     names, headings, text = _shown(page)
@@ -520,21 +529,14 @@ def test_the_page_shows_books_rules_settings_and_notes_and_nothing_of_them_acts(
         "Candidates",
         "Notes",
         "Rejections by rule",
-        "Requests and tokens",
+        "Requests",
+        "Spent",
         "Set aside",
         "Files",
         "Parameters",
     }
-    for figure in (
-        "1,229",
-        "1,204",
-        "1,303",
-        "4,321",
-        "the card says so",
-        "self-instruct",
-        HOSTILE[:25],
-        "novelty",
-    ):
+    figures = ["1,229", "1,204", "4,321", "86", "unknown", "the card says so", "self-instruct", HOSTILE[:25]]
+    for figure in [*figures, "1,303" if rejections else "the first rule that they broke"]:
         assert figure in text, figure
 
 
@@ -542,7 +544,7 @@ def test_a_page_does_without_what_a_report_does_not_have(tmp_path: Path) -> None
     for number, report in enumerate(
         [
             {},
-            {"config": 7, "notes": {}, "rejections": [], "usage": 1},
+            {"config": 7, "notes": {}, "rejections": [], "requests": 1},
             {"timings": {"total": 2.5}, "inputs": []},
         ]
     ):

@@ -113,9 +113,9 @@ class Output:
         Args:
             report_json: A JSON object, to which the marker, `outputs`, `files` and the checksum are added.
                 The page shows of it what is there: `config`, `accounting` (`in`, `kept`, `removed` and
-                `quarantined` by reason, each with `docs` and `bytes`), `notes`, `rejections` (by rule:
-                `rows`, `about`), `usage` (an object of figures), `timings`, `peak_rss_bytes`, `threads`,
-                `inputs`.
+                `quarantined` by reason, each with `docs` and `bytes`), `notes`, `timings`,
+                `peak_rss_bytes`, `threads`, `inputs`; of a generation `rejections` (by rule: `rows`,
+                `about`; else those of the books), `requests` and `spent` (objects of figures).
             rows: Rows of parts, by name. A part that is not named is counted all the same.
 
         Returns:

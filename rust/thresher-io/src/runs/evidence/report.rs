@@ -21,8 +21,10 @@ pub(crate) fn report(verb: &str, run: &Value, exhibits: &Exhibits) -> String {
     let is_made = verb.split(' ').next() == Some("generate");
     funnel(&mut page, run, if is_made { &CANDIDATES } else { &DOCUMENTS });
     notes(&mut page, run);
-    generation::rejections(&mut page, run);
-    generation::usage(&mut page, run);
+    if is_made {
+        generation::rejections(&mut page, run);
+        generation::requests(&mut page, run);
+    }
     histogram(&mut page, run, "similarities", "Similarity of near-duplicates", SIMILARITIES);
     histogram(&mut page, run, "cluster_sizes", "Sizes of clusters", SIZES);
     clusters(&mut page, run, &exhibits.clusters);

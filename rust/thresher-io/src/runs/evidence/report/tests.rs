@@ -46,7 +46,8 @@ fn run() -> Value {
         "found": [{"input": HOSTILE, "codes": {HOSTILE: {"severity": "error", "count": 8, "rows": 6}}}],
         "losses": [{"input": HOSTILE, "losses": [{"field": HOSTILE, "outcome": "dropped", "count": 11, "rows": 10}]}],
         "rejections": {HOSTILE: {"rows": 31_337, "about": HOSTILE}, "odd": HOSTILE},
-        "usage": {"requests": 65_537, HOSTILE: HOSTILE, "cost": null, "models": {HOSTILE: 0.5}},
+        "requests": {"sent": 65_537, HOSTILE: HOSTILE, "failed": {HOSTILE: 4_242}},
+        "spent": {"money": null, HOSTILE: [0.5]},
         "timings": {"sign": 1.5, "write": f64::MAX, "total": 0.0, HOSTILE: "soon"},
         "peak_rss_bytes": 5_000_000, "threads": 2
     })
@@ -68,7 +69,13 @@ fn markup(page: &str) -> Vec<&str> {
 
 #[test]
 fn hostile_data_is_shown_and_makes_no_markup() {
-    let page = report("dedup", &run(), &exhibits());
+    for verb in ["dedup", "generate x"] {
+        is_shown(verb);
+    }
+}
+
+fn is_shown(verb: &str) {
+    let page = report(verb, &run(), &exhibits());
     let known = [
         "a", "body", "code", "details", "div", "h1", "h2", "head", "header", "html", "li", "main", "p",
         "pre", "rect", "section", "summary", "svg", "table", "caption", "tbody", "td", "th", "thead", "tr",
@@ -96,19 +103,13 @@ fn hostile_data_is_shown_and_makes_no_markup() {
     }
     assert!(!page.contains(['\u{202e}', '\u{1b}', '\u{7}', '\0']));
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && page.contains("\\u{202e}"));
-    for figure in [
-        "1,234,567",
-        "234,560",
-        "1,000,000",
-        "31,337",
-        "65,537",
-        "19.00 %",
-        "And 800 more",
-        "5.0 MB",
-        "0.80",
-        "12.3 kB",
-    ] {
+    for figure in
+        ["1,234,567", "234,560", "1,000,000", "19.00 %", "And 800 more", "5.0 MB", "0.80", "12.3 kB"]
+    {
         assert!(page.contains(figure), "{figure}");
+    }
+    for figure in ["31,337", "65,537", "4,242", "unknown"] {
+        assert_eq!(page.contains(figure), verb != "dedup", "{figure}");
     }
     assert!(page.len() < 2_000_000, "{}", page.len());
 }
@@ -116,7 +117,7 @@ fn hostile_data_is_shown_and_makes_no_markup() {
 #[test]
 fn a_report_without_anything_is_a_page_too() {
     let odd =
-        json!({"accounting": 7, "inputs": {}, "files": [], "timings": [], "rejections": 1, "usage": "x"});
+        json!({"accounting": 7, "inputs": {}, "files": [], "timings": [], "rejections": 1, "requests": "x"});
     for (run, verb) in [json!({}), json!(null), odd].iter().zip(["validate", "generate", "generate x"]) {
         let page = report(verb, run, &Exhibits::default());
         assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
