@@ -12,7 +12,7 @@ DATA ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help preflight demo test test-rust test-python test-report test-kill test-faults test-chat-10k test-passthrough fuzz lint format build wheel bench bench-setup bench-quick bench-limits \
-	bench-templates bench-novelty bench-memory bench-functions bench-scripts bench-rust clean
+	bench-templates bench-novelty bench-asking bench-memory bench-functions bench-scripts bench-rust clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -109,6 +109,9 @@ bench-templates: build ## near-duplicates among pages of one template: how many 
 
 bench-novelty: ## 52,000 instructions into a pool of novel ones, against what computes every F; SEEDS=seed_tasks.jsonl
 	$(BENCH_VENV)/bin/python -m benches.novelty $(SEEDS)
+
+bench-asking: build ## what a request costs the client, against the openai package if it is installed
+	$(PY) -m benches.asking
 
 bench-memory: build ## bytes of memory a document, in memory and over files
 	$(PY) -m benches.memory

@@ -38,20 +38,14 @@ class Dialect:
 
     Attributes:
         refused: Parameters that it refuses, and what stands for each: another name, or None.
+        changes: The same in words, for the answers.
         mode: How it is asked for a schema; None until a request with one was answered.
     """
 
     def __init__(self) -> None:
         self.refused: dict[str, str | None] = {}
+        self.changes: tuple[str, ...] = ()
         self.mode: str | None = None
-
-    @property
-    def changes(self) -> tuple[str, ...]:
-        """What became of the parameters that it refuses."""
-        return tuple(
-            f"{name} left out" if other is None else f"{name} sent as {other}"
-            for name, other in sorted(self.refused.items())
-        )
 
     def body(self, request: Request, model: str, mode: str | None) -> bytes:
         """The body that asks for an answer; `mode` says how the schema is asked for."""
@@ -89,6 +83,14 @@ class Dialect:
 
     def learn(self, refusal: Final) -> bool:
         """Takes a refusal of a parameter into account; False if it is none that can be done without."""
+        is_new = self._learn(refusal)
+        self.changes = tuple(
+            f"{name} left out" if other is None else f"{name} sent as {other}"
+            for name, other in sorted(self.refused.items())
+        )
+        return is_new
+
+    def _learn(self, refusal: Final) -> bool:
         name = refusal.parameter
         if name in ("max_tokens", "max_completion_tokens") and "max_tokens" not in self.refused:
             self.refused["max_tokens"] = "max_completion_tokens"
