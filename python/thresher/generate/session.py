@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -244,6 +245,9 @@ async def _drive(work: _Work) -> Progress:
             target=work.settings.target,
             refuse=None if holdout is None else holdout.refuse,
         )
+        # What is there already lives as long as the run: the collector need not look at it again and again.
+        gc.freeze()
+        stack.callback(gc.unfreeze)
         with _interrupts(engine):
             shown = asyncio.create_task(_show(work, engine)) if work.settings.progress else None
             try:
