@@ -118,8 +118,8 @@ def _list_in(value: Any) -> list[dict[str, Any]]:  # noqa: ANN401
     if not isinstance(value, dict) or not value:
         return []
     for inner in value.values():
-        if isinstance(inner, list) and inner and all(isinstance(one, dict) for one in inner):
-            return inner
+        if isinstance(inner, list) and (found := [one for one in inner if isinstance(one, dict)]):
+            return found
     if all(isinstance(one, dict) for one in value.values()):
         return list(value.values())
     return [value]

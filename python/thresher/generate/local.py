@@ -7,6 +7,7 @@ the run. The model is known by the SHA-256 of its file.
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,9 +85,10 @@ class LocalServer:
         # Else answers would name the path of the file.
         params.model_alias = {endpoint.model}
         params.endpoint_metrics = False
-        if threads is not None:
-            params.cpuparams.n_threads = threads
-            params.cpuparams_batch.n_threads = threads
+        # More than there are cores wait for each other all the time.
+        threads = threads or len(os.sched_getaffinity(0))
+        params.cpuparams.n_threads = threads
+        params.cpuparams_batch.n_threads = threads
         try:
             self._server: Any = xllamacpp.Server(params)
         except Exception as error:

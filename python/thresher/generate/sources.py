@@ -42,7 +42,7 @@ def rows_of(name: str, source: Rows) -> list[tuple[str, Any]]:
 
 
 def _lines(path: str | os.PathLike[str]) -> list[tuple[int, str]]:
-    return [(number, line) for number, line in enumerate(read_text(path).splitlines(), 1) if line.strip()]
+    return [(number, line) for number, line in enumerate(read_text(path).split("\n"), 1) if line.strip()]
 
 
 def read_text(path: str | os.PathLike[str]) -> str:

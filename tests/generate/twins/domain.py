@@ -187,8 +187,9 @@ def _records(value: Any) -> list[Values]:
     if isinstance(value, list):
         return [one for one in value if isinstance(one, dict)]
     for inner in value.values():
-        if isinstance(inner, list) and inner and all(isinstance(one, dict) for one in inner):
-            return inner
+        records = [one for one in inner if isinstance(one, dict)] if isinstance(inner, list) else []
+        if records:
+            return records
     if value and all(isinstance(inner, dict) for inner in value.values()):
         return list(value.values())
     return [value]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -72,20 +72,22 @@ class SelfInstruct:
         shown = random.sample(machine, min(2, len(machine)))
         shown += random.sample(list(self.seeds.items()), 8 - len(shown))
         random.shuffle(shown)
-        listed = "\n".join(f"{at}. {_one_line(text)}" for at, (_, text) in enumerate(shown, start=1))
+        tasks = "\n".join(f"{at}. {_one_line(text)}" for at, (_, text) in enumerate(shown, start=1))
         sampling: dict[str, object] = {"temperature": 0.7, "top_p": 0.5, "presence_penalty": 2.0}
         if self.is_completion:
-            text = prompt("self_instruct_tasks", tasks=listed, next="9")
+            text = prompt("self_instruct_tasks", tasks=tasks, next="9")
             sampling["stop"] = ["\n\n", "\n16", "16.", "16 ."]
         else:
-            text = prompt("self_instruct_tasks_chat", tasks=listed, next="9", last="16")
+            text = prompt("self_instruct_tasks_chat", tasks=tasks, next="9", last="16")
         answer = ask(Asked(text, sampling, most=1024, cap=1024, sample=place))
         keys, parents = (answer.key,), tuple(name for name, _ in shown)
         if answer.failure is not None:
             return [Made({}, keys, reasons=(answer.failure,))]
         if answer.is_cut:
             return [Made({}, keys, reasons=("cut_off",))]
-        found = instructions(answer.text, behind_a_number=self.is_completion)
+        found = continued(answer.text) if self.is_completion else listed(answer.text)
+        if not found:
+            return [Made({}, keys, reasons=("unreadable",))]
         return [Made({"instruction": one}, keys, parents, is_step=True) for one in found]
 
     def reasons(self, made: Made, name: str) -> Sequence[str]:
@@ -108,14 +110,14 @@ class SelfInstruct:
 
     def _instances(self, task: Task, ask: Ask) -> list[Made]:
         text = prompt("self_instruct_classify", instruction=_one_line(task.instruction))
-        sampling: dict[str, object] = {"temperature": 0.0, "top_p": 0.0, "stop": ["\n", "Task"]}
+        sampling: dict[str, object] = {"temperature": 0.0, "stop": ["\n", "Task"]}
         kind = ask(Asked(text, sampling, most=3, cap=64))
         if kind.failure is not None:
             return [Made({"instruction": task.instruction}, (kind.key,), reasons=(kind.failure,))]
         is_label = says_yes(kind.text)
         name = "self_instruct_output_first" if is_label else "self_instruct_input_first"
-        text = prompt(name, instruction=_one_line(task.instruction))
-        sampling = {"temperature": 0.0, "top_p": 0.0, "presence_penalty": 1.5, "stop": ["Example 6", "Task:"]}
+        text = prompt(name, instruction=_one_line(task.instruction)) + ("\n" if self.is_completion else "")
+        sampling = {"temperature": 0.0, "presence_penalty": 1.5, "stop": ["Example 6", "Task:"]}
         most = 300 if is_label else 350
         answer = ask(Asked(text, sampling, most=most, cap=most))
         if answer.failure is not None:
@@ -142,22 +144,33 @@ def _one_line(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip().rstrip(":")
 
 
-def instructions(text: str, *, behind_a_number: bool) -> list[str]:
-    """The instructions of an answer: each begins at a line with a number and a point.
-
-    Before the first number stands the first instruction, where a text was continued. A chat model's words
-    there are none, but if there is no number at all its answer is one instruction.
-    """
+def continued(text: str) -> list[str]:
+    """The instructions of a text that goes on behind a number; the others begin at lines with a number."""
     pieces: list[str] = [""]
-    for line in text.split("\n"):
-        numbered = re.match(r"\d+\s?\.( |$)", line)
-        is_first_of_text = len(pieces) == 1 and not pieces[0]
-        if numbered and not (behind_a_number and is_first_of_text):
+    for at, line in enumerate(text.split("\n")):
+        numbered = re.match(r"\d+\s?\.(\s|$)", line)
+        if numbered and at:
             pieces.append(line[numbered.end() :])
         else:
             pieces[-1] += "\n" + line
-    if not behind_a_number and len(pieces) > 1:
-        del pieces[0]
+    return _tidy(pieces)
+
+
+def listed(text: str) -> list[str]:
+    """The instructions of a chat model's list: from a line with a number to the next, or to a blank line."""
+    pieces: list[list[str]] = []
+    is_open = False
+    for line in text.split("\n"):
+        numbered = re.match(r"[ \t]*\**\d+\s?[.)]\**(?=\s|$)", line)
+        if numbered:
+            pieces.append([line[numbered.end() :]])
+        elif is_open and line:
+            pieces[-1].append(line)
+        is_open = bool(pieces) and (bool(line) or not "".join(pieces[-1]).strip())
+    return _tidy("\n".join(piece) for piece in pieces)
+
+
+def _tidy(pieces: Iterable[str]) -> list[str]:
     found = [" ".join(piece.split()) for piece in pieces]
     return [one[0].upper() + one[1:] for one in found if one]
 
@@ -173,7 +186,7 @@ def filters(instruction: str) -> list[str]:
     words = re.findall(r"\w+", instruction.lower())
     if NOT_BY_TEXT & set(words) or re.search(r"\bgo to\b", instruction.lower()):
         broken.append("keyword")
-    if instruction.startswith("Write a program"):
+    if re.match("write a program", instruction, re.IGNORECASE):
         broken.append("write_a_program")
     if instruction[0] in string.punctuation:
         broken.append("punctuation")

@@ -40,10 +40,8 @@ SAMPLING = Sampling(
     temperature=0.7, top_p=0.5, presence_penalty=2.0, stop=("\n\n", f"\n{LAST}", f"{LAST}.", f"{LAST} .")
 )
 """For instructions, with the stop sequences of a text that is continued."""
-CLASSIFY = Sampling(temperature=0.0, top_p=0.0, stop=("\n", "Task"))
-INSTANCES = Sampling(
-    temperature=0.0, top_p=0.0, presence_penalty=1.5, stop=(f"Example {MOST_INSTANCES + 1}", "Task:")
-)
+CLASSIFY = Sampling(temperature=0.0, stop=("\n", "Task"))
+INSTANCES = Sampling(temperature=0.0, presence_penalty=1.5, stop=(f"Example {MOST_INSTANCES + 1}", "Task:"))
 MAX_TOKENS, CLASSIFY_TOKENS, LABELLED_TOKENS, GENERATED_TOKENS = 1024, 3, 300, 350
 LINEAGE = 10
 """The most similar instructions that lineage names."""
@@ -131,6 +129,9 @@ class SelfInstruct:
             "An instruction begins with a capital letter and keeps the others; the published code turns all"
             " others into small ones.",
             "The filters for keywords, length and the like hold for the model's instructions, not for seeds.",
+            "Of more than five instances of a task the first five stay; the published code draws five.",
+            "An answer is a yes if its first word is; the published code takes `Yes`, `yes` and `YES` alone.",
+            "With a temperature of 0, `top_p` of 0 is not sent: it changes nothing, and vLLM refuses it.",
         ]
         if not self.is_completion:
             found.append(
@@ -184,11 +185,12 @@ class SelfInstruct:
         if answer.is_cut:
             # The last one is cut, and the code of the paper trusts none of them.
             return [Rejection(reasons=("cut_off",), detail=answer.text[-200:], keys=(answer.key,))]
-        text = answer.text if self.is_completion else rules.without_first_number(answer.text)
+        found = rules.instructions(answer.text) if self.is_completion else rules.listed(answer.text)
+        if not found:
+            return [Rejection(reasons=("unreadable",), detail=answer.text[:200], keys=(answer.key,))]
         parents = tuple(name for name, _ in shown)
         return [
-            Idea(value=found, row={"instruction": found}, keys=(answer.key,), parents=parents)
-            for found in rules.instructions(text)
+            Idea(value=one, row={"instruction": one}, keys=(answer.key,), parents=parents) for one in found
         ]
 
     def take(self, idea: Idea, name: str) -> tuple[Sequence[str], str]:
@@ -220,7 +222,7 @@ class SelfInstruct:
         is_label = rules.is_yes(kind.text)
         name = "self_instruct_output_first" if is_label else "self_instruct_input_first"
         bound = LABELLED_TOKENS if is_label else GENERATED_TOKENS
-        prompt = self._asking(name, task.instruction)
+        prompt = self._asking(name, task.instruction, end="\n")
         (answer,) = yield [_of(prompt, slot, "instances", sampling=INSTANCES, max_tokens=bound)]
         if answer.failure is not None:
             return [of_failure(answer, "instances", row={"instruction": task.instruction})]
@@ -266,11 +268,12 @@ class SelfInstruct:
             "is_classification": is_label,
         }
 
-    def _asking(self, name: str, instruction: str) -> Request:
+    def _asking(self, name: str, instruction: str, end: str = "") -> Request:
+        """A prompt about an instruction; what is continued begins behind `end`."""
         prompt: Prompt = self.prompts[name]
         text = prompt.fill(instruction=_line(instruction))
         if self.is_completion:
-            return Request(prompt=text)
+            return Request(prompt=text + end)
         return Request(messages=(Message(role="user", content=text),))
 
     def rules(self, candidate: Candidate) -> tuple[Sequence[str], str]:

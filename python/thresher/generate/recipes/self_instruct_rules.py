@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import re
 import string
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 KEYWORDS = (
     "image",
@@ -28,7 +32,8 @@ LEAST_WORDS, MOST_WORDS = 4, 150
 """Words of an instruction, by blanks."""
 
 _KEYWORD = re.compile(rf"\b(?:{'|'.join(KEYWORDS)})\b", re.IGNORECASE)
-_NUMBER = re.compile(r"\n\d+\s?\. ?")
+_NUMBER = re.compile(r"\n\d+\s?\.(?:\s|\Z)")
+_NUMBER_OF_CHAT = re.compile(r"(?:\A|\n)[ \t]*\**\d+\s?[.)]\**(?=\s)")
 _BLANKS = re.compile(r"\s+")
 _EXAMPLE = re.compile(r"Example\s?\d*\.?")
 _OUTPUT = re.compile(r"Output\s*\d*\s*:")
@@ -42,18 +47,21 @@ def instructions(text: str) -> list[str]:
     >>> instructions(" name a colour of the sea.\n10. write  a poem\n11.")
     ['Name a colour of the sea.', 'Write a poem']
     """
-    found = (_BLANKS.sub(" ", part).strip() for part in _NUMBER.split(text))
+    return _capitalised(_BLANKS.sub(" ", part).strip() for part in _NUMBER.split(text))
+
+
+def _capitalised(found: Iterable[str]) -> list[str]:
     return [part[0].upper() + part[1:] for part in found if part]
 
 
-def without_first_number(text: str) -> str:
-    r"""The answer of a chat model as if it continued behind the first number.
+def listed(text: str) -> list[str]:
+    r"""The instructions of a chat model's list: each behind its number, up to the next one or a blank line.
 
-    >>> without_first_number("Sure:\n9. Name a tree.\n10. Count.")
-    ' Name a tree.\n10. Count.'
+    >>> listed("Sure:\n9. name a  tree.\n\n10. Count.\n\nI hope these help."), listed("I cannot do that.")
+    (['Name a tree.', 'Count.'], [])
     """
-    found = re.search(r"(?:\A|\n)\s*\d+\s?\.(?= )", text)
-    return text[found.end() :] if found else text
+    found = (part.strip().split("\n\n")[0] for part in _NUMBER_OF_CHAT.split(text)[1:])
+    return _capitalised(_BLANKS.sub(" ", part) for part in found)
 
 
 def instruction_rules(instruction: str) -> list[str]:
@@ -70,7 +78,7 @@ def instruction_rules(instruction: str) -> list[str]:
         reasons.append("too_long_instruction")
     if _KEYWORD.search(instruction):
         reasons.append("keyword")
-    if instruction.startswith("Write a program"):
+    if instruction.lower().startswith("write a program"):
         reasons.append("write_a_program")
     if instruction[:1] in string.punctuation:
         reasons.append("punctuation")
