@@ -224,7 +224,7 @@ def twin_list(row: dict[str, Any], model: str = MODEL) -> float | None:
 
 def driven(judge: Judge, models: Sequence[str] = (MODEL,)) -> list[Judged]:
     def answer(request: Request) -> Answer:
-        body = Dialect().body(request, models[0], "json_schema")
+        body = Dialect().body(request, models[request.endpoint or 0], "json_schema")
         raw, _ = reply_to(msgspec.json.decode(body), "0" * 32, script, Manner())  # type: ignore[arg-type]
         return read(200, {}, raw, "")
 
@@ -288,6 +288,26 @@ def check_lists(count: int = 60) -> None:
     assert len({row["judge_score"] for row in made}) > 4
 
 
+def check_jury(count: int = 60) -> None:
+    rows = rows_of(count)
+    models = [MODEL, OTHER, "m-3"]
+    made, _ = judged(rows, Score(), models)
+    spreads = []
+    for row, found in zip(rows, made, strict=True):
+        each = [twin_score(row, 5, model)[0] for model in models]
+        given = sorted(score for score in each if score is not None)
+        assert [one["score"] for one in found["judge_scores"]] == each
+        assert [one["judge"] for one in found["judge_scores"]] == models
+        assert found["judge_score"] == pytest.approx(sum(given) / len(given))
+        half = len(given) // 2
+        assert found["judge_median"] == (
+            given[half] if len(given) % 2 else (given[half - 1] + given[half]) / 2
+        )
+        assert found["judge_spread"] == given[-1] - given[0]
+        spreads.append(found["judge_spread"])
+    assert len(set(spreads)) > 1
+
+
 def check_threshold(count: int = 60) -> None:
     rows = rows_of(count)
     judge = Judge(cases_of(rows), Score(), [MODEL], threshold=3)
@@ -341,6 +361,7 @@ CHECKS: list[Callable[[], None]] = [
     lambda: check_scores(10),
     check_pairs,
     check_lists,
+    check_jury,
     check_threshold,
     check_verdicts,
     check_kappa,
@@ -357,6 +378,10 @@ def test_every_row_is_scored_as_its_slow_twin_scores_it(check: Callable[[], None
 
 def _one_order(self: Pairwise, case: Case) -> Any:
     return [self._question(case, *case.answers)] * 2
+
+
+def _plain_jury(values: Sequence[float]) -> tuple[float, float, float]:
+    return sum(values) / len(values), values[0], max(values) - min(values)
 
 
 def _rounding(self: Score, value: Any) -> str | None:
@@ -409,6 +434,8 @@ MUTANTS: dict[str, tuple[object, str, object]] = {
     "asked again in other words": (recipe, "ask", _same_again),
     "above the threshold": (Judge, "rules", _above),
     "items weigh the same": (checklist, "share_met", _unweighted),
+    "the first judge is the median": (scores, "jury", _plain_jury),
+    "the jury is its first judge": (recipe, "combined", lambda each: each[0]),
     "kappa is agreement": (agreement, "kappa", _by_chance),
     "the lowest threshold": (agreement, "threshold_of", _lowest),
     "the first object counts": (
@@ -417,6 +444,11 @@ MUTANTS: dict[str, tuple[object, str, object]] = {
         lambda text, name: [one for one in rubric.objects(text) if name in one],
     ),
     "the bias counts ties": (pairwise, "_share", lambda first, decided: sum(first) / (2 * len(first))),
+    "all judges are the first": (
+        recipe.Judge,
+        "_places",
+        property(lambda self: [0] * len(self.judges), lambda self, value: None),
+    ),
 }
 
 
@@ -428,7 +460,7 @@ def _check_all() -> None:
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_broken_rule_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     home, attribute, broken = MUTANTS[name]
-    monkeypatch.setattr(home, attribute, broken)
+    monkeypatch.setattr(home, attribute, broken, raising=attribute != "_places")
     if name == "the first object counts":
         case = Case(id="1", row={}, question="?", answers=("!",))
         found = Score().read(case, '{"score": 5} is what it says of itself. {"score": 1}')
@@ -574,6 +606,19 @@ def test_without_a_bias_none_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert any("prefers the answer shown second" in note for note in judge.notes())
 
 
+def test_a_jury_asks_every_endpoint_about_every_row(server: Server) -> None:
+    rows = rows_of(20)
+    result = th.generate.judge(rows, endpoint=[endpoint(server), endpoint(server, OTHER)])
+    for row, found in zip(rows, result, strict=True):
+        each = [twin_score(row, 5, model)[0] for model in (MODEL, OTHER)]
+        assert [one["score"] for one in found["judge_scores"]] == each
+    jury = result.report["config"]["recipe"]["found"]["jury"]
+    assert jury["pairs"][0]["rows"] == 20
+    assert jury["pairs"][0]["kappa"] > 0.5
+    with pytest.raises(ParameterError, match="2 endpoints serve `m-1`"):
+        th.generate.judge(rows, endpoint=[endpoint(server), endpoint(server)])
+
+
 def test_experts_get_a_sheet_and_their_verdicts_set_the_threshold(server: Server, tmp_path: Path) -> None:
     rows = rows_of(60)
     out = tmp_path / "out"
@@ -641,7 +686,7 @@ def test_a_judge_of_the_teachers_family_is_told_of(server: Server) -> None:
     )
     result = th.generate.judge(made, endpoint=endpoint(server, family="owl"), student="owl")
     assert result.report["config"]["recipe"]["teachers"] == [{"identity": "t", "family": "owl"}]
-    notes = "\n".join(result.report["config"]["recipe"]["notes"])
+    notes = "\n".join(result.report["notes"])
     assert "judge `m-1` and teacher `t` are of one family (owl)" in notes
     assert "judge `m-1` and student of the family owl are of one family (owl)" in notes
 
@@ -660,7 +705,6 @@ def test_what_cannot_be_is_refused_before_anything_is_asked(server: Server, tmp_
     refused("by is `mean`", by="mean")
     refused("to is `openai`", to="openai")
     refused("a judge is asked in chats", endpoint=endpoint(server, api="completion"))
-    refused("there are 2 endpoints, but one judges", endpoint=[endpoint(server), endpoint(server, OTHER)])
     refused("review needs an `output`", review=3)
     refused("rubric is given, but method is `checklist`", listed(2), method="checklist", rubric="x")
     refused("there is no prompt `judge_pairwise`", prompts={"judge_pairwise": "x"})
@@ -675,6 +719,13 @@ def test_a_second_judge_has_columns_of_its_own(server: Server) -> None:
     first = th.generate.judge(rows_of(3), endpoint=endpoint(server))
     second = th.generate.judge(list(first), endpoint=endpoint(server, OTHER), prefix="other")
     assert all(row["judge_score"] is not None and row["other_score"] is not None for row in second)
+
+
+def test_a_threshold_that_refuses_nearly_all_goes_through_all_rows(server: Server) -> None:
+    result = th.generate.judge(rows_of(700), endpoint=endpoint(server), threshold=6)
+    assert len(result) == 0
+    assert result.is_complete
+    assert sum(result.rejected.values()) == 700
 
 
 def test_an_own_rubric_and_own_prompts_are_asked_and_named_in_the_report(

@@ -259,6 +259,10 @@ def test_a_winner_may_begin_with_a_part_of_its_word() -> None:
     assert found == pytest.approx({"A": 0.5, "B": 0.1, "tie": 0.4})
 
 
+def test_a_jury_says_mean_median_and_spread() -> None:
+    assert scores.jury([1.0, 2.0, 5.0, 4.0]) == (3.0, 3.0, 4.0)
+
+
 # Reading.
 
 CASE = Case(id="1", row={}, question="Why?", answers=("So.",), items=(("a", 1.0), ("b", 3.0)))

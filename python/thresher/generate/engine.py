@@ -21,7 +21,7 @@ from thresher.generate.recipe import Candidate, Idea, Kept, Rejection
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from thresher.generate.client import Client
+    from thresher.generate.client import Client, Line
     from thresher.generate.recipe import Recipe, Row, Slot, Work
     from thresher.generate.request import Answer, Request
 
@@ -223,10 +223,14 @@ class Engine:
             return None
         return next((refused for request in requests if (refused := self._refuse(request)) is not None), None)
 
-    async def _ask(self, line: object, requests: Sequence[Request]) -> Sequence[Answer]:
-        if len(requests) == 1:
-            return [await self.client.ask(line, requests[0])]  # type: ignore[arg-type]
-        asked = (self.client.ask(line, request) for request in requests)  # type: ignore[arg-type]
+    async def _ask(self, line: Line, requests: Sequence[Request]) -> Sequence[Answer]:
+        lines = self.client.lines
+        asked = [
+            self.client.ask(line if request.endpoint is None else lines[request.endpoint], request)
+            for request in requests
+        ]
+        if len(asked) == 1:
+            return [await asked[0]]
         answers = await asyncio.gather(*asked, return_exceptions=True)
         for answer in answers:
             if isinstance(answer, BaseException):
@@ -269,7 +273,9 @@ class Engine:
         self._recent.append(False)
 
     def _watch(self, n_outcomes: int) -> None:
-        """Stops a run in which nothing new comes any more."""
+        """Stops a run in which nothing new comes any more, unless its slots come to an end by themselves."""
+        if getattr(self.recipe, "is_finite", False):
+            return
         self._barren = 0 if n_outcomes else self._barren + 1
         kept = sum(self._recent)
         is_full = len(self._recent) == STALL_CANDIDATES

@@ -83,6 +83,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         sample: Which of several answers to the same question this is.
         purpose: What the recipe asks for, for the report; it is no part of the key.
         slot: The slot that asks; it chooses the endpoint, and is no part of the key.
+        endpoint: The endpoint to be asked instead, by its place among those of the run; no part of the key
+            either, which has the identity of the model.
     """
 
     messages: tuple[Message, ...] = ()
@@ -95,6 +97,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sample: int = 0
     purpose: str = ""
     slot: str = ""
+    endpoint: int | None = None
 
     @property
     def text_bytes(self) -> int:

@@ -380,7 +380,10 @@ def _report(work: _Work, progress: Progress) -> dict[str, Any]:
             if all(endpoint.price.input is not None for endpoint in work.endpoints)
             else None,
         },
-        "notes": [f"an endpoint refused a parameter: {change}" for change in sorted(work.changes)],
+        "notes": [
+            *getattr(work.recipe, "notes", list)(),
+            *(f"an endpoint refused a parameter: {change}" for change in sorted(work.changes)),
+        ],
         "timings": {"total": time.monotonic() - work.began_s},
         "threads": settings.threads or 1,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,8 @@ def of_rows(
         _of_judge(name, [each[place] for _, _, each in judged if each], method, seed)
         for place, name in enumerate(judges)
     ]
+    if len(judges) > 1:
+        found["jury"] = _of_jury(judged, method, judges)
     return found
 
 
@@ -68,6 +71,42 @@ def _of_judge(name: str, verdicts: Sequence[Verdict], method: Method, seed: int)
     if isinstance(method, Pairwise):
         found |= pairwise.bias([one.orders for one in verdicts if one.orders], seed)
     return found
+
+
+def _of_jury(
+    judged: Sequence[tuple[Case, Verdict, Sequence[Verdict]]], method: Method, judges: Sequence[str]
+) -> dict[str, Any]:
+    """How far the judges are apart, and how well each two agree."""
+    apart = []
+    for _, _, each in judged:
+        values = [one.score for one in each if one.score is not None]
+        if len(values) > 1:
+            apart.append(max(values) - min(values))
+    pairs = []
+    for left, right in itertools.combinations(range(len(judges)), 2):
+        both = [
+            (each[left].score, each[right].score)
+            for _, _, each in judged
+            if each and each[left].score is not None and each[right].score is not None
+        ]
+        first, second = [one for one, _ in both], [other for _, other in both]
+        pairs.append(
+            {
+                "judges": [judges[left], judges[right]],
+                "rows": len(both),
+                "kappa": _kappa(first, second, method) if both else None,
+                "spearman": agreement.spearman(first, second) if both else None,  # type: ignore[arg-type]
+            }
+        )
+    return {"spread": scores.mean(apart) if apart else None, "pairs": pairs}
+
+
+def _kappa(first: Sequence[Any], second: Sequence[Any], method: Method) -> float | None:
+    """Kappa with quadratic weights over the scores that there are; of a checklist, there are too many."""
+    categories = sorted(set(method.labels.values()))
+    if not categories:
+        return None
+    return agreement.kappa(first, second, weights="quadratic", categories=categories)
 
 
 def with_experts(

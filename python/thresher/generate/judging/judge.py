@@ -62,14 +62,15 @@ def judge(
     """Rows with the scores of judge models; nothing is left out unless a threshold says so.
 
     A judge gives its reason first and then its score, held to the scale by a JSON Schema. A verdict that
-    cannot be read is asked for again, and then counted; the row has no score then. Rows that are alike are
-    judged all the same (`near_duplicates=None`).
+    cannot be read is asked for again, and then counted; the row has no score then. Several endpoints are a
+    jury: each judges every row, and the score is their mean. Rows that are alike are judged all the same
+    (`near_duplicates=None`).
 
     Args:
         rows: A JSONL or Parquet file, a folder of them (as a generation writes), rows, a table, or the result
             of a generation. Rows have question and answer in fields, or are chats of any format, of which the
             last answer is judged.
-        endpoint: The judge: an `Endpoint`, an address or `local:PATH.gguf`.
+        endpoint: The judge: an `Endpoint`, an address, `local:PATH.gguf`, or several for a jury.
         method: `score` by a rubric; `checklist` by the items of each row, weighted yes or no, from 0 to 1;
             `pairwise` for the better of two answers in both orders: 1 if it is the first, 0 if the second,
             0.5 for a tie, which a winner that changes with the order is too.
@@ -99,8 +100,9 @@ def judge(
 
     Returns:
         The rows with `judge_score`, `judge_expected`, `judge_reason` and `judge_problem` (why there is no
-        score); of pairs `judge_winner` and `judge_orders`, of checklists `judge_items`. The report has
-        what was found in `config.recipe.found`, and warnings in `config.recipe.notes`.
+        score); of pairs `judge_winner` and `judge_orders`, of checklists `judge_items`, of a jury
+        `judge_median`, `judge_spread` and `judge_scores`. The report has what was found in
+        `config.recipe.found`.
 
     Raises:
         ParameterError: An endpoint or a parameter cannot be used, or no row can be judged.
@@ -132,7 +134,7 @@ def judge(
     recipe = Judge(
         found,
         way,
-        [one.name for one in settings.endpoints],
+        _names(settings),
         threshold=None if threshold is None else _params.number("threshold", threshold),
         by=_params.choice("by", by, ("score", "expected")),
         verdicts=said,
@@ -162,9 +164,6 @@ def _check(settings: Settings, wanted: int | None) -> None:
     """
     if settings.is_completion:
         message = "an endpoint has `api` completion, but a judge is asked in chats"
-        raise ParameterError(message)
-    if len(settings.endpoints) > 1:
-        message = f"there are {len(settings.endpoints)} endpoints, but one judges; judge with each by itself"
         raise ParameterError(message)
     if settings.to is not None:
         message = (
@@ -227,9 +226,24 @@ def _verdicts(
 
 
 def _judges(settings: Settings) -> list[Model]:
-    """The judge."""
+    """The judges.
+
+    Raises:
+        ParameterError: Two are the same model, whose answers would be the same.
+    """
     several = [local.resolved(one) if one.is_local else one for one in settings.endpoints]
-    return [Model(identity=one.identity, family=one.family or "") for one in several]
+    models = [Model(identity=one.identity, family=one.family or "") for one in several]
+    name, count = Counter(one.identity for one in models).most_common(1)[0]
+    if count > 1:
+        message = f"{count} endpoints serve `{name}`, but each judge of a jury is another model"
+        raise ParameterError(message)
+    return models
+
+
+def _names(settings: Settings) -> list[str]:
+    """The names of the judges in columns and reports."""
+    names = [endpoint.name for endpoint in settings.endpoints]
+    return [f"{name}#{place}" if names.count(name) > 1 else name for place, name in enumerate(names, 1)]
 
 
 def _export(recipe: Judge, output: str, count: int, *, blind: bool) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from thresher.errors import DataError, ParameterError
-from thresher.generate.judging import agreement, findings, pairwise
+from thresher.generate.judging import agreement, findings, pairwise, scores
 from thresher.generate.judging.asking import ask, together
 from thresher.generate.judging.cases import cases_of
 from thresher.generate.judging.method import Reading, Verdict
@@ -47,7 +47,7 @@ class Judge:
     Args:
         cases: The rows.
         method: How they are judged.
-        judges: The name of the endpoint.
+        judges: The names of the endpoints; each judges every row.
         threshold: The score below which a row is left out; None for none.
         by: `score` or `expected`: what is compared with the threshold.
         verdicts: What experts say; without a threshold, they set it.
@@ -64,6 +64,7 @@ class Judge:
     name, version = "judge", 1
     about = "Rows with the scores of judge models."
     a_slot = 1.0
+    is_finite = True
 
     def __init__(
         self,
@@ -89,6 +90,8 @@ class Judge:
         self.chosen: agreement.Threshold | None = None
         self.prefix, self.seed = prefix, seed
         self.sampling, self.max_tokens, self.tries = Sampling(temperature=temperature), max_tokens, tries
+        # One judge is asked where its slot says; of a jury, each endpoint is named.
+        self._places: list[int | None] = list(range(len(self.judges))) if len(self.judges) > 1 else [None]
         self.top_logprobs = method.tops if logprobs and method.tops else None
         self.fields: tuple[str, ...] = tuple(f"{prefix}_{name}" for name in self._columns())
         for case in self.cases:
@@ -109,6 +112,8 @@ class Judge:
             names += ["winner", "orders"]
         if self.method.name == "checklist":
             names += ["items"]
+        if len(self.judges) > 1:
+            names += ["median", "spread", "scores"]
         return [*names, "problem"]
 
     def settings(self) -> Mapping[str, Any]:
@@ -128,7 +133,6 @@ class Judge:
             **self._more,
             "prompts": {name: prompt.sha256 for name, prompt in self.method.prompts.items()},
             "found": self.found(),
-            "notes": self.notes(),
         }
 
     def found(self) -> dict[str, Any]:
@@ -216,7 +220,7 @@ class Judge:
         self.threshold = self.chosen.value
 
     def work(self, slot: Slot) -> Work:
-        """Asks about a row, in both orders if it is a pair."""
+        """Asks every judge about a row, in both orders if it is a pair."""
         case, is_step = slot.task
         if case.problem:
             each: list[Verdict] = []
@@ -224,7 +228,7 @@ class Judge:
             whole = Verdict(problem=case.problem)
         else:
             each, answers = yield from self._judge(slot, case)
-            (whole,) = each
+            whole = combined(each)
         judged = Judged(
             row={**case.row, **self._row(case, whole, each)},
             keys=tuple(dict.fromkeys(answer.key for answer in answers)),
@@ -246,7 +250,7 @@ class Judge:
             return self.method.read(case, text)
 
         askings: list[Asking[Reading]] = []
-        for _ in self.judges:
+        for place in self._places:
             for messages in questions:
                 request = Request(
                     messages=messages,
@@ -256,6 +260,7 @@ class Judge:
                     top_logprobs=self.top_logprobs,
                     purpose="verdict",
                     slot=slot.id,
+                    endpoint=place,
                 )
                 askings.append(ask(request, read, again, self.tries))
         heard = yield from together(askings)
@@ -281,6 +286,20 @@ class Judge:
             values["items"] = [
                 {"item": text, "weight": weight, "met": [bool(one.items[place]) for one in each if one.items]}
                 for place, (text, weight) in enumerate(case.items)
+            ]
+        if len(self.judges) > 1:
+            given = [one.score for one in each if one.score is not None]
+            _, median, spread = scores.jury(given) if given else (None, None, None)
+            values |= {"median": median, "spread": spread}
+            values["scores"] = [
+                {
+                    "judge": name,
+                    "score": _number(one.score),
+                    "expected": one.expected,
+                    "reason": one.reason or None,
+                    "problem": one.problem or None,
+                }
+                for name, one in zip(self.judges, each, strict=False)
             ]
         return {f"{self.prefix}_{name}": values[name] for name in self._columns()}
 
@@ -322,9 +341,30 @@ class Judge:
         return "\n".join(value for name, value in row.items() if isinstance(value, str) and name not in own)
 
 
+def combined(each: Sequence[Verdict]) -> Verdict:
+    """The verdict of all judges together: means over those that can be read, and the reason nearest to it."""
+    asked = sum(one.asked for one in each)
+    given = [one for one in each if one.score is not None]
+    if not given:
+        return Verdict(problem=each[0].problem, asked=asked)
+    if len(each) == 1:
+        return each[0]
+    values = [float(one.score or 0.0) for one in given]
+    score = scores.mean(values)
+    expected = [one.expected for one in given if one.expected is not None]
+    nearest = min(given, key=lambda one: abs(float(one.score or 0.0) - score))
+    return Verdict(
+        score=score,
+        expected=scores.mean(expected) if len(expected) == len(given) else None,
+        reason=nearest.reason,
+        asked=asked,
+    )
+
+
 def _winner(score: float) -> str:
-    """The winner of a pair by its score."""
-    return next(name for name, value in pairwise.VALUES.items() if value == score)
+    """The winner of a pair by the mean of its scores."""
+    by_score = {value: name for name, value in pairwise.VALUES.items()}
+    return by_score[1.0 if score > 0.5 else 0.0 if score < 0.5 else 0.5]
 
 
 def _number(score: float | None) -> int | float | None:

@@ -1,4 +1,4 @@
-"""Scores: the expectation over the probabilities of the score's token.
+"""Scores: the expectation over the probabilities of the score's token, and what a jury says together.
 
 The expected score is that of G-Eval (arXiv 2303.16634): the sum of the scores, each by the probability that
 the judge gave it. The probabilities are read where the verdict stands in the answer, and made to add up to
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import statistics
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -120,3 +121,12 @@ def _goes_on(choices: Sequence[TokenChoice], place: int, rest: str) -> float | N
 def mean(values: Sequence[float]) -> float:
     """The mean, rounded once."""
     return math.fsum(values) / len(values)
+
+
+def jury(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean, median, and how far the highest score is from the lowest.
+
+    >>> jury([2, 3, 5])
+    (3.3333333333333335, 3, 3)
+    """
+    return mean(values), statistics.median(values), max(values) - min(values)
