@@ -79,7 +79,7 @@ class SelfInstruct:
             sampling["stop"] = ["\n\n", "\n16", "16.", "16 ."]
         else:
             text = prompt("self_instruct_tasks_chat", tasks=tasks, next="9", last="16")
-        answer = ask(Asked(text, sampling, most=1024, cap=1024, sample=place))
+        answer = ask(Asked(text, sampling, most=1024, cap=1024 if self.is_completion else 4096, sample=place))
         keys, parents = (answer.key,), tuple(name for name, _ in shown)
         if answer.failure is not None:
             return [Made({}, keys, reasons=(answer.failure,))]
@@ -111,15 +111,19 @@ class SelfInstruct:
     def _instances(self, task: Task, ask: Ask) -> list[Made]:
         text = prompt("self_instruct_classify", instruction=_one_line(task.instruction))
         sampling: dict[str, object] = {"temperature": 0.0, "stop": ["\n", "Task"]}
-        kind = ask(Asked(text, sampling, most=3, cap=64))
+        # A chat model may reason before it answers.
+        cap = 64 if self.is_completion else 4096
+        kind = ask(Asked(text, sampling, most=3, cap=cap))
         if kind.failure is not None:
             return [Made({"instruction": task.instruction}, (kind.key,), reasons=(kind.failure,))]
+        if not self.is_completion and not kind.text.strip():
+            return [Made({"instruction": task.instruction}, (kind.key,), reasons=("unreadable",))]
         is_label = says_yes(kind.text)
         name = "self_instruct_output_first" if is_label else "self_instruct_input_first"
         text = prompt(name, instruction=_one_line(task.instruction)) + ("\n" if self.is_completion else "")
         sampling = {"temperature": 0.0, "presence_penalty": 1.5, "stop": ["Example 6", "Task:"]}
         most = 300 if is_label else 350
-        answer = ask(Asked(text, sampling, most=most, cap=most))
+        answer = ask(Asked(text, sampling, most=most, cap=most if self.is_completion else 4096))
         if answer.failure is not None:
             return [Made({"instruction": task.instruction}, (answer.key,), reasons=(answer.failure,))]
         keys = (*task.keys, kind.key, answer.key)

@@ -43,6 +43,8 @@ SAMPLING = Sampling(
 CLASSIFY = Sampling(temperature=0.0, stop=("\n", "Task"))
 INSTANCES = Sampling(temperature=0.0, presence_penalty=1.5, stop=(f"Example {MOST_INSTANCES + 1}", "Task:"))
 MAX_TOKENS, CLASSIFY_TOKENS, LABELLED_TOKENS, GENERATED_TOKENS = 1024, 3, 300, 350
+REASONING_CAP = 4096
+"""How far a bound is raised for a chat model that reasons before it answers."""
 LINEAGE = 10
 """The most similar instructions that lineage names."""
 PROMPTS = (
@@ -219,6 +221,9 @@ class SelfInstruct:
         (kind,) = yield [_of(prompt, slot, "classify", sampling=CLASSIFY, max_tokens=CLASSIFY_TOKENS)]
         if kind.failure is not None:
             return [of_failure(kind, "classify", row={"instruction": task.instruction})]
+        if not self.is_completion and not kind.text.strip():
+            row = {"instruction": task.instruction}
+            return [Rejection(reasons=("unreadable",), row=row, keys=(kind.key,), parents=(task.name,))]
         is_label = rules.is_yes(kind.text)
         name = "self_instruct_output_first" if is_label else "self_instruct_input_first"
         bound = LABELLED_TOKENS if is_label else GENERATED_TOKENS
@@ -305,11 +310,15 @@ def _of(
     import msgspec
 
     bound = request.max_tokens if max_tokens is None else max_tokens
+    if request.prompt is None:
+        cap = REASONING_CAP
+    else:
+        cap = max(bound, 64) if purpose == "classify" else bound
     return msgspec.structs.replace(
         request,
         sampling=request.sampling if sampling is None else sampling,
         max_tokens=bound,
-        max_tokens_cap=max(bound, 64) if purpose == "classify" else bound,
+        max_tokens_cap=cap,
         sample=sample,
         purpose=purpose,
         slot=slot.id,
