@@ -32,6 +32,7 @@ COMMANDS = {
     "generate domain": ["law", "-o", "out", *ENDPOINT],
     "generate self-instruct": ["in.jsonl", "-o", "out", *ENDPOINT],
     "generate distill": ["in.jsonl", "-o", "out", *ENDPOINT],
+    "judge": ["in.jsonl", "-o", "out", *ENDPOINT],
     "generate document-qa": ["in.jsonl", "-o", "out", *ENDPOINT],
 }
 # What an option of text cannot be: most say so by a list of what they can.
@@ -56,6 +57,7 @@ TEXTS = {
 # Files that are not there are a failure of the file system, not of usage.
 FREE = {"output", "tmp", "glob", "name", "against", "journal", "holdout", "dev", "task_types"}
 # So do names of models, of variables of the environment, and what a card is to say.
+FREE |= {"rubric", "question", "answer", "reference", "items", "verdicts", "student", "prefix"}
 FREE |= {"model", "revision", "key_env", "family", "licence", "terms"}
 NUMBERS = {
     "threshold": ["2", "nan", "-1"],
@@ -89,6 +91,10 @@ NUMBERS = {
     "round_size": ["0"],
     "per_passage": ["0", "51"],
     "passage_chars": ["0"],
+    "judge threshold": ["nan", "inf"],
+    "scale": ["0", "7"],
+    "review": ["0", "-1"],
+    "tries": ["0", "21"],
 }
 
 
@@ -115,7 +121,8 @@ def _wrong_values() -> Iterator[Any]:
         elif isinstance(option.type, click.Choice):
             values = [f"{flag}=bogus"]
         elif name in NUMBERS:
-            values = [f"{flag}={value}" for value in ("bogus", "", *NUMBERS[name])]
+            numbers = NUMBERS.get(f"{command} {name}", NUMBERS[name])
+            values = [f"{flag}={value}" for value in ("bogus", "", *numbers)]
         elif name in TEXTS:
             values = [f"{flag}={TEXTS[name]}"]
         else:

@@ -22,6 +22,7 @@ from thresher.cli._chat import convert, render, validate
 from thresher.cli._dedup import dedup
 from thresher.cli._doctor import doctor
 from thresher.cli._generate import generate
+from thresher.cli._judge import judge
 from thresher.cli._pipeline import run
 from thresher.cli._plan import plan
 from thresher.cli._results import explain, verify
@@ -60,12 +61,13 @@ def cli() -> None:
     """Turn raw text and model calls into clean training data.
 
     Removes exact and near-duplicates from files within a bound on memory, and goes on where it was
-    interrupted. Makes instruction data with models, and pays for no answer twice. Converts, validates and
+    interrupted. Makes instruction data with models and judges
+    it, and pays for no answer twice. Converts, validates and
     renders chat data. Runs pipelines of steps over files, plans runs, and verifies and explains results.
     """
 
 
-for command in (dedup, generate, convert, validate, render, plan, verify, explain, run, doctor):
+for command in (dedup, generate, judge, convert, validate, render, plan, verify, explain, run, doctor):
     cli.add_command(command)
 
 

@@ -123,7 +123,7 @@ _seed = click.option(
 )
 
 
-def _options(command: Command) -> Command:
+def model_options(command: Command) -> Command:
     for option in reversed((*_ENDPOINT, *_RUN)):
         command = option(command)
     return command
@@ -148,13 +148,13 @@ def generate() -> None:
 )
 @click.option("--max-tokens", type=int, default=3000, show_default=True, help="Tokens of an answer at most.")
 @_seed
-@_options
+@model_options
 def domain(domain: str, task_types: Sequence[str], **options: Any) -> int:  # noqa: ANN401 - they go on
     """Instruction-response pairs for a DOMAIN in words."""
     own = {name: options.pop(name) for name in ("per_request", "temperature", "max_tokens", "seed")}
     own["task_types"] = list(task_types) or None
     options["target"] = options["target"] or 10
-    return _run(
+    return run_recipe(
         lambda endpoint, given: thresher.generate.domain_instructions(
             domain, endpoint=endpoint, **own, **given
         ),
@@ -176,11 +176,11 @@ def domain(domain: str, task_types: Sequence[str], **options: Any) -> int:  # no
 )
 @click.option("--round-size", type=int, default=5, show_default=True, help="Requests that see the same pool.")
 @_seed
-@_options
+@model_options
 def self_instruct(seeds: str, **options: Any) -> int:  # noqa: ANN401
     """Instructions with inputs and outputs, from seed tasks of people (Self-Instruct)."""
     own = {name: options.pop(name) for name in ("threshold", "tokens", "round_size", "seed")}
-    return _run(
+    return run_recipe(
         lambda endpoint, given: thresher.generate.self_instruct(seeds, endpoint=endpoint, **own, **given),
         options,
     )
@@ -208,12 +208,12 @@ def self_instruct(seeds: str, **options: Any) -> int:  # noqa: ANN401
 )
 @click.option("--max-tokens", type=int, default=2048, show_default=True, help="Tokens of an answer at most.")
 @_seed
-@_options
+@model_options
 def distill(tasks: str, strategies: Sequence[str], **options: Any) -> int:  # noqa: ANN401
     """Answers of a teacher by explanation strategies, with its system prompt taken out (Orca 2)."""
     own = {name: options.pop(name) for name in ("choose", "dev", "temperature", "max_tokens", "seed")}
     own["strategies"] = _pairs("--strategy", strategies)
-    return _run(
+    return run_recipe(
         lambda endpoint, given: thresher.generate.distill(tasks, endpoint=endpoint, **own, **given), options
     )
 
@@ -230,11 +230,11 @@ def distill(tasks: str, strategies: Sequence[str], **options: Any) -> int:  # no
     "--temperature", type=float, default=0.7, show_default=True, help="Temperature of the sampling."
 )
 @click.option("--max-tokens", type=int, default=2048, show_default=True, help="Tokens of an answer at most.")
-@_options
+@model_options
 def document_qa(documents: Sequence[str], **options: Any) -> int:  # noqa: ANN401
     """Questions and answers about text files, each with the words that hold the answer."""
     own = {name: options.pop(name) for name in ("per_passage", "passage_chars", "temperature", "max_tokens")}
-    return _run(
+    return run_recipe(
         lambda endpoint, given: thresher.generate.document_qa(
             list(documents), endpoint=endpoint, **own, **given
         ),
@@ -242,7 +242,7 @@ def document_qa(documents: Sequence[str], **options: Any) -> int:  # noqa: ANN40
     )
 
 
-def _run(call: Callable[[Any, dict[str, Any]], Generated], options: dict[str, Any]) -> int:
+def run_recipe(call: Callable[[Any, dict[str, Any]], Generated], options: dict[str, Any]) -> int:
     as_json, quiet, dry_run = (options.pop(name) for name in ("as_json", "quiet", "dry_run"))
     endpoint = _endpoints(options)
     budget = {name: options.pop(f"budget_{name}") for name in ("money", "tokens", "requests", "seconds")}

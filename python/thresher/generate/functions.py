@@ -137,7 +137,7 @@ def self_instruct(
         BusyError: Another run has the output or the journal.
         FileError: The system refused a file operation.
     """
-    settings = checked(endpoint, options)
+    settings = checked(endpoint, options, sources.files_of(seeds))
     tasks = read_seeds(seeds)
     recipe = SelfInstruct(
         tasks,
@@ -196,7 +196,7 @@ def distill(
         BusyError: Another run has the output or the journal.
         FileError: The system refused a file operation.
     """
-    settings = checked(endpoint, options)
+    settings = checked(endpoint, options, sources.files_of(tasks, dev))
     recipe = Distill(
         sources.tasks_of("tasks", tasks),
         choose=choose,
@@ -243,7 +243,7 @@ def document_qa(
         BusyError: Another run has the output or the journal.
         FileError: The system refused a file operation.
     """
-    settings = checked(endpoint, options)
+    settings = checked(endpoint, options, sources.files_of(documents))
     recipe = DocumentQA(
         sources.documents_of(documents),
         per_passage=per_passage,

@@ -75,6 +75,7 @@ class Settings:
     overwrite: bool = False
     threads: int | None = None
     progress: Callable[[Status], object] | None = None
+    inputs: tuple[str, ...] = ()
 
     @property
     def is_completion(self) -> bool:
@@ -82,8 +83,13 @@ class Settings:
         return self.endpoints[0].api == "completion"
 
 
-def checked(endpoint: Endpoints, options: GenerateOptions) -> Settings:
+def checked(endpoint: Endpoints, options: GenerateOptions, inputs: tuple[str, ...] = ()) -> Settings:
     """Checks what was given.
+
+    Args:
+        endpoint: The endpoints that were named.
+        options: The options that were given.
+        inputs: Files that are read, and so must not lie where the result goes.
 
     Raises:
         TypeError: There is no such option.
@@ -117,7 +123,7 @@ def checked(endpoint: Endpoints, options: GenerateOptions) -> Settings:
         given["threads"] = _params.whole("threads", given["threads"], 1)
     given["budget"] = given.get("budget") or Budget()
     given["progress"] = _params.callback("progress", given.get("progress"))
-    return Settings(endpoints=endpoints_of(endpoint), **given)
+    return Settings(endpoints=endpoints_of(endpoint), inputs=inputs, **given)
 
 
 def endpoints_of(endpoint: Endpoints) -> tuple[Endpoint, ...]:

@@ -16,7 +16,9 @@ import contextlib
 import gc
 import json
 import os
+import resource
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 JOURNAL = "answers.journal"
 """Name of the journal beside an output."""
 _EVERY_S = 0.2
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,7 @@ def generate(recipe: Recipe, settings: Settings, checks: Sequence[Check] = ()) -
         output = None
         if settings.output is not None:
             replaces = settings.overwrite or _is_unfinished(settings.output)
-            output = _core.runs.Output(settings.output, replaces, f"generate {recipe.name}")
+            output = _core.runs.Output(settings.output, replaces, f"generate {recipe.name}", settings.inputs)
             stack.callback(output.close, keep=False)
         journal = stack.enter_context(Journal(_journal_path(settings, stack)))
         # The journal counts what a run has spent under this name, over all its sessions.
@@ -384,6 +387,7 @@ def _report(work: _Work, progress: Progress) -> dict[str, Any]:
             *getattr(work.recipe, "notes", list)(),
             *(f"an endpoint refused a parameter: {change}" for change in sorted(work.changes)),
         ],
+        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT,
         "timings": {"total": time.monotonic() - work.began_s},
         "threads": settings.threads or 1,
     }

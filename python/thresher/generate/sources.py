@@ -66,6 +66,14 @@ def _json(place: str, line: str) -> Any:  # noqa: ANN401 - any JSON
         raise DataError(message) from error
 
 
+def files_of(*sources: object) -> tuple[str, ...]:
+    """The files among sources, which no result may replace."""
+    several = [
+        one for source in sources for one in (source if isinstance(source, list | tuple) else [source])
+    ]
+    return tuple(str(path) for one in several if (path := _path(one)) is not None)
+
+
 def tasks_of(name: str, source: Rows) -> list[Task]:
     """The tasks of rows with `instruction`, perhaps `input`, `task_type`, `output` and `id`; or of texts."""
     from thresher.generate.recipes.distill import Task

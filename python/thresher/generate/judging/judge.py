@@ -21,6 +21,7 @@ from thresher.generate.judging.rubric import Score
 from thresher.generate.options import GenerateOptions, checked
 from thresher.generate.request import temperature_of
 from thresher.generate.session import Generated, generate
+from thresher.generate.sources import files_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -113,7 +114,7 @@ def judge(
     """
     # Rows that are alike are no matter of a judge.
     options.setdefault("near_duplicates", None)
-    settings = checked(endpoint, options)
+    settings = checked(endpoint, options, files_of(rows))
     _check(settings, review)
     name = _params.choice("method", method, METHODS)
     way = _method(name, scale, rubric, settings.prompts)
@@ -143,7 +144,7 @@ def judge(
         max_tokens=_params.whole("max_tokens", max_tokens, 1),
         logprobs=_params.flag("logprobs", logprobs),
         tries=_params.whole("tries", tries, 1, 20),
-        seed=_params.whole("seed", seed),
+        seed=_params.whole("seed", seed, 0, 2**64 - 1),
         more={
             "teachers": [{"identity": one.identity, "family": one.family} for one in teachers],
             "student": student,

@@ -310,10 +310,9 @@ def _of(
     import msgspec
 
     bound = request.max_tokens if max_tokens is None else max_tokens
+    cap = max(bound, 64) if purpose == "classify" else bound
     if request.prompt is None:
         cap = REASONING_CAP
-    else:
-        cap = max(bound, 64) if purpose == "classify" else bound
     return msgspec.structs.replace(
         request,
         sampling=request.sampling if sampling is None else sampling,
