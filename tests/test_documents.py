@@ -10,18 +10,24 @@ expression, `# ...: [1, 2]` claims that it is that list, and is checked.
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.generate.server import Server
+
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+ADDRESS = "http://127.0.0.1:8000/v1"
+"""The endpoint of the pages; a scripted server answers there, as a model of the page's recipe might."""
 CHECKED = """
 for _expression, _value in {claims!r}:
     _found = eval(_expression)
@@ -36,7 +42,7 @@ def _blocks(path: Path, language: str) -> list[str]:
 
 def _all_blocks(language: str) -> list[Any]:
     return [
-        pytest.param(block, id=f"{path.name}-{index}")
+        pytest.param(block, path.stem, id=f"{path.name}-{index}")
         for path in DOCUMENTS
         for index, block in enumerate(_blocks(path, language))
     ]
@@ -68,20 +74,37 @@ def _run(command: list[str], root: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("block", _all_blocks("python"))
-def test_each_block_of_python_runs_alone_and_gives_what_it_says(block: str, root: Path) -> None:
+@contextlib.contextmanager
+def _with_model(block: str, page: str) -> Iterator[str]:
+    """A block with the address of a server that answers as the recipe of the page needs it."""
+    if ADDRESS not in block:
+        yield block
+        return
+    script = {"self-instruct": "self_instruct", "distill": "explain", "document-qa": "document_qa"}
+    with Server(script.get(page, "domain")) as server:
+        yield block.replace(ADDRESS, server.base_url)
+
+
+@pytest.mark.parametrize(("block", "page"), _all_blocks("python"))
+def test_each_block_of_python_runs_alone_and_gives_what_it_says(block: str, page: str, root: Path) -> None:
+    with _with_model(block, page) as block:
+        _run_python(block, root)
+
+
+def _run_python(block: str, root: Path) -> None:
     _run([sys.executable, "-I", "-W", "error", "-c", block + CHECKED.format(claims=_claims(block))], root)
 
 
-@pytest.mark.parametrize("block", _all_blocks(""))
-def test_each_block_of_commands_runs_alone(block: str, root: Path) -> None:
+@pytest.mark.parametrize(("block", "page"), _all_blocks(""))
+def test_each_block_of_commands_runs_alone(block: str, page: str, root: Path) -> None:
     lines = block.splitlines()
     if not all(_is_command(line) for line in lines):
         assert not any(_is_command(line) for line in lines), (
             "commands and other lines want blocks of their own"
         )
         pytest.skip("no commands of thresher")
-    _run(["sh", "-e", "-c", block.replace(".venv/bin/thresher ", "thresher ")], root)
+    with _with_model(block, page) as block:
+        _run(["sh", "-e", "-c", block.replace(".venv/bin/thresher ", "thresher ")], root)
 
 
 def test_a_claim_that_is_wrong_fails(root: Path) -> None:

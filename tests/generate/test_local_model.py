@@ -79,7 +79,7 @@ def test_self_instruct_with_a_real_model(model: Path, tmp_path: Path) -> None:
     seeds: Any = SEEDS or SEED_TASKS
 
     def call(**options: Any) -> th.generate.Generated:
-        return th.generate.self_instruct(seeds, endpoint=_endpoint(model), target=20, **options)
+        return th.generate.self_instruct(seeds, endpoint=_endpoint(model), target=30, **options)
 
     found = _twice(tmp_path / "out", call)
     assert len(found) >= 20
