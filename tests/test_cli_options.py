@@ -55,7 +55,7 @@ TEXTS = {
 }
 # Any text will do: a folder that is made, a pattern that fits no file, the name of one of several templates.
 # Files that are not there are a failure of the file system, not of usage.
-FREE = {"output", "tmp", "glob", "name", "against", "journal", "holdout", "dev", "task_types"}
+FREE = {"output", "tmp", "glob", "name", "against", "journal", "holdout", "dev", "task_types", "batch_files"}
 # So do names of models, of variables of the environment, and what a card is to say.
 FREE |= {"rubric", "question", "answer", "reference", "items", "verdicts", "student", "prefix"}
 FREE |= {"model", "revision", "key_env", "family", "licence", "terms"}

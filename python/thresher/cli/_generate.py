@@ -106,6 +106,17 @@ _RUN = (
     click.option(
         "--strict-recipe", is_flag=True, help="Refuse to leave out a parameter that an endpoint refuses."
     ),
+    click.option(
+        "--batch",
+        is_flag=True,
+        help="Ask by OpenAI's batch API: at a part of the price, and within a day. Ctrl-C leaves the batches"
+        " under way.",
+    ),
+    click.option(
+        "--batch-files",
+        metavar="FOLDER",
+        help="Write batches into a folder, for vLLM's run-batch, and go on from the answers there.",
+    ),
     click.option("--threads", type=int, help="Threads of a model in this process."),
     click.option("--overwrite", is_flag=True, help="Replace a finished result."),
     click.option(
@@ -245,9 +256,11 @@ def document_qa(documents: Sequence[str], **options: Any) -> int:  # noqa: ANN40
 def run_recipe(call: Callable[[Any, dict[str, Any]], Generated], options: dict[str, Any]) -> int:
     as_json, quiet, dry_run = (options.pop(name) for name in ("as_json", "quiet", "dry_run"))
     endpoint = _endpoints(options)
+    batch, folder = options.pop("batch"), options.pop("batch_files")
     budget = {name: options.pop(f"budget_{name}") for name in ("money", "tokens", "requests", "seconds")}
     given = {
         **options,
+        "batch": f"files:{folder}" if folder is not None else batch,
         "budget": thresher.generate.Budget(**budget),
         "prompts": _pairs("--prompt", options["prompts"]),
         "near_duplicates": options["near_duplicates"] or None,
@@ -273,11 +286,13 @@ def run_recipe(call: Callable[[Any, dict[str, Any]], Generated], options: dict[s
 
 
 def _estimate(
-    call: Callable[[Any, dict[str, Any]], Generated], endpoint: object, given: dict[str, Any]
+    call: Callable[[Any, dict[str, Any]], Generated], endpoint: list[Any], given: dict[str, Any]
 ) -> int:
     """Makes a few rows into the journal, and tells what the target would take."""
     target = given["target"]
     output, given["output"] = given["output"], None
+    # A sample is asked one by one, and priced so.
+    is_batch, given["batch"] = given["batch"], False
     if given["journal"] is None and output is not None:
         given["journal"] = thresher.generate.journal_beside(output)
     given["target"] = min(target or _SAMPLE_ROWS, _SAMPLE_ROWS)
@@ -298,8 +313,13 @@ def _estimate(
             ("input tokens", f"about {spent['input_tokens'] * scale:,.0f}"),
             ("output tokens", f"about {spent['output_tokens'] * scale:,.0f}"),
             ("money", "unknown price" if spent["money"] is None else f"about {spent['money'] * scale:,.2f}"),
-            ("time", f"about {(time.monotonic() - began_s) * scale:,.0f} s, as fast as the sample went"),
         ]
+        if not is_batch:
+            took_s = (time.monotonic() - began_s) * scale
+            lines.append(("time", f"about {took_s:,.0f} s, as fast as the sample went"))
+        elif spent["money"] is not None:
+            share = max(one.price.batch for one in thresher.generate.endpoints_of(endpoint))
+            lines.append(("by batches", f"about {spent['money'] * scale * share:,.2f}"))
     for name, value in lines:
         click.echo(f"{name:<20} {value}")
     return 0

@@ -34,6 +34,7 @@ _HOMES = {
     "Budget": "budget",
     "Endpoint": "endpoint",
     "EndpointError": "faults",
+    "endpoints_of": "options",
     "read_endpoints": "options",
     "read_seeds": "seeds",
     "journal_beside": "session",

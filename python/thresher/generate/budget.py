@@ -112,21 +112,31 @@ class Purse:
             is_batch: Whether it was part of a batch.
         """
         self.give_back(amount)
-        taken = amount
-        if usage is not None:
-            money = endpoint.price.of(usage.input, usage.cached, usage.output, is_batch=is_batch)
-            taken = Spent(
-                requests=1, input_tokens=usage.input, output_tokens=usage.output, money=money or 0.0
-            )
+        taken = amount if usage is None else cost_of(endpoint, usage, is_batch=is_batch)
         self.spent += taken
         return taken
 
+    def take_up(self, amount: Spent) -> None:
+        """Makes what counts as spent, since its fate was unknown, a reservation again."""
+        self.reserved += amount
+        self.spent = _minus(self.spent, amount)
+
     def give_back(self, amount: Spent) -> Spent:
         """Ends a reservation of which nothing was taken; gives that."""
-        self.reserved = Spent(
-            requests=self.reserved.requests - amount.requests,
-            input_tokens=self.reserved.input_tokens - amount.input_tokens,
-            output_tokens=self.reserved.output_tokens - amount.output_tokens,
-            money=self.reserved.money - amount.money,
-        )
+        self.reserved = _minus(self.reserved, amount)
         return Spent()
+
+
+def cost_of(endpoint: Endpoint, usage: Usage, *, is_batch: bool = False) -> Spent:
+    """What a request took that the server has counted."""
+    money = endpoint.price.of(usage.input, usage.cached, usage.output, is_batch=is_batch)
+    return Spent(requests=1, input_tokens=usage.input, output_tokens=usage.output, money=money or 0.0)
+
+
+def _minus(whole: Spent, part: Spent) -> Spent:
+    return Spent(
+        requests=whole.requests - part.requests,
+        input_tokens=whole.input_tokens - part.input_tokens,
+        output_tokens=whole.output_tokens - part.output_tokens,
+        money=whole.money - part.money,
+    )

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from thresher.generate.budget import Purse
     from thresher.generate.endpoint import Endpoint
+    from thresher.generate.faults import Stopped
     from thresher.generate.journal import Journal
     from thresher.generate.request import Request
 
@@ -43,6 +44,9 @@ MOST_EMPTY = 3
 """How often an answer without content is asked for again."""
 _FAILURES_IN_A_ROW = 30
 """Failures of an endpoint, none of its requests answered in between, after which it counts as down."""
+
+_WINDOW = 4
+"""Slots under way for each request that may be in flight."""
 
 _UNREACHABLE = 6
 """The same for one that nobody has reached in this session."""
@@ -131,6 +135,24 @@ class Client:
         self._under_way: dict[tuple[bytes, int], asyncio.Future[Answer]] = {}
         self._random = random.Random(seed)
 
+    @property
+    def window(self) -> int:
+        """Slots under way that pay: more than can be in flight, so that a slow one holds nobody up."""
+        return _WINDOW * sum(line.endpoint.max_in_flight for line in self.lines)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests on their way."""
+        return sum(line.pace.in_flight for line in self.lines)
+
+    @property
+    def goes_on(self) -> str:
+        """What a user who has interrupted a run is told."""
+        return "the same command goes on from here"
+
+    def leave(self, stopped: Stopped) -> None:
+        """The run is stopped; what is under way is waited for."""
+
     async def ask(self, line: Line, request: Request) -> Answer:
         """The answer to a request.
 
@@ -162,9 +184,7 @@ class Client:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._under_way[place] = future
         try:
-            answer, raw = await self._fetch(line, request, key)
-            answer = msgspec.structs.replace(answer, key=key.hex())
-            await self.journal.put(key, request.max_tokens, canonical, answer, raw)
+            answer = await self._obtain(line, request, key, canonical)
         except BaseException as error:
             future.set_exception(error)
             future.exception()  # Whoever waits sees it; if nobody does, it is no news.
@@ -172,6 +192,13 @@ class Client:
         finally:
             del self._under_way[place]
         future.set_result(answer)
+        return answer
+
+    async def _obtain(self, line: Line, request: Request, key: bytes, canonical: bytes) -> Answer:
+        """Gets an answer that is not there yet, into the journal."""
+        answer, raw = await self._fetch(line, request, key)
+        answer = msgspec.structs.replace(answer, key=key.hex())
+        await self.journal.put(key, request.max_tokens, canonical, answer, raw)
         return answer
 
     async def _fetch(self, line: Line, request: Request, key: bytes) -> tuple[Answer, bytes]:
@@ -182,22 +209,23 @@ class Client:
             try:
                 answer, raw = await self._with_schema(line, request, key)
             except Final as final:
-                return self._failed(line, final, tries)
+                return self.no_answer(line, final, tries)
             except Transient as fault:
                 again = self.tally.tried_again
                 again[fault.kind] = again.get(fault.kind, 0) + 1
                 self._note_failure(line, fault)
                 empty += fault.kind == "empty"
                 if empty >= MOST_EMPTY:
-                    return self._failed(line, Final("empty", fault.detail), tries)
+                    return self.no_answer(line, Final("empty", fault.detail), tries)
                 if tries >= MOST_TRIES and fault.kind != "rate_limited":
-                    return self._failed(line, Final("server_error", f"{fault.kind}: {fault.detail}"), tries)
+                    return self.no_answer(line, Final("server_error", f"{fault.kind}: {fault.detail}"), tries)
                 await asyncio.sleep(self._pause_s(tries, fault))
                 continue
             line.failures, line.has_answered = 0, True
             return msgspec.structs.replace(answer, endpoint=line.endpoint.name, tries=tries), raw
 
-    def _failed(self, line: Line, final: Final, tries: int) -> tuple[Answer, bytes]:
+    def no_answer(self, line: Line, final: Final, tries: int) -> tuple[Answer, bytes]:
+        """The answer that stands for one that will never come, and no reply."""
         self.tally.failed[final.failure] = self.tally.failed.get(final.failure, 0) + 1
         answer = Answer(
             failure=final.failure,
@@ -267,16 +295,20 @@ class Client:
                     continue
                 if final.failure != "bad_request" or (mode is not None and wire.is_about_schema(final)):
                     raise
-                if self._strict and final.parameter not in (None, "seed"):
-                    message = (
-                        f"`{line.endpoint.base_url}` refuses `{final.parameter}`: {final.detail}. The recipe"
-                        " asks for it; without strict_recipe it is left out, and noted"
-                    )
-                    raise ParameterError(message) from final
-                if not line.dialect.learn(final):
+                if not self.learn(line, final):
                     raise
                 continue
             return msgspec.structs.replace(answer, changes=changes, mode=mode or ""), raw
+
+    def learn(self, line: Line, final: Final) -> bool:
+        """Takes the refusal of a parameter into account; False if it is none that can be done without."""
+        if self._strict and final.parameter not in (None, "seed"):
+            message = (
+                f"`{line.endpoint.base_url}` refuses `{final.parameter}`: {final.detail}. The recipe"
+                " asks for it; without strict_recipe it is left out, and noted"
+            )
+            raise ParameterError(message) from final
+        return line.dialect.learn(final)
 
     async def _send(self, line: Line, request: Request, key: bytes, mode: str | None) -> tuple[Answer, bytes]:
         """One try, from its place in the budget to the reply."""

@@ -33,8 +33,6 @@ STALL_SLOTS = 100
 """Slots without a candidate after which nothing is expected to come."""
 MOST_SLOTS = 100_000
 """Slots under way at most, whatever the endpoints take."""
-_WINDOW = 4
-"""Slots under way for each request that may be in flight."""
 
 
 Outcome: TypeAlias = "Candidate | Idea | Rejection"
@@ -125,13 +123,13 @@ class Engine:
         self._stopping: Stopped | None = None
         self._recent: collections.deque[bool] = collections.deque(maxlen=STALL_CANDIDATES)
         self._barren = 0
-        # More than can be in flight, so that a slow one in front holds nobody up.
-        self._most = min(MOST_SLOTS, _WINDOW * sum(line.endpoint.max_in_flight for line in client.lines))
+        self._most = min(MOST_SLOTS, client.window)
 
     def stop(self, reason: str, message: str) -> None:
-        """Sends nothing new from here on; what is under way is waited for."""
+        """Sends nothing new from here on; what is under way is waited for, unless it is in a batch."""
         if self._stopping is None:
             self._stopping = Stopped(reason, message)
+            self.client.leave(self._stopping)
 
     async def run(self) -> Progress:
         """Works until the target is reached, nothing is left, or the run is stopped.

@@ -26,7 +26,7 @@ class Stopped(ThresherError):
     """A run ends before its target: by a budget, by the user, or since nothing new comes.
 
     Attributes:
-        reason: `budget`, `interrupted` or `stalled`.
+        reason: `budget`, `interrupted`, `stalled`, or `batch` if others are to answer a batch in files.
     """
 
     def __init__(self, reason: str, message: str) -> None:

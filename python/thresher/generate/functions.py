@@ -30,7 +30,13 @@ def _documented(function: F) -> F:
     """Writes the options of every generation into the docstring and the signature of a function."""
     signature = inspect.signature(function)
     own = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
-    defaults = {"near_duplicates": 0.8, "strict_recipe": False, "overwrite": False, "checks": ()}
+    defaults = {
+        "near_duplicates": 0.8,
+        "strict_recipe": False,
+        "batch": False,
+        "overwrite": False,
+        "checks": (),
+    }
     options = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(name), annotation=kind)
         for name, kind in GenerateOptions.__annotations__.items()

@@ -15,8 +15,9 @@ import queue
 import sqlite3
 import threading
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
@@ -24,7 +25,7 @@ from thresher.errors import BusyError, DataError, FileError
 from thresher.generate.request import KEY_VERSION, Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 FORMAT = 1
 """Version of the tables, as `user_version` of the file."""
@@ -46,6 +47,9 @@ CREATE TABLE IF NOT EXISTS sent (
 CREATE INDEX IF NOT EXISTS sent_run ON sent (run);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 """
+_SENT = "INSERT INTO sent VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+Statement: TypeAlias = tuple[str, Sequence[Sequence[Any]]]
+"""SQL, and the rows that it is carried out for."""
 _MOST_OF_A_COMMIT = 512
 _LEAST_COMPRESSED = 1024
 _PACKED, _PLAIN = b"z", b"p"
@@ -173,7 +177,7 @@ class Journal:
         """Notes that a request goes out and what it may cost; gives its number, and when that is on disk."""
         number, self._next_id = self._next_id, self._next_id + 1
         row = (number, run, key, *_columns(reserved), 0)
-        return number, self._done("INSERT INTO sent VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        return number, self._done(_SENT, row)
 
     def note_cost(self, number: int, spent: Spent) -> None:
         """Notes what a request has cost."""
@@ -210,6 +214,24 @@ class Journal:
         else:
             await self._done("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, msgspec.json.encode(value)))
 
+    def select(self, sql: str, row: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Rows that are on disk, for what keeps tables of its own here."""
+        return self._reader.execute(sql, row).fetchall()
+
+    def together(self, statements: Sequence[Statement]) -> asyncio.Future[None]:
+        """Carries out statements, all or none, each for each of its rows; gives when that is on disk."""
+        return self._done("", statements)
+
+    def all_sent(self, run: str, reserved: Sequence[tuple[bytes, Spent]]) -> tuple[range, Statement]:
+        """As `note_sent` for many at once: their numbers, and a statement for `together`."""
+        numbers = range(self._next_id, self._next_id + len(reserved))
+        self._next_id = numbers.stop
+        rows = [
+            (number, run, key, *_columns(amount), 0)
+            for number, (key, amount) in zip(numbers, reserved, strict=True)
+        ]
+        return numbers, (_SENT, rows)
+
     def _done(self, sql: str, row: Sequence[Any]) -> asyncio.Future[None]:
         if self._failure is not None:
             raise self._failure
@@ -238,7 +260,7 @@ class Journal:
 
 
 class _Work:
-    """A statement to be carried out, and who waits for it."""
+    """A statement to be carried out, and who waits for it; without SQL, `row` are several statements."""
 
     __slots__ = ("done", "row", "sql")
 
@@ -250,7 +272,12 @@ def _commit(connection: sqlite3.Connection, batch: Sequence[_Work], path: Path) 
     try:
         connection.execute("BEGIN IMMEDIATE")
         for work in batch:
-            connection.execute(work.sql, work.row)
+            if work.sql:
+                connection.execute(work.sql, work.row)
+                continue
+            for sql, rows in work.row:
+                for row in rows:
+                    connection.execute(sql, row)
         connection.execute("COMMIT")
     except (sqlite3.Error, OSError) as error:
         if connection.in_transaction:

@@ -34,10 +34,14 @@ class GenerateOptions(TypedDict, total=False):
     checks: Sequence[Any]
     prompts: Mapping[str, str | os.PathLike[str]] | None
     strict_recipe: bool
+    batch: bool | str
     overwrite: bool
     threads: int | None
     progress: Callable[[Status], object] | None
 
+
+FILES = "files:"
+"""What comes before the folder of batches that others answer."""
 
 DOCUMENTATION = """\
 target: Rows to be kept. It goes on until they passed all rules and checks, or nothing new comes.
@@ -52,6 +56,9 @@ holdout: Texts that may neither be repeated in a row nor appear in a prompt.
 checks: Further checks, each with `name`, `reasons(row, text)` and `keep(row, text)`.
 prompts: Files that replace prompts of the recipe, by their names.
 strict_recipe: Refuse to leave out or rename a parameter that an endpoint does not take.
+batch: Ask by batches (OpenAI's batch API), which cost less and may take a day each; a recipe that goes on
+    from what it kept makes at least one of each round. `files:FOLDER` writes them into a folder, for instance
+    for vLLM's run-batch, and ends; the same call goes on from the answers there.
 overwrite: Replace a finished result.
 threads: Threads of a model in this process. Default: as many as the process may use.
 progress: Called several times a second with a `Status`; an exception from it stops the run."""
@@ -72,10 +79,16 @@ class Settings:
     checks: tuple[Any, ...] = ()
     prompts: Mapping[str, str] | None = None
     strict_recipe: bool = False
+    batch: bool | str = False
     overwrite: bool = False
     threads: int | None = None
     progress: Callable[[Status], object] | None = None
     inputs: tuple[str, ...] = ()
+
+    @property
+    def batch_folder(self) -> str | None:
+        """The folder of batches that others answer; None if there are none."""
+        return self.batch.removeprefix(FILES) if isinstance(self.batch, str) else None
 
     @property
     def is_completion(self) -> bool:
@@ -123,7 +136,35 @@ def checked(endpoint: Endpoints, options: GenerateOptions, inputs: tuple[str, ..
         given["threads"] = _params.whole("threads", given["threads"], 1)
     given["budget"] = given.get("budget") or Budget()
     given["progress"] = _params.callback("progress", given.get("progress"))
-    return Settings(endpoints=endpoints_of(endpoint), inputs=inputs, **given)
+    if "batch" in given:
+        given["batch"] = _batch(given["batch"])
+    settings = Settings(endpoints=endpoints_of(endpoint), inputs=inputs, **given)
+    if settings.batch:
+        _check_batch(settings)
+    return settings
+
+
+def _batch(value: object) -> bool | str:
+    if not isinstance(value, str):
+        return _params.flag("batch", value)
+    if not value.startswith(FILES) or value == FILES:
+        message = f"batch is `{value}`, but it is True, False, or `{FILES}FOLDER`"
+        raise ParameterError(message)
+    return value
+
+
+def _check_batch(settings: Settings) -> None:
+    """A batch outlives the call, so where its answers go has to as well."""
+    if settings.output is None and settings.journal is None:
+        message = "batch is given, but neither an output nor a journal; name one, to find the batch again"
+        raise ParameterError(message)
+    for endpoint in settings.endpoints:
+        if endpoint.is_local:
+            message = (
+                f"batch is given, but `{endpoint.base_url}` is in this process and takes requests one by one;"
+                " leave batch out"
+            )
+            raise ParameterError(message)
 
 
 def endpoints_of(endpoint: Endpoints) -> tuple[Endpoint, ...]:

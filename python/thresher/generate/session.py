@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from thresher import _core
 from thresher.generate import local, tables
+from thresher.generate.batching import BatchClient
 from thresher.generate.budget import Purse
 from thresher.generate.card import card
 from thresher.generate.checks import NearDuplicates, Overlap
@@ -40,7 +41,7 @@ from thresher.generate.status import status_of
 from thresher.generate.transport import Http
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from thresher.generate.endpoint import Endpoint
     from thresher.generate.engine import Check, Progress
@@ -238,8 +239,7 @@ async def _drive(work: _Work) -> Progress:
                 stack.callback(server.close)
                 base_url = server.base_url
             lines.append(Line(endpoint, await stack.enter_async_context(Http(endpoint, base_url))))
-        client = Client(lines, work.journal, work.purse, run=work.run, strict=work.settings.strict_recipe)
-        work.client = client
+        client = work.client = await stack.enter_async_context(_client(work, lines))
         checks, holdout = work.all_checks()
         engine = Engine(
             work.recipe,
@@ -263,6 +263,23 @@ async def _drive(work: _Work) -> Progress:
         if work.settings.progress:
             work.settings.progress(status_of(work.recipe.name, progress, client, work.began_s))
         return progress
+
+
+@contextlib.asynccontextmanager
+async def _client(work: _Work, lines: Sequence[Line]) -> AsyncIterator[Client]:
+    settings = work.settings
+    if not settings.batch:
+        yield Client(lines, work.journal, work.purse, run=work.run, strict=settings.strict_recipe)
+        return
+    async with BatchClient(
+        lines,
+        work.journal,
+        work.purse,
+        run=work.run,
+        strict=settings.strict_recipe,
+        folder=settings.batch_folder,
+    ) as client:
+        yield client
 
 
 async def _show(work: _Work, engine: Engine) -> None:
@@ -290,7 +307,7 @@ def _interrupts(engine: Engine) -> Iterator[None]:
     def interrupted() -> None:
         nonlocal interrupts
         interrupts += 1
-        message = "the run was interrupted; the same command goes on from here"
+        message = f"the run was interrupted; {engine.client.goes_on}"
         engine.stop("interrupted", message)
         if interrupts > 1 and main is not None:
             main.cancel()
@@ -362,6 +379,7 @@ def _report(work: _Work, progress: Progress) -> dict[str, Any]:
             "to": settings.to,
             "near_duplicates": settings.near_duplicates,
             "strict_recipe": settings.strict_recipe,
+            "batch": settings.batch,
         },
         "complete": stopped is None,
         "stopped": None if stopped is None else {"reason": stopped.reason, "message": str(stopped)},

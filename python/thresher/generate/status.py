@@ -56,7 +56,7 @@ def status_of(recipe: str, progress: Progress, client: Client, began_s: float) -
         rejected=dict(progress.by_reason),
         requests=tally.sent,
         found=tally.found,
-        in_flight=sum(line.pace.in_flight for line in client.lines),
+        in_flight=client.in_flight,
         failed=dict(tally.failed),
         retried=dict(tally.tried_again),
         input_tokens=tally.tokens.input,

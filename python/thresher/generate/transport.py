@@ -12,11 +12,12 @@ from thresher.generate.faults import Transient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Self
+    from typing import IO, Self
 
     from thresher.generate.endpoint import Endpoint
 
 _CONNECT_S = 30.0
+_CHUNK = 1 << 18
 MOST_BYTES = 64 << 20
 """Bytes of a reply at most."""
 
@@ -83,14 +84,48 @@ class Http:
                 ) as reply:
                     raw = await reply.content.read(MOST_BYTES) if _is_large(reply) else await reply.read()
                     return reply.status, reply.headers, raw
-        except TimeoutError as error:
-            raise Transient("timeout", f"no complete reply within {timeout_s:g} s") from error
-        except aiohttp.ClientConnectorError as error:
-            raise Transient("unreachable", str(error)) from error
-        except aiohttp.ClientPayloadError as error:
-            raise Transient("broken_body", str(error)) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise Transient("connection", f"{type(error).__name__}: {error}") from error
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            raise _transient(error, timeout_s) from error
+
+    async def download(
+        self, path: str, to: IO[bytes], timeout_s: float
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Gets a file of any size, whose bytes go into `to` as they come.
+
+        Args:
+            path: Below the address.
+            to: What takes the bytes of a reply with status 200; those of another are in the result.
+            timeout_s: Seconds without a byte after which it is given up.
+
+        Raises:
+            Transient: The connection broke, or time was over.
+        """
+        if self._session is None:
+            message = "used outside of its context"
+            raise RuntimeError(message)
+        try:
+            async with (
+                asyncio.timeout(timeout_s) as limit,
+                self._session.get(self._base + path, allow_redirects=False) as reply,
+            ):
+                if reply.status != 200:
+                    return reply.status, reply.headers, await reply.read()
+                async for chunk in reply.content.iter_chunked(_CHUNK):
+                    to.write(chunk)
+                    limit.reschedule(asyncio.get_running_loop().time() + timeout_s)
+                return reply.status, reply.headers, b""
+        except (TimeoutError, aiohttp.ClientError) as error:
+            raise _transient(error, timeout_s) from error
+
+
+def _transient(error: Exception, timeout_s: float) -> Transient:
+    if isinstance(error, TimeoutError):
+        return Transient("timeout", f"no complete reply within {timeout_s:g} s")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Transient("unreachable", str(error))
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return Transient("broken_body", str(error))
+    return Transient("connection", f"{type(error).__name__}: {error}")
 
 
 def _is_large(reply: aiohttp.ClientResponse) -> bool:

@@ -185,7 +185,7 @@ def read(status: int, headers: Mapping[str, str], raw: bytes, url: str) -> Answe
         EndpointError: The endpoint cannot be used.
     """
     if status != 200:
-        _refuse(status, headers, raw, url)
+        refuse(status, headers, raw, url)
     try:
         reply = _decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -194,7 +194,7 @@ def read(status: int, headers: Mapping[str, str], raw: bytes, url: str) -> Answe
         code, message, _ = _error_parts(reply.error)
         status = code if isinstance(code, int) and 400 <= code < 600 else 0
         if status in (400, 401, 403, 404, 413, 422) or _is_quota(code, message):
-            _refuse(status, headers, raw, url)
+            refuse(status, headers, raw, url)
         raise Transient("error_body", message or "an error with status 200")
     if not reply.choices:
         raise Transient("no_choices", "a reply without choices")
@@ -277,7 +277,7 @@ def _number(value: Any) -> float:  # noqa: ANN401
     return float(value) if isinstance(value, int | float) else -1e9
 
 
-def _refuse(status: int, headers: Mapping[str, str], raw: bytes, url: str) -> None:
+def refuse(status: int, headers: Mapping[str, str], raw: bytes, url: str) -> None:
     """Says what an error of a server means, by raising it."""
     try:
         error = msgspec.json.decode(raw)

@@ -1,0 +1,480 @@
+"""Batches: the same rows as without, whatever fails and whenever it is killed; nothing is submitted twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import thresher as th
+from tests.generate.helpers import endpoint, journal_of, question
+from tests.generate.server import Server
+from tests.generate.test_runs import _until, command, made, recipes, report, run
+from tests.generate.test_server_batches import get
+from thresher.errors import ParameterError
+from thresher.generate.batching import BatchClient
+from thresher.generate.batching import client as batching
+from thresher.generate.batching.store import Store
+from thresher.generate.budget import Budget, Purse
+from thresher.generate.client import Line
+from thresher.generate.faults import EndpointError, Stopped
+from thresher.generate.journal import Journal, Spent
+from thresher.generate.request import Sampling
+from thresher.generate.transport import Http
+
+TASKS = [f"Explain {what} {how}." for what in ("tides", "rust", "soup", "chess") for how in "abcde"]
+
+
+def ask(
+    base_url: str,
+    path: Path,
+    texts: list[str],
+    *,
+    budget: Budget | None = None,
+    folder: str | None = None,
+    strict: bool = False,
+    during: Callable[[BatchClient], Any] | None = None,
+    requests: dict[str, Any] | None = None,
+    **others: Any,
+) -> tuple[list[Any], BatchClient]:
+    """Asks all at once by batches; answers, or what was raised instead, and the client."""
+    one = endpoint(base_url, **others)
+
+    async def main() -> Any:
+        with Journal(path) as journal:
+            async with Http(one) as http:
+                purse = Purse(budget or Budget(), journal.spent("run"))
+                client = BatchClient(
+                    [Line(one, http)], journal, purse, run="run", folder=folder, strict=strict
+                )
+                async with client:
+                    line = client.lines[0]
+                    asked = [client.ask(line, question(text, **(requests or {}))) for text in texts]
+                    waiting = asyncio.gather(*asked, return_exceptions=True)
+                    if during is not None:
+                        await during(client)
+                    return await waiting, client
+
+    return asyncio.run(main())
+
+
+def spent(path: Path) -> Spent:
+    with Journal(path) as journal:
+        return journal.spent("run")
+
+
+def under_way(path: Path) -> int:
+    async def main() -> int:
+        with Journal(path) as journal:
+            return len(await Store(journal, "run").open())
+
+    return asyncio.run(main())
+
+
+def batches(server: Server) -> list[dict[str, Any]]:
+    return get(server, "GET", "/v1/batches?limit=1000")["data"]
+
+
+def lines(server: Server) -> Counter[str]:
+    """How often each request was in a batch that ran."""
+    return Counter(line["custom_id"] for line in server.log() if line["event"] == "batch_line")
+
+
+def singly(server: Server) -> int:
+    """Requests that were sent by themselves."""
+    return sum(1 for line in server.log() if line["event"] == "request" and line.get("try"))
+
+
+def distilled(server: Server, out: Path, *more: str) -> list[str]:
+    tasks = out.parent / "tasks.jsonl"
+    tasks.parent.mkdir(parents=True, exist_ok=True)
+    tasks.write_text("".join(json.dumps({"instruction": task}) + "\n" for task in TASKS))
+    recipe = ["distill", str(tasks), "--strategy", "=step_by_step"]
+    return command(server, out, *more, recipe=recipe)
+
+
+@pytest.mark.parametrize("name", ["domain", "self-instruct"])
+@pytest.mark.timeout(120)
+def test_the_rows_are_those_of_single_requests(tmp_path: Path, name: str) -> None:
+    recipe, script = recipes(tmp_path)[name], name.replace("-", "_")
+    with Server(script) as server:
+        given = command(server, tmp_path / "calm" / "out", "--target", "40", recipe=recipe)
+        assert run(given).returncode == 0
+    with Server(script, batch_polls=1, batch_errors=0.2, batch_faults=0.1) as server:
+        given = command(server, tmp_path / "by" / "out", "--target", "40", "--batch", recipe=recipe)
+        ended = run(given)
+        assert ended.returncode == 0, ended.stderr
+        assert singly(server) == 0
+        assert set(server.answered().values()) == {1}
+        n_batches = len(batches(server))
+        # All of it is in the journal: the same again takes no batch.
+        assert run([*given, "--overwrite"]).returncode == 0
+        assert len(batches(server)) == n_batches
+    assert made(tmp_path / "by" / "out") == made(tmp_path / "calm" / "out")
+    assert report(tmp_path / "by" / "out")["config"]["batch"] is True
+    assert under_way(tmp_path / "by" / "answers.journal") == 0
+
+
+def test_slots_that_do_not_depend_on_each_other_are_one_batch(tmp_path: Path) -> None:
+    with Server("echo", batch_polls=1) as server:
+        assert run(distilled(server, tmp_path / "d" / "out", "--batch")).returncode == 0
+        (batch,) = batches(server)
+    assert batch["request_counts"]["total"] == len(TASKS)
+
+
+@pytest.mark.timeout(120)
+def test_kills_lose_nothing_and_submit_nothing_twice(tmp_path: Path) -> None:
+    """A kill at any moment, with replies lost on the way; three batches, of which one expires."""
+    with Server("domain") as server:
+        calm = command(server, tmp_path / "calm" / "out", "--target", "60")
+        assert run(calm).returncode == 0
+    chance, n_kills = random.Random(3), 0
+    options: dict[str, Any] = {"batch_polls": 2, "batch_errors": 0.2, "batch_faults": 0.2}
+    with Server("domain", batches="complete,expire,complete", **options) as server:
+        given = command(server, tmp_path / "d" / "out", "--target", "60", "--batch")
+        for _ in range(8):
+            process = subprocess.Popen(given, stderr=subprocess.PIPE)
+            try:
+                process.wait(timeout=chance.uniform(0.5, 1.8))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                n_kills += 1
+            process.communicate()
+        ended = run(given)
+        assert ended.returncode == 0 or "finished result" in ended.stderr, ended.stderr
+        assert set(server.answered().values()) == {1}, "an answer was paid for twice"
+        names = Counter(batch["metadata"]["thresher"] for batch in batches(server))
+        assert set(names.values()) == {1}, "a batch was submitted twice"
+    assert n_kills >= 4
+    assert made(tmp_path / "d" / "out") == made(tmp_path / "calm" / "out")
+
+
+@pytest.mark.parametrize(
+    ("call", "is_before"),
+    [
+        ("add", False),
+        ("upload", False),
+        ("create", True),
+        ("create", False),
+        ("change", False),
+        ("get", False),
+    ],
+)
+def test_the_end_of_a_process_at_each_step_is_made_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, is_before: bool
+) -> None:
+    """The step is done, or not, and the process is gone; the next one finds the batch, or submits it."""
+    texts = ["one", "two", "three"]
+    home: Any = Store if call in ("add", "change") else batching.Api
+    real = getattr(home, call)
+
+    class GoneError(Exception):
+        pass
+
+    async def gone(*given: Any) -> Any:
+        if not is_before:
+            await real(*given)
+        raise GoneError
+
+    with Server("echo", batch_polls=1) as server:
+        with monkeypatch.context() as patch:
+            patch.setattr(home, call, gone)
+            found, _ = ask(server.base_url, tmp_path / "journal", texts)
+        assert all(isinstance(one, GoneError) for one in found)
+        assert under_way(tmp_path / "journal") == 1
+        found, client = ask(server.base_url, tmp_path / "journal", texts)
+        assert [answer.failure for answer in found] == [None] * 3
+        assert len(batches(server)) == 1
+        assert set(lines(server).values()) == {1}
+    assert under_way(tmp_path / "journal") == 0
+    assert client.purse.reserved == Spent()
+    # What the first session had reserved is settled by what was counted.
+    assert client.purse.spent == spent(tmp_path / "journal")
+    assert client.purse.spent.requests == 3
+    assert client.purse.spent.output_tokens == sum(answer.usage.output for answer in found)
+
+
+def test_what_is_noted_comes_before_what_is_submitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = []
+    for home, names in ((Store, ("add", "change", "forget")), (batching.Api, ("upload", "create", "get"))):
+        for name in names:
+
+            def noting(real: Any, name: str) -> Any:
+                async def step(*given: Any) -> Any:
+                    steps.append(name)
+                    return await real(*given)
+
+                return step
+
+            monkeypatch.setattr(home, name, noting(getattr(home, name), name))
+    with Server("echo", batch_polls=1) as server:
+        ask(server.base_url, tmp_path / "journal", ["one"])
+    assert steps == ["add", "upload", "change", "create", "change", "get", "forget"]
+
+
+def test_a_merge_that_was_cut_short_is_done_again_and_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(*_: Any) -> None:
+        message = "gone"
+        raise RuntimeError(message)
+
+    with Server("echo", batch_polls=1) as server:
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, "forget", gone)
+            _, first = ask(server.base_url, tmp_path / "journal", ["one", "two"])
+        assert len(journal_of(tmp_path / "journal")) == 2
+        assert under_way(tmp_path / "journal") == 1
+
+        async def until_merged(client: BatchClient) -> None:
+            while client.in_flight:
+                await asyncio.sleep(0.02)
+
+        ask(server.base_url, tmp_path / "journal", [], during=until_merged)
+        assert len(batches(server)) == 1
+    assert under_way(tmp_path / "journal") == 0
+    assert spent(tmp_path / "journal") == first.purse.spent
+
+
+def test_a_batch_is_merged_though_nobody_asks_for_its_requests_any_more(tmp_path: Path) -> None:
+    """What was paid for is kept: the next run may be of another recipe."""
+
+    async def left(client: BatchClient) -> None:
+        while not any(batch.noted.id for batch in client._open.values()):
+            await asyncio.sleep(0.02)
+        client.leave(Stopped("interrupted", "interrupted"))
+
+    async def until_merged(client: BatchClient) -> None:
+        while client.in_flight:
+            await asyncio.sleep(0.02)
+
+    with Server("echo", batch_polls=3) as server:
+        found, _ = ask(server.base_url, tmp_path / "journal", ["one", "two"], during=left)
+        assert all(isinstance(one, Stopped) for one in found)
+        assert journal_of(tmp_path / "journal") == []
+        ask(server.base_url, tmp_path / "journal", [], during=until_merged)
+        assert len(journal_of(tmp_path / "journal")) == 2
+        found, _ = ask(server.base_url, tmp_path / "journal", ["two", "one"])
+        assert [answer.failure for answer in found] == [None, None]
+        assert len(batches(server)) == 1
+
+
+def test_ctrl_c_leaves_the_batch_and_the_same_command_merges_it(tmp_path: Path) -> None:
+    with Server("echo", batch_polls=6) as server:
+        given = distilled(server, tmp_path / "d" / "out", "--batch")
+        process = subprocess.Popen(given, stderr=subprocess.PIPE, text=True)
+        _until(lambda: any("/v1/batches/" in str(line.get("path")) for line in server.log()))
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+        assert process.returncode == 130, errors
+        assert "1 batch stays under way (`batch_000000`)" in errors
+        assert report(tmp_path / "d" / "out")["stopped"]["reason"] == "interrupted"
+        assert run(given).returncode == 0
+        assert len(batches(server)) == 1
+        assert set(server.answered().values()) == {1}
+    assert report(tmp_path / "d" / "out")["accounting"]["kept"]["docs"] > 0
+
+
+def test_batches_take_the_batch_price_and_no_more_than_the_budget(tmp_path: Path) -> None:
+    price = th.generate.Price(input=1_000_000.0, output=2_000_000.0, batch=0.5)
+    texts = [f"question {number}" for number in range(12)]
+    with Server("echo", batch_polls=1) as server:
+        found, client = ask(server.base_url, tmp_path / "all", texts, price=price)
+        took = client.purse.spent
+        counted = sum(answer.usage.input + 2 * answer.usage.output for answer in found)
+        assert took.money == pytest.approx(counted / 2)
+        at_most = max(_reserved(text, price).money for text in texts)
+        # Not all fit at their most, but one after the other they do.
+        enough = Budget(money=took.money + 1.01 * at_most)
+        found, client = ask(server.base_url, tmp_path / "enough", texts, price=price, budget=enough)
+        assert not any(isinstance(one, Stopped) for one in found)
+        assert client.purse.spent == took
+        asked = len(lines(server))
+        little = Budget(money=took.money / 2)
+        found, client = ask(server.base_url, tmp_path / "little", texts, price=price, budget=little)
+        assert client.purse.spent.money <= took.money / 2
+        assert all(isinstance(one, Stopped) for one in found)
+        assert "is used up" in str(found[0])
+        assert len(lines(server)) == asked
+        few = Budget(requests=5)
+        found, client = ask(server.base_url, tmp_path / "few", texts, price=price, budget=few)
+        assert sum(isinstance(one, Stopped) for one in found) == 7
+        assert spent(tmp_path / "few").requests == 5
+
+
+def _reserved(text: str, price: th.generate.Price) -> Spent:
+    return Purse(Budget(), Spent()).reserve(
+        endpoint("http://127.0.0.1:1/v1", price=price), question(text), is_batch=True
+    )
+
+
+def test_what_expired_costs_nothing_and_comes_with_the_next_batch(tmp_path: Path) -> None:
+    texts = [f"question {number}" for number in range(30)]
+    with Server("echo", batches="expire,complete", batch_polls=1) as server:
+        found, client = ask(server.base_url, tmp_path / "journal", texts)
+        assert [answer.failure for answer in found] == [None] * 30
+        counts = [batch["request_counts"]["total"] for batch in reversed(batches(server))]
+        assert counts[0] == 30
+        assert 0 < counts[1] < 30
+        assert set(server.answered().values()) == {1}
+    assert spent(tmp_path / "journal").requests == 30
+    assert client.purse.reserved == Spent()
+
+
+def test_a_batch_that_is_too_much_for_now_is_cut_in_halves(tmp_path: Path) -> None:
+    with Server("echo", batches="fail,complete", batch_polls=1) as server:
+        found, _ = ask(server.base_url, tmp_path / "journal", [f"question {n}" for n in range(8)])
+        assert [answer.failure for answer in found] == [None] * 8
+        assert [batch["request_counts"]["total"] for batch in reversed(batches(server))] == [8, 4, 4]
+
+
+def test_an_endpoint_whose_batches_give_nothing_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "_FIRST_REST_S", 0.01)
+    monkeypatch.setattr(batching, "_LONGER", 1.0)
+    with Server("echo", batches="fail", batch_polls=1) as server:
+        found, _ = ask(server.base_url, tmp_path / "journal", ["one", "two"])
+        assert all(isinstance(one, EndpointError) for one in found)
+        assert "Enqueued token limit reached" in str(found[0])
+        assert len(batches(server)) < 20
+    assert spent(tmp_path / "journal") == Spent()
+
+
+def test_a_server_without_the_batch_api_is_told_of_with_what_else_to_do(tmp_path: Path) -> None:
+    script = tmp_path / "bare.py"
+    script.write_text(
+        "import http.server\n"
+        "class Bare(http.server.BaseHTTPRequestHandler):\n"
+        "    def do_POST(self):\n"
+        "        self.rfile.read(int(self.headers['Content-Length']))\n"
+        "        self.send_error(404)\n"
+        "server = http.server.HTTPServer(('127.0.0.1', 0), Bare)\n"
+        "print(server.server_port, flush=True)\n"
+        "server.serve_forever()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        found, _ = ask(f"http://127.0.0.1:{port}/v1", tmp_path / "journal", ["one"])
+    finally:
+        process.kill()
+        process.communicate()
+    assert isinstance(found[0], EndpointError)
+    assert "has no batch API" in str(found[0])
+    assert "--batch-files" in str(found[0])
+
+
+def test_what_an_endpoint_refuses_is_left_out_of_the_next_batch_and_noted(tmp_path: Path) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+    requests = {"schema": schema, "sampling": Sampling(presence_penalty=0.5)}
+    refuse = "response_format,presence_penalty"
+    with Server("echo", refuse=refuse, batch_polls=1) as server:
+        (answer,), _ = ask(server.base_url, tmp_path / "journal", ["one"], requests=requests)
+        assert answer.failure is None
+        assert answer.mode == "structured_outputs"
+        assert answer.changes == ("presence_penalty left out",)
+        # What was found out of schemas is known from now on.
+        n_batches = len(batches(server))
+        ask(server.base_url, tmp_path / "journal", ["two"], requests={"schema": schema})
+        assert len(batches(server)) == n_batches + 1
+        (refused,), _ = ask(server.base_url, tmp_path / "strict", ["three"], requests=requests, strict=True)
+        assert isinstance(refused, ParameterError)
+
+
+@pytest.mark.timeout(60)
+def test_files_for_others_are_merged_by_the_same_command(tmp_path: Path) -> None:
+    with Server("echo") as server:
+        assert run(distilled(server, tmp_path / "calm" / "out")).returncode == 0
+    folder = tmp_path / "batches"
+    with Server("echo") as server:
+        given = distilled(server, tmp_path / "d" / "out", "--batch-files", str(folder))
+        ended = run(given)
+        assert ended.returncode == 130
+        requests, answers = folder / "requests-0001.jsonl", folder / "answers-0001.jsonl"
+        assert f"vllm run-batch -i {requests} -o {answers} --model scripted-1" in ended.stderr
+        content = requests.read_bytes()
+        assert len(content.splitlines()) == len(TASKS)
+        # Nothing changes until there are answers; a file that a kill has taken is written again.
+        requests.unlink()
+        assert run(given).returncode == 130
+        assert requests.read_bytes() == content
+        assert [path.name for path in folder.iterdir()] == [requests.name]
+        # The first run of others comes to a half of it, with a line that was cut off.
+        _run_batch(server, content, answers, half=True)
+        assert run(given).returncode == 130
+        rest = folder / "requests-0002.jsonl"
+        assert len(rest.read_bytes().splitlines()) == len(TASKS) - len(TASKS) // 2
+        _run_batch(server, rest.read_bytes(), folder / "answers-0002.jsonl")
+        assert run(given).returncode == 0
+        assert sorted(path.name for path in folder.iterdir()) == [
+            "answers-0001.jsonl",
+            "answers-0002.jsonl",
+            "requests-0001.jsonl",
+            "requests-0002.jsonl",
+        ]
+    assert made(tmp_path / "d" / "out") == made(tmp_path / "calm" / "out")
+    assert under_way(tmp_path / "d" / "answers.journal") == 0
+
+
+def _run_batch(server: Server, content: bytes, answers: Path, *, half: bool = False) -> None:
+    """Answers a file as vLLM's run-batch does: a line a request, errors among the answers."""
+    from tests.generate.test_server_batches import call
+
+    rows = []
+    for place, raw in enumerate(content.splitlines()):
+        line = json.loads(raw)
+        status, body = call(server, "POST", line["url"], json.dumps(line["body"]).encode())
+        response = {"status_code": status, "request_id": f"vllm-batch-{place}", "body": json.loads(body)}
+        row = {"id": f"vllm-{place}", "custom_id": line["custom_id"], "response": response, "error": None}
+        rows.append(json.dumps(row) + "\n")
+    random.Random(1).shuffle(rows)
+    text = "".join(rows)
+    if half:
+        text = "".join(rows[: len(rows) // 2]) + rows[len(rows) // 2][:40]
+    answers.write_text(text)
+
+
+@pytest.mark.parametrize("value", ["folder", "files:", 3])
+def test_what_batch_cannot_be_is_told(tmp_path: Path, value: Any) -> None:
+    with pytest.raises((ParameterError, TypeError), match="batch"):
+        th.generate.domain_instructions(
+            "law", endpoint=endpoint("http://127.0.0.1:1/v1"), output=tmp_path / "out", batch=value
+        )
+
+
+def test_a_batch_needs_a_place_where_it_is_found_again_and_a_server(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="neither an output nor a journal"):
+        th.generate.domain_instructions("law", endpoint=endpoint("http://127.0.0.1:1/v1"), batch=True)
+    with pytest.raises(ParameterError, match="one by one"):
+        th.generate.domain_instructions(
+            "law", endpoint="local:model.gguf", output=tmp_path / "out", batch=True
+        )
+
+
+def test_a_dry_run_tells_what_batches_would_cost_and_submits_none(tmp_path: Path) -> None:
+    with Server("domain") as server:
+        given = command(server, tmp_path / "out", "--target", "500", "--batch", "--dry-run")
+        told = run([*given, "--price-input", "1", "--price-output", "2"])
+        assert told.returncode == 0, told.stderr
+        assert batches(server) == []
+    money, by_batches = (
+        float(line.split()[-1])
+        for line in told.stdout.splitlines()
+        if line.startswith(("money", "by batches"))
+    )
+    assert by_batches == pytest.approx(money / 2, abs=0.011)
