@@ -11,7 +11,7 @@ BENCH_VENV ?= .venv-bench
 DATA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help preflight demo test test-rust test-python test-report test-kill test-faults test-chat-10k test-passthrough fuzz lint format build wheel bench bench-setup bench-quick bench-limits \
+.PHONY: help preflight demo test test-rust test-python test-report test-kill test-faults test-model test-generate test-chat-10k test-passthrough fuzz lint format build wheel bench bench-setup bench-quick bench-limits \
 	bench-templates bench-novelty bench-asking bench-memory bench-functions bench-scripts bench-rust clean
 
 help: ## list the targets
@@ -36,7 +36,7 @@ $(VENV)/.dev: pyproject.toml $(VENV)/pyvenv.cfg
 build: preflight $(VENV)/.dev ## build the extension into the virtual environment
 	@$(STAGE) "building the extension" "5 to 10 minutes on two cores, seconds when little changed" $(DEVELOP)
 
-test: test-rust test-python ## all tests
+test: test-rust test-python test-model ## all tests
 
 test-rust: preflight ## tests of the crates
 	@$(STAGE) "building the tests of the crates" "about 10 minutes on two cores, seconds when little changed" \
@@ -45,6 +45,12 @@ test-rust: preflight ## tests of the crates
 
 test-python: build ## tests of the package, its documentation and the layers
 	@$(STAGE) "tests of the package" "about 3 minutes on two cores" $(PY) -m pytest
+
+test-model: build ## recipes with a real language model in this process
+	@$(STAGE) "recipes with a real model" "about 4 minutes on two cores" $(PY) -m pytest -m model tests/generate
+
+test-generate: build ## 10,000 requests with 20 % faults and 5 kills, for two recipes, against undisturbed runs
+	THRESHER_REQUESTS=10000 $(PY) -m pytest -q tests/generate/test_runs.py -k kills
 
 # Seeds are generated, and what was found is kept in fuzz/corpus; RUNS=0 goes on until it is stopped.
 TARGET ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))

