@@ -89,6 +89,7 @@ NUMBERS = {
     "max_tokens": ["0", str(2**70)],
     "per_request": ["0", "51"],
     "round_size": ["0"],
+    "holdout_share": ["1", "-0.1", "nan"],
     "per_passage": ["0", "51"],
     "passage_chars": ["0"],
     "judge threshold": ["nan", "inf"],

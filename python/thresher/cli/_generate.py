@@ -186,11 +186,18 @@ def domain(domain: str, task_types: Sequence[str], **options: Any) -> int:  # no
     help="How texts are cut for ROUGE-L: as rouge-score does, or into words of any script.",
 )
 @click.option("--round-size", type=int, default=5, show_default=True, help="Requests that see the same pool.")
+@click.option(
+    "--holdout-share",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Share of the seeds that is held out, in whole clusters of near-duplicates.",
+)
 @_seed
 @model_options
 def self_instruct(seeds: str, **options: Any) -> int:  # noqa: ANN401
     """Instructions with inputs and outputs, from seed tasks of people (Self-Instruct)."""
-    own = {name: options.pop(name) for name in ("threshold", "tokens", "round_size", "seed")}
+    own = {name: options.pop(name) for name in ("threshold", "tokens", "round_size", "holdout_share", "seed")}
     return run_recipe(
         lambda endpoint, given: thresher.generate.self_instruct(seeds, endpoint=endpoint, **own, **given),
         options,

@@ -55,9 +55,9 @@ def values(text: str) -> Iterator[Any]:
     for part in (text, *(found[1] for found in _FENCE.finditer(text))):
         value = _whole(part)
         if value is not None:
-            yield _storable(value)
+            yield value
             return
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(parse_constant=_no_number)
     at = starts = 0
     while starts < _MOST_STARTS:
         at = _next_start(text, at)
@@ -66,10 +66,11 @@ def values(text: str) -> Iterator[Any]:
         starts += 1
         try:
             value, at = decoder.raw_decode(text, at)
+            value = _storable(value)
         except (ValueError, RecursionError):
             at += 1
             continue
-        yield _storable(value)
+        yield value
 
 
 def _storable(value: Any) -> Any:  # noqa: ANN401
@@ -88,9 +89,13 @@ def _whole(text: str) -> Any | None:  # noqa: ANN401
     if not text.startswith(("{", "[")):
         return None
     try:
-        return json.loads(text)
+        return _storable(json.loads(text, parse_constant=_no_number))
     except (ValueError, RecursionError):
         return None
+
+
+def _no_number(_name: str) -> None:
+    """What NaN and the infinities become, which JSON does not have."""
 
 
 def _next_start(text: str, at: int) -> int:

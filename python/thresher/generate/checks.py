@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thresher._dedup import dedup, minhash
+from thresher.chat import validate
 from thresher.errors import ParameterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from thresher.generate.recipe import Row
     from thresher.generate.request import Request
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 NUM_HASHES = 128
 OVERLAP_WORDS = 13
 """Words in a row that make an overlap verbatim: the n-gram of GPT-3's decontamination (Brown et al. 2020)."""
+_BEGINNING = 8
+"""Words by which whole texts are looked up."""
+_SHOWN = 200
 _MOST_COMPARED = 64
 """Rows of one bucket that a row is compared with, the latest ones."""
 _WORD = re.compile(r"[぀-ヿ㐀-鿿฀-๿຀-໿ក-៿က-႟]|[^\W_]+")
@@ -93,9 +97,32 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
-def _grams(text: str, count: int) -> Iterable[tuple[str, ...]]:
-    found = words(text)
+def _grams(found: Sequence[str], count: int) -> Iterable[tuple[str, ...]]:
     return zip(*(found[start:] for start in range(count)), strict=False)
+
+
+class Format:
+    """Refuses rows that are no sound chat, as `th.chat.validate` tells them.
+
+    Args:
+        conversation: Makes a chat of OpenAI's format of a row.
+    """
+
+    name = "format"
+
+    def __init__(self, conversation: Callable[[Row], Row]) -> None:
+        self._conversation = conversation
+
+    def reasons(self, row: Row, text: str) -> tuple[Sequence[str], str]:
+        """What is wrong with a row: `format_` and the code of each problem."""
+        found = validate([self._conversation(row)], format="openai", threads=1).problems
+        errors = [problem for problem in found if problem.severity == "error"]
+        if not errors:
+            return [], ""
+        return list(dict.fromkeys(f"format_{problem.code}" for problem in errors)), str(errors[0])
+
+    def keep(self, row: Row, text: str) -> None:
+        """Rows do not depend on each other here."""
 
 
 class Overlap:
@@ -109,7 +136,12 @@ class Overlap:
 
     def __init__(self, name: str, texts: Iterable[str], count: int = OVERLAP_WORDS) -> None:
         self.name, self.count = name, count
-        self._grams = {gram for text in texts for gram in _grams(text, count)}
+        whole = [found for text in texts if (found := tuple(words(text)))]
+        self._grams = {gram for found in whole for gram in _grams(found, count)}
+        # Whole texts by how they begin.
+        self._whole: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+        for found in whole:
+            self._whole.setdefault(found[:_BEGINNING], []).append(found)
 
     def reasons(self, row: Row, text: str) -> tuple[Sequence[str], str]:
         """Whether a row repeats a run of words, and which."""
@@ -119,7 +151,7 @@ class Overlap:
     def find(self, text: str) -> str | None:
         """The first run of words that a text repeats."""
         if self._grams:
-            gram = next((gram for gram in _grams(text, self.count) if gram in self._grams), None)
+            gram = next((gram for gram in _grams(words(text), self.count) if gram in self._grams), None)
             if gram is not None:
                 return " ".join(gram)
         return None
@@ -127,8 +159,17 @@ class Overlap:
     def refuse(self, request: Request) -> str | None:
         """Why a request may not be sent: it contains a row held out."""
         texts = [request.prompt] if request.prompt is not None else [one.content for one in request.messages]
-        found = next((found for text in texts if (found := self.find(text))), None)
-        return None if found is None else f"the prompt repeats a row held out: {found}"
+        found = next((found for text in texts if (found := self._held_in(words(text)))), None)
+        return None if found is None else f"the prompt contains a row held out: {found[:_SHOWN]}"
+
+    def _held_in(self, found: Sequence[str]) -> str | None:
+        """A whole text that is in a sequence of words."""
+        for length in {len(start) for start in self._whole}:
+            for at in range(len(found) - length + 1):
+                for text in self._whole.get(tuple(found[at : at + length]), ()):
+                    if tuple(found[at : at + len(text)]) == text:
+                        return " ".join(text)
+        return None
 
     def keep(self, row: Row, text: str) -> None:
         """Rows that were kept change nothing."""

@@ -167,7 +167,12 @@ class Endpoint:
             if self.is_local or urlsplit(self.base_url).hostname != OPENAI:
                 return None
             name = "OPENAI_API_KEY"
-        key = os.environ.get(name)
+        key = os.environ.get(name, "").strip()
+        if key and not (key.isascii() and key.isprintable()):
+            message = (
+                f"the environment variable `{name}` holds characters that no key has; it is sent in a header"
+            )
+            raise ParameterError(message)
         if not key:
             message = f"the environment variable `{name}` is not set; it holds the key for `{self.base_url}`"
             raise ParameterError(message)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
+from thresher import _params
+from thresher.errors import ParameterError
 from thresher.generate import sources
-from thresher.generate.checks import Overlap
+from thresher.generate.checks import Overlap, split
 from thresher.generate.options import DOCUMENTATION, GenerateOptions, checked
 from thresher.generate.recipes.distill import Distill
 from thresher.generate.recipes.document_qa import DocumentQA
@@ -112,6 +115,7 @@ def self_instruct(
     threshold: float = 0.7,
     tokens: str = "rouge",
     round_size: int = 5,
+    holdout_share: float = 0.0,
     seed: int = 0,
     **options: Unpack[GenerateOptions],
 ) -> Generated:
@@ -131,6 +135,8 @@ def self_instruct(
         tokens: `rouge` cuts texts as rouge-score does, into runs of a-z and 0-9; `word` into words of any
             script.
         round_size: Requests for instructions that see the same pool.
+        holdout_share: Share of the seeds that is held out, in whole clusters of near-duplicates: no prompt
+            shows them, and no row may repeat them. `run.json` names them.
         seed: Seed of everything that is drawn at random.
 
     Returns:
@@ -145,8 +151,17 @@ def self_instruct(
     """
     settings = checked(endpoint, options, sources.files_of(seeds))
     tasks = read_seeds(seeds)
+    held = split([one.instruction for one in tasks], _params.share("holdout_share", holdout_share), seed)
+    held_out = [one for one, is_held in zip(tasks, held, strict=True) if is_held]
+    tasks = [one for one, is_held in zip(tasks, held, strict=True) if not is_held]
+    if not tasks:
+        message = f"holdout_share is `{holdout_share:g}`, which leaves no seed to start from"
+        raise ParameterError(message)
+    held_texts = tuple(text for one in held_out for text in one.texts)
+    settings = replace(settings, holdout=(*settings.holdout, *held_texts))
     recipe = SelfInstruct(
         tasks,
+        held_out=[one.id for one in held_out],
         is_completion=settings.is_completion,
         threshold=threshold,
         tokens=tokens,

@@ -113,6 +113,8 @@ class Recipe(Protocol):
     """What it does, in a sentence of a dataset card."""
     version: int
     """Goes up when the same answers may give other rows."""
+    # Also, if it has them: `makes_rows` (False: rows of others are passed on, no chats to be checked),
+    # `is_finite` (its slots end by themselves, so it never stalls), and `notes()` for the report.
     a_slot: float
     """Rows that a slot is expected to give, before anything is known."""
     fields: tuple[str, ...]

@@ -28,11 +28,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from thresher import _core
+from thresher.errors import ParameterError
 from thresher.generate import local, tables
 from thresher.generate.batching import BatchClient
 from thresher.generate.budget import Purse
 from thresher.generate.card import card
-from thresher.generate.checks import NearDuplicates, Overlap
+from thresher.generate.checks import Format, NearDuplicates, Overlap
 from thresher.generate.client import Client, Line
 from thresher.generate.engine import Engine
 from thresher.generate.faults import Stopped
@@ -127,6 +128,7 @@ def generate(recipe: Recipe, settings: Settings, checks: Sequence[Check] = ()) -
     for endpoint in endpoints:
         # All that can be wrong with them is told before anything is made.
         _ = (endpoint.identity, endpoint.key())
+    _check_journal(settings)
     with contextlib.ExitStack() as stack:
         output = None
         if settings.output is not None:
@@ -163,6 +165,18 @@ def _journal_path(settings: Settings, stack: contextlib.ExitStack) -> Path:
     return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="thresher-"))) / JOURNAL
 
 
+def _check_journal(settings: Settings) -> None:
+    """Refuses a journal that the result would replace, or lie around."""
+    path = journal_of(settings)
+    if path is None or settings.output is None:
+        return
+    journal, output = path.absolute(), Path(settings.output).absolute()
+    others = [Path(one).absolute() for one in settings.inputs]
+    if journal == output or output in journal.parents or journal in others:
+        message = f"journal is `{path}`, but it lies neither in the output nor in place of it or of an input"
+        raise ParameterError(message)
+
+
 def _is_unfinished(output: str) -> bool:
     """Whether a result of ours lies there that ended before its target, so the same call may replace it."""
     place = Path(output)
@@ -197,7 +211,9 @@ class _Work:
     def all_checks(self) -> tuple[list[Check], Overlap | None]:
         """The checks of every row, and that of every prompt."""
         settings = self.settings
-        checks = list(self._own_checks)
+        makes_rows = getattr(self.recipe, "makes_rows", True)
+        checks: list[Check] = [Format(self.recipe.conversation)] if makes_rows else []
+        checks += self._own_checks
         holdout = Overlap("holdout_overlap", settings.holdout) if settings.holdout else None
         if holdout is not None:
             checks.append(holdout)

@@ -82,7 +82,7 @@ class Http:
                 async with self._session.request(
                     method, self._base + path, data=body, headers=headers, allow_redirects=False
                 ) as reply:
-                    raw = await reply.content.read(MOST_BYTES) if _is_large(reply) else await reply.read()
+                    raw = await _body(reply)
                     return reply.status, reply.headers, raw
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise _transient(error, timeout_s) from error
@@ -128,5 +128,15 @@ def _transient(error: Exception, timeout_s: float) -> Transient:
     return Transient("connection", f"{type(error).__name__}: {error}")
 
 
-def _is_large(reply: aiohttp.ClientResponse) -> bool:
-    return (reply.content_length or 0) > MOST_BYTES
+async def _body(reply: aiohttp.ClientResponse) -> bytes:
+    """The body, as far as it is one that may be held."""
+    is_told = reply.content_length is not None and "Content-Encoding" not in reply.headers
+    if is_told and (reply.content_length or 0) <= MOST_BYTES:
+        return await reply.read()
+    parts, size = [], 0
+    async for part in reply.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > MOST_BYTES:
+            raise Transient("garbage", f"a reply of more than {MOST_BYTES:,} bytes")
+    return b"".join(parts)

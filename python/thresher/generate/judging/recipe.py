@@ -65,6 +65,7 @@ class Judge:
     about = "Rows with the scores of judge models."
     a_slot = 1.0
     is_finite = True
+    makes_rows = False
 
     def __init__(
         self,

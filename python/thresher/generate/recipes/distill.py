@@ -86,6 +86,7 @@ class Distill:
     name, version = "distill", 1
     about = "Answers of a teacher by explanation strategies, without the teacher's system prompt (Orca 2)."
     fields: tuple[str, ...] = FIELDS
+    is_finite = True
     a_slot = 0.9
 
     def __init__(

@@ -96,6 +96,7 @@ class DocumentQA:
     name, version = "document-qa", 1
     about = "Questions and answers about documents, each with the words of the document that hold the answer."
     fields: tuple[str, ...] = FIELDS
+    is_finite = True
 
     def __init__(
         self,

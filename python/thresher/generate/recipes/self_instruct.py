@@ -77,6 +77,7 @@ class SelfInstruct:
         tokens: How texts are cut for ROUGE-L: `rouge` as the package rouge-score does, which leaves nothing
             of languages without Latin letters; `word` by words in any script.
         round_size: Requests for instructions that see the same pool.
+        held_out: Ids of seeds that are not among these, for the report.
         seed: Of all that is drawn.
         own_prompts: Files that replace prompts, by their names.
     """
@@ -94,10 +95,11 @@ class SelfInstruct:
         threshold: float = THRESHOLD,
         tokens: str = "rouge",
         round_size: int = ROUND,
+        held_out: Sequence[str] = (),
         seed: int = 0,
         own_prompts: Mapping[str, str] | None = None,
     ) -> None:
-        self.seeds = list(seeds)
+        self.seeds, self.held_out = list(seeds), list(held_out)
         self.is_completion = is_completion
         self.threshold = _params.share("threshold", threshold)
         self.tokens = _params.choice("tokens", tokens, ("rouge", "word"))
@@ -116,6 +118,7 @@ class SelfInstruct:
         """What was asked for."""
         return {
             "seeds": len(self.seeds),
+            "held_out": self.held_out,
             "completion": self.is_completion,
             "threshold": self.threshold,
             "tokens": self.tokens,
