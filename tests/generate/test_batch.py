@@ -279,7 +279,9 @@ def test_ctrl_c_leaves_the_batch_and_the_same_command_merges_it(tmp_path: Path) 
         _, errors = process.communicate(timeout=20)
         assert process.returncode == 130, errors
         assert "1 batch stays under way (`batch_000000`)" in errors
-        assert report(tmp_path / "d" / "out")["stopped"]["reason"] == "interrupted"
+        left = report(tmp_path / "d" / "out")
+        assert left["stopped"]["reason"] == "interrupted"
+        assert left["requests"]["batches_under_way"] == 1
         assert run(given).returncode == 0
         assert len(batches(server)) == 1
         assert set(server.answered().values()) == {1}
@@ -337,6 +339,31 @@ def test_a_batch_that_is_too_much_for_now_is_cut_in_halves(tmp_path: Path) -> No
         found, _ = ask(server.base_url, tmp_path / "journal", [f"question {n}" for n in range(8)])
         assert [answer.failure for answer in found] == [None] * 8
         assert [batch["request_counts"]["total"] for batch in reversed(batches(server))] == [8, 4, 4]
+
+
+@pytest.mark.parametrize(("name", "value"), [("MOST_LINES", 7), ("MOST_BYTES", 1500)])
+def test_what_is_more_than_a_batch_may_hold_is_several_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: int
+) -> None:
+    monkeypatch.setattr(batching, name, value)
+    texts = [f"question {number:03}" for number in range(20)]
+    seen = []
+
+    async def until_there(client: BatchClient) -> None:
+        while not client.in_flight:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        seen.append(client.in_flight)
+
+    with Server("echo", batch_polls=3) as server:
+        found, client = ask(server.base_url, tmp_path / "journal", texts, during=until_there)
+        assert [answer.failure for answer in found] == [None] * 20
+        sizes = [batch["request_counts"]["total"] for batch in batches(server)]
+    assert seen == [20]
+    assert sum(sizes) == 20
+    assert len(sizes) >= 3
+    assert max(sizes) <= 7
+    assert client.tally.sent == 20
 
 
 def test_an_endpoint_whose_batches_give_nothing_ends_the_run(

@@ -285,6 +285,8 @@ def run_recipe(call: Callable[[Any, dict[str, Any]], Generated], options: dict[s
     if not quiet:
         for text in result.report["notes"]:
             note(printable(str(text)), quiet=False)
+        if left := result.report["requests"]["batches_under_way"]:
+            note(f"the journal waits for {left:,} batches; a run with --batch merges them", quiet=False)
         click.echo(str(result), err=True)
     if result.is_complete:
         return 0

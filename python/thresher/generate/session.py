@@ -31,6 +31,7 @@ from thresher import _core
 from thresher.errors import ParameterError
 from thresher.generate import local, tables
 from thresher.generate.batching import BatchClient
+from thresher.generate.batching.store import under_way
 from thresher.generate.budget import Purse
 from thresher.generate.card import card
 from thresher.generate.checks import Format, NearDuplicates, Overlap
@@ -408,6 +409,7 @@ def _report(work: _Work, progress: Progress) -> dict[str, Any]:
             "from_journal": tally.found if tally else 0,
             "failed": dict(sorted(tally.failed.items())) if tally else {},
             "tried_again": dict(sorted(tally.tried_again.items())) if tally else {},
+            "batches_under_way": under_way(work.journal),
         },
         "spent": {
             "requests": spent.requests,

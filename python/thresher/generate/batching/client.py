@@ -372,7 +372,7 @@ class BatchClient(Client):
         if merger.halves:
             queue.most_lines = max(1, len(batch.asked) // 2)
         queue.barren = 0 if merger.n_answered or merger.has_learned else queue.barren + 1
-        if queue.barren:
+        if queue.barren and self._folder is None:
             queue.not_before_s = time.monotonic() + _FIRST_REST_S * _LONGER ** (queue.barren - 1)
         if merger.failure is not None:
             raise merger.failure

@@ -94,6 +94,12 @@ class Batch:
     asked: dict[tuple[bytes, int], Asked] = field(default_factory=dict)
 
 
+def under_way(journal: Journal) -> int:
+    """How many batches a journal waits for, whoever submitted them."""
+    row = (len(_FACT), _FACT)
+    return int(journal.select("SELECT count(*) FROM facts WHERE substr(name, 1, ?) = ?", row)[0][0])
+
+
 class Store:
     """The batches in a journal.
 
