@@ -284,11 +284,13 @@ def test_a_wrong_endpoint_is_refused_with_what_is_allowed(given: dict[str, Any],
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("model", ["", "default", "MODEL"])
+@pytest.mark.parametrize("model", ["default", "MODEL"])
 def test_a_name_that_names_no_model_needs_a_revision(model: str) -> None:
     with pytest.raises(ParameterError, match="give `revision`"):
         _ = Endpoint("http://host/v1", model).identity
     assert Endpoint("http://host/v1", model, revision="llama-3 8b").identity == f"{model}@llama-3 8b"
+    with pytest.raises(ParameterError, match="no model is named for `http://host/v1`"):
+        _ = Endpoint("http://host/v1").identity
 
 
 def test_a_key_goes_to_the_host_that_it_was_named_with(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -73,3 +74,11 @@ def test_the_command_shows_it_and_no_control_reaches_the_terminal(
     said = capsys.readouterr().out
     assert "recipe domain/1" in said
     assert all(character.isprintable() or character == "\n" for character in said)
+
+
+def test_a_notebook_has_a_loop_already_and_may_generate_all_the_same() -> None:
+    async def cell(base_url: str) -> int:
+        return len(th.generate.domain_instructions("law", 5, endpoint=endpoint(base_url)))
+
+    with Server("domain") as server:
+        assert asyncio.run(cell(server.base_url)) == 5

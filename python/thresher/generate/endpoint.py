@@ -145,6 +145,12 @@ class Endpoint:
         Raises:
             ParameterError: Neither the model's name nor a revision names them.
         """
+        if not self.model:
+            message = (
+                f"no model is named for `{self.base_url}`; give `model` (--model), as the server calls it; most"
+                " servers list theirs below the address, under `/models`"
+            )
+            raise ParameterError(message)
         if self.revision:
             return f"{self.model}@{self.revision}"
         if self.model.lower() in _NO_NAMES:

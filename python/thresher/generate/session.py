@@ -43,7 +43,7 @@ from thresher.generate.status import status_of
 from thresher.generate.transport import Http
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
     from thresher.generate.endpoint import Endpoint
     from thresher.generate.engine import Check, Progress
@@ -208,6 +208,7 @@ class _Work:
         self.client: Client | None = None
         self.began_s = time.monotonic()
         self.changes: set[str] = set()
+        self.stop: Callable[[str, str], None] = lambda reason, message: None
 
     def all_checks(self) -> tuple[list[Check], Overlap | None]:
         """The checks of every row, and that of every prompt."""
@@ -238,9 +239,14 @@ def _run(work: _Work) -> Progress:
         except BaseException as error:
             failures.append(error)
 
-    thread = threading.Thread(target=run, name="thresher generate")
+    thread = threading.Thread(target=run, name="thresher generate", daemon=True)
     thread.start()
-    thread.join()
+    try:
+        thread.join()
+    except KeyboardInterrupt:
+        # As the first Ctrl-C elsewhere; a second one ends the wait.
+        work.stop("interrupted", "the run was interrupted; the same call goes on from here")
+        thread.join()
     if failures:
         raise failures[0]
     return found[0]
@@ -268,6 +274,7 @@ async def _drive(work: _Work) -> Progress:
         # What is there already lives as long as the run: the collector need not look at it again and again.
         gc.freeze()
         stack.callback(gc.unfreeze)
+        work.stop = engine.stop
         with _interrupts(engine):
             shown = asyncio.create_task(_show(work, engine)) if work.settings.progress else None
             try:
