@@ -256,3 +256,14 @@ def _until(is_so: Any, seconds: float = 30.0) -> None:
     while not is_so():
         assert time.monotonic() < ends
         time.sleep(0.02)
+
+
+def test_an_unfinished_result_of_another_recipe_is_not_replaced(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with Server("domain") as server:
+        small = run(command(server, out, "--target", "90", "--budget-requests", "3"))
+        assert small.returncode == 130, small.stderr
+        other = run(command(server, out, "--target", "5", recipe=recipes(tmp_path)["self-instruct"]))
+        assert other.returncode == 2
+        assert "holds the finished result" in other.stderr
+    assert report(out)["verb"] == "generate domain"

@@ -147,7 +147,7 @@ class Endpoint:
         """
         if not self.model:
             message = (
-                f"no model is named for `{self.base_url}`; give `model` (--model), as the server calls it; most"
+                f"no model is named for `{self.base_url}`; give `model` (--model) as the server does; most"
                 " servers list theirs below the address, under `/models`"
             )
             raise ParameterError(message)

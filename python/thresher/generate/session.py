@@ -133,7 +133,7 @@ def generate(recipe: Recipe, settings: Settings, checks: Sequence[Check] = ()) -
     with contextlib.ExitStack() as stack:
         output = None
         if settings.output is not None:
-            replaces = settings.overwrite or _is_unfinished(settings.output)
+            replaces = settings.overwrite or _is_unfinished(settings.output, f"generate {recipe.name}")
             output = _core.runs.Output(settings.output, replaces, f"generate {recipe.name}", settings.inputs)
             stack.callback(output.close, keep=False)
         journal = stack.enter_context(Journal(_journal_path(settings, stack)))
@@ -178,15 +178,15 @@ def _check_journal(settings: Settings) -> None:
         raise ParameterError(message)
 
 
-def _is_unfinished(output: str) -> bool:
-    """Whether a result of ours lies there that ended before its target, so the same call may replace it."""
+def _is_unfinished(output: str, verb: str) -> bool:
+    """Whether a result of this recipe lies there that ended before its target: it may be replaced."""
     place = Path(output)
     path = place / "run.json" if place.is_dir() else Path(f"{output}.run.json")
     try:
         found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(found, dict) and found.get("complete") is False and "generate" in str(found.get("verb"))
+    return isinstance(found, dict) and found.get("complete") is False and found.get("verb") == verb
 
 
 class _Work:
