@@ -26,7 +26,7 @@ from thresher.generate.batching import client as batching
 from thresher.generate.batching.store import Store
 from thresher.generate.budget import Budget, Purse
 from thresher.generate.client import Line
-from thresher.generate.faults import EndpointError, Stopped
+from thresher.generate.faults import EndpointError, Stopped, Transient
 from thresher.generate.journal import Journal, Spent
 from thresher.generate.request import Sampling
 from thresher.generate.transport import Http
@@ -201,6 +201,110 @@ def test_the_end_of_a_process_at_each_step_is_made_good(
     assert client.purse.spent == spent(tmp_path / "journal")
     assert client.purse.spent.requests == 3
     assert client.purse.spent.output_tokens == sum(answer.usage.output for answer in found)
+
+
+@pytest.mark.parametrize("is_made", [True, False])
+def test_a_submission_whose_reply_is_lost_is_looked_for_and_made_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_made: bool
+) -> None:
+    monkeypatch.setattr(batching, "_LOST_S", 0.0)
+    real, calls = batching.Api.create, []
+
+    async def lossy(self: Any, *given: Any) -> Any:
+        calls.append(given)
+        if len(calls) > 1:
+            return await real(self, *given)
+        if is_made:
+            await real(self, *given)
+        raise Transient("connection", "reset")
+
+    monkeypatch.setattr(batching.Api, "create", lossy)
+    with Server("echo", batch_polls=1) as server:
+        found, _ = ask(server.base_url, tmp_path / "journal", ["one", "two"])
+        assert [answer.failure for answer in found] == [None, None]
+        assert len(batches(server)) == 1
+    assert len(calls) == (1 if is_made else 2)
+
+
+@pytest.mark.parametrize("shown", [{"metadata": {"thresher": "mine"}}, {"input_file_id": "file-7"}])
+def test_a_batch_is_found_by_name_or_file_on_any_page(shown: dict[str, Any]) -> None:
+    asked = []
+
+    class Pages:
+        async def send(self, method: str, path: str, *_: Any) -> Any:
+            asked.append(path)
+            others = [{"id": f"{len(asked)}-{n}", "metadata": None, "input_file_id": "f"} for n in range(2)]
+            last = len(asked) == 3
+            found = [{"id": "it", **shown}] if last else []
+            return 200, {}, json.dumps({"data": others + found, "has_more": not last}).encode()
+
+    api = batching.Api(Pages(), "http://127.0.0.1:1/v1", 1.0)  # type: ignore[arg-type]
+    remote = asyncio.run(api.find("mine", "file-7"))
+    assert remote is not None
+    assert remote.id == "it"
+    assert [path.partition("&")[2] for path in asked] == ["", "after=1-1", "after=2-1"]
+
+
+def test_a_batch_waits_for_who_still_asks(tmp_path: Path) -> None:
+    tasks = []
+
+    async def one_after_another(client: BatchClient) -> None:
+        for number in range(12):
+            tasks.append(asyncio.create_task(client.ask(client.lines[0], question(f"late {number}"))))
+            await asyncio.sleep(0.01)
+        await asyncio.gather(*tasks)
+
+    with Server("echo", batch_polls=1) as server:
+        ask(server.base_url, tmp_path / "journal", ["early"], during=one_after_another)
+        assert [batch["request_counts"]["total"] for batch in batches(server)] == [13]
+
+
+def test_each_line_of_an_output_is_read_for_what_it_is(tmp_path: Path) -> None:
+    texts, folder, journal = (
+        ["good", "bad", "busy", "late", "lost"],
+        tmp_path / "batches",
+        tmp_path / "journal",
+    )
+    url = "http://127.0.0.1:1/v1"
+    found, _ = ask(url, journal, texts, folder=str(folder))
+    assert all(isinstance(one, Stopped) for one in found)
+    names = {
+        line["body"]["messages"][0]["content"]: line["custom_id"]
+        for line in map(json.loads, (folder / "requests-0001.jsonl").read_text().splitlines())
+    }
+    choice = {"message": {"content": "an answer"}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 3, "completion_tokens": 2}
+    answered = {"status_code": 200, "body": {"choices": [choice], "usage": usage}}
+    refused = {"status_code": 400, "body": {"error": {"message": "it is too odd", "code": "odd"}}}
+    rows = [
+        {"custom_id": names["bad"], "response": refused, "error": None},
+        {"custom_id": "unknown-1", "response": answered, "error": None},
+        {
+            "custom_id": names["busy"],
+            "response": {"status_code": 500, "body": None},
+            "error": {"message": "x"},
+        },
+        {"custom_id": names["good"], "response": answered, "error": None},
+        {"custom_id": names["good"], "response": refused, "error": None},
+    ]
+    (folder / "answers-0001.jsonl").write_text("no JSON\n" + "".join(json.dumps(row) + "\n" for row in rows))
+    expired = {
+        "custom_id": names["late"],
+        "response": None,
+        "error": {"code": "batch_expired", "message": "x"},
+    }
+    (folder / "errors-0001.jsonl").write_text(json.dumps(expired) + "\n")
+    found, client = ask(url, journal, texts, folder=str(folder))
+    assert [getattr(one, "text", None) for one in found] == ["an answer", "", None, None, None]
+    assert found[1].failure == "bad_request"
+    rest = [
+        json.loads(line)["custom_id"] for line in (folder / "requests-0002.jsonl").read_text().splitlines()
+    ]
+    assert sorted(rest) == sorted(names[text] for text in ("busy", "late", "lost"))
+    # The answer as counted, failures as requests, nothing for what was not begun, the next batch in full.
+    next_batch = [_reserved(text, th.generate.Price()) for text in ("busy", "late", "lost")]
+    assert spent(journal) == sum(next_batch, Spent(requests=3, input_tokens=3, output_tokens=2))
+    assert client.purse.spent == Spent(requests=3, input_tokens=3, output_tokens=2)
 
 
 def test_what_is_noted_comes_before_what_is_submitted(
