@@ -16,7 +16,7 @@ from thresher.cli._run import EXIT_DATA, note, printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from thresher.generate.session import Generated
+    from thresher.generate.generated import Generated
     from thresher.generate.status import Status
 
 EXIT_STOPPED = 130

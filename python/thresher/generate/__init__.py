@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from thresher.generate.endpoint import Endpoint, Price
     from thresher.generate.faults import EndpointError
     from thresher.generate.functions import distill, document_qa, domain_instructions, self_instruct
+    from thresher.generate.generated import Generated
     from thresher.generate.judging.judge import judge
-    from thresher.generate.session import Generated
 
 __all__ = [
     "Budget",
@@ -37,8 +37,8 @@ _HOMES = {
     "endpoints_of": "options",
     "read_endpoints": "options",
     "read_seeds": "seeds",
-    "journal_beside": "session",
-    "Generated": "session",
+    "journal_beside": "work",
+    "Generated": "generated",
     "Price": "endpoint",
     "distill": "functions",
     "document_qa": "functions",

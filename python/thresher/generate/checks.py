@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from thresher import _core
 from thresher._dedup import dedup, minhash
+from thresher._dedup.recall import DEFAULT_RECALL
 from thresher.chat import validate
 from thresher.errors import ParameterError
 
@@ -50,7 +52,7 @@ class NearDuplicates:
             )
             raise ParameterError(message)
         self.threshold = threshold
-        self._rows = _rows_of(threshold)
+        _, self._rows, _ = _core.dedup.choose_banding(threshold, NUM_HASHES, DEFAULT_RECALL)
         self._texts: list[str] = []
         self._buckets: dict[tuple[int, bytes], list[int]] = {}
         self._last: tuple[str, list[tuple[int, bytes]]] = ("", [])
@@ -82,14 +84,6 @@ class NearDuplicates:
         ]
         self._last = (text, keys)
         return keys
-
-
-def _rows_of(threshold: float, recall: float = 0.995) -> int:
-    """The most rows of a band with which a pair at the threshold shares one, but for 1 - `recall` of them."""
-    for rows in range(NUM_HASHES, 1, -1):
-        if 1 - (1 - threshold**rows) ** (NUM_HASHES // rows) >= recall:
-            return rows
-    return 1
 
 
 def words(text: str) -> list[str]:

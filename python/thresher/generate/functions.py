@@ -11,13 +11,14 @@ from thresher import _params
 from thresher.errors import ParameterError
 from thresher.generate import sources
 from thresher.generate.checks import Overlap, split
+from thresher.generate.generated import Generated
 from thresher.generate.options import DOCUMENTATION, GenerateOptions, checked
 from thresher.generate.recipes.distill import Distill
 from thresher.generate.recipes.document_qa import DocumentQA
 from thresher.generate.recipes.domain import Domain
 from thresher.generate.recipes.self_instruct import SelfInstruct
 from thresher.generate.seeds import read_seeds
-from thresher.generate.session import Generated, generate
+from thresher.generate.session import generate
 
 if TYPE_CHECKING:
     import os

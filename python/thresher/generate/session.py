@@ -16,98 +16,35 @@ import contextlib
 import gc
 import json
 import os
-import resource
 import signal
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING
 
 from thresher import _core
 from thresher.errors import ParameterError
-from thresher.generate import local, tables
+from thresher.generate import local
 from thresher.generate.batching import BatchClient
-from thresher.generate.batching.store import under_way
-from thresher.generate.budget import Purse
-from thresher.generate.card import card
-from thresher.generate.checks import Format, NearDuplicates, Overlap
 from thresher.generate.client import Client, Line
 from thresher.generate.engine import Engine
 from thresher.generate.faults import Stopped
 from thresher.generate.journal import Journal
+from thresher.generate.publishing import published
 from thresher.generate.status import status_of
 from thresher.generate.transport import Http
+from thresher.generate.work import JOURNAL, Work, journal_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
-    from thresher.generate.endpoint import Endpoint
     from thresher.generate.engine import Check, Progress
+    from thresher.generate.generated import Generated
     from thresher.generate.options import Settings
-    from thresher.generate.recipe import Recipe, Row
+    from thresher.generate.recipe import Recipe
 
-JOURNAL = "answers.journal"
-"""Name of the journal beside an output."""
 _EVERY_S = 0.2
-_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
-
-
-@dataclass(frozen=True)
-class Generated(Sequence["Row"]):
-    """What a generation gave: its rows, in order, as a sequence.
-
-    Attributes:
-        rows: The rows, each with its `id`.
-        report: Everything, as it stands in `run.json`.
-        output: Where the files are; None if there are none.
-    """
-
-    rows: Sequence[Row] = field(repr=False)
-    report: Mapping[str, Any] = field(repr=False)
-    output: str | None = None
-
-    @overload
-    def __getitem__(self, place: int) -> Row: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[Row]: ...
-    def __getitem__(self, place: int | slice) -> Row | Sequence[Row]:
-        """A row, or some."""
-        return self.rows[place]
-
-    def __len__(self) -> int:
-        """How many rows were kept."""
-        return len(self.rows)
-
-    def __iter__(self) -> Iterator[Row]:
-        """The rows."""
-        return iter(self.rows)
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the target was reached, or all that there is was made."""
-        return bool(self.report["complete"])
-
-    @property
-    def stopped(self) -> str | None:
-        """Why it ended before; None if it did not."""
-        stopped = self.report["stopped"]
-        return None if stopped is None else str(stopped["message"])
-
-    @property
-    def rejected(self) -> dict[str, int]:
-        """Rejections, by their first reason."""
-        return {reason: tally["docs"] for reason, tally in self.report["accounting"]["removed"].items()}
-
-    def __str__(self) -> str:
-        """The books in one line."""
-        books = self.report["accounting"]
-        parts = [f"kept {books['kept']['docs']:,}"]
-        parts += [f"{reason} {tally['docs']:,}" for reason, tally in books["removed"].items()]
-        return f"in {books['in']['docs']:,} candidates = {' + '.join(parts)}"
 
 
 def generate(recipe: Recipe, settings: Settings, checks: Sequence[Check] = ()) -> Generated:
@@ -143,21 +80,9 @@ def generate(recipe: Recipe, settings: Settings, checks: Sequence[Check] = ()) -
             if settings.output
             else f"call {os.getpid()} {time.time_ns()}"
         )
-        work = _Work(recipe, settings, endpoints, journal, run, checks)
+        work = Work(recipe, settings, endpoints, journal, run, checks)
         progress = _run(work)
-        return _published(work, progress, output)
-
-
-def journal_beside(output: str) -> Path:
-    """The journal of an output that was given none."""
-    return Path(output).parent / JOURNAL
-
-
-def journal_of(settings: Settings) -> Path | None:
-    """The journal of a run; None for one that ends with the call."""
-    if settings.journal is not None:
-        return Path(settings.journal)
-    return None if settings.output is None else journal_beside(settings.output)
+        return published(work, progress, output)
 
 
 def _journal_path(settings: Settings, stack: contextlib.ExitStack) -> Path:
@@ -189,42 +114,7 @@ def _is_unfinished(output: str, verb: str) -> bool:
     return isinstance(found, dict) and found.get("complete") is False and found.get("verb") == verb
 
 
-class _Work:
-    """What a session works with, and what it did."""
-
-    def __init__(
-        self,
-        recipe: Recipe,
-        settings: Settings,
-        endpoints: Sequence[Endpoint],
-        journal: Journal,
-        run: str,
-        own_checks: Sequence[Check],
-    ) -> None:
-        self.recipe, self.settings, self.endpoints = recipe, settings, endpoints
-        self._own_checks = own_checks
-        self.journal, self.run = journal, run
-        self.purse = Purse(settings.budget, journal.spent(run))
-        self.client: Client | None = None
-        self.began_s = time.monotonic()
-        self.changes: set[str] = set()
-        self.stop: Callable[[str, str], None] = lambda reason, message: None
-
-    def all_checks(self) -> tuple[list[Check], Overlap | None]:
-        """The checks of every row, and that of every prompt."""
-        settings = self.settings
-        makes_rows = getattr(self.recipe, "makes_rows", True)
-        checks: list[Check] = [Format(self.recipe.conversation)] if makes_rows else []
-        checks += self._own_checks
-        holdout = Overlap("holdout_overlap", settings.holdout) if settings.holdout else None
-        if holdout is not None:
-            checks.append(holdout)
-        if settings.near_duplicates is not None:
-            checks.append(NearDuplicates(settings.near_duplicates))
-        return [*checks, *settings.checks], holdout
-
-
-def _run(work: _Work) -> Progress:
+def _run(work: Work) -> Progress:
     """Runs to the end in a loop of its own; in a thread of its own where this thread has a loop already."""
     try:
         asyncio.get_running_loop()
@@ -252,7 +142,7 @@ def _run(work: _Work) -> Progress:
     return found[0]
 
 
-async def _drive(work: _Work) -> Progress:
+async def _drive(work: Work) -> Progress:
     async with contextlib.AsyncExitStack() as stack:
         lines = []
         for endpoint in work.endpoints:
@@ -290,7 +180,7 @@ async def _drive(work: _Work) -> Progress:
 
 
 @contextlib.asynccontextmanager
-async def _client(work: _Work, lines: Sequence[Line]) -> AsyncIterator[Client]:
+async def _client(work: Work, lines: Sequence[Line]) -> AsyncIterator[Client]:
     settings = work.settings
     if not settings.batch:
         yield Client(lines, work.journal, work.purse, run=work.run, strict=settings.strict_recipe)
@@ -306,7 +196,7 @@ async def _client(work: _Work, lines: Sequence[Line]) -> AsyncIterator[Client]:
         yield client
 
 
-async def _show(work: _Work, engine: Engine) -> None:
+async def _show(work: Work, engine: Engine) -> None:
     """Calls the progress function; an exception from it stops the run."""
     show, client = work.settings.progress, work.client
     while show is not None and client is not None:
@@ -347,105 +237,3 @@ def _interrupts(engine: Engine) -> Iterator[None]:
     finally:
         loop.remove_signal_handler(signal.SIGINT)
         signal.signal(signal.SIGINT, before)
-
-
-def _published(work: _Work, progress: Progress, output: _core.runs.Output | None) -> Generated:
-    """Puts together what came of it, and publishes it."""
-    rows = tables.rows_of(work.recipe, progress.kept, work.settings.to)
-    report = _report(work, progress)
-    if output is None:
-        return Generated(rows, report)
-    data = "data" if output.form != "folder" else "data/rows.jsonl"
-    form = "parquet" if output.form == "parquet" else "jsonl"
-    _write(rows, output, data, form)
-    tables.write_table(
-        tables.lineage_of(work.recipe, progress.kept, work.journal), output.path("lineage.parquet")
-    )
-    tables.write_table(tables.rejected_of(progress.rejected), output.path("rejected.parquet"))
-    text = card(
-        recipe=work.recipe.name,
-        about=work.recipe.about,
-        notes=[*work.recipe.deviations(), *report["notes"]],
-        settings=report["config"]["recipe"],
-        endpoints=work.endpoints,
-        books=report["accounting"],
-        data="data/*" if output.form == "folder" else Path(str(work.settings.output)).name,
-        version=_core.version(),
-    )
-    Path(output.path("README.md")).write_text(text, "utf-8")
-    counts = {data: len(rows), "lineage.parquet": len(rows), "rejected.parquet": len(progress.rejected)}
-    published = json.loads(output.publish(json.dumps(report, ensure_ascii=False), counts))
-    if report["complete"]:
-        asyncio.run(work.journal.end(work.run))
-    return Generated(rows, published, work.settings.output)
-
-
-def _write(rows: Sequence[Row], output: _core.runs.Output, data: str, form: str) -> None:
-    path = output.path(data)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    tables.write_rows(rows, path, form, output.codec)
-
-
-def _report(work: _Work, progress: Progress) -> dict[str, Any]:
-    settings, client = work.settings, work.client
-    stopped = progress.stopped
-    tally = client.tally if client else None
-    spent = work.purse.spent
-    return {
-        "verb": f"generate {work.recipe.name}",
-        "config": {
-            "inputs": [],
-            "output": settings.output,
-            "recipe": {"name": work.recipe.name, "version": work.recipe.version, **work.recipe.settings()},
-            "endpoints": [_shown(endpoint) for endpoint in work.endpoints],
-            "journal": None if settings.output is None else str(journal_of(settings)),
-            "target": settings.target,
-            "to": settings.to,
-            "near_duplicates": settings.near_duplicates,
-            "strict_recipe": settings.strict_recipe,
-            "batch": settings.batch,
-        },
-        "complete": stopped is None,
-        "stopped": None if stopped is None else {"reason": stopped.reason, "message": str(stopped)},
-        "accounting": tables.books(progress.kept, progress.rejected),
-        "rounds": progress.rounds,
-        "slots": progress.slots,
-        "requests": {
-            "sent": tally.sent if tally else 0,
-            "answered": tally.answered if tally else 0,
-            "from_journal": tally.found if tally else 0,
-            "failed": dict(sorted(tally.failed.items())) if tally else {},
-            "tried_again": dict(sorted(tally.tried_again.items())) if tally else {},
-            "batches_under_way": under_way(work.journal),
-        },
-        "spent": {
-            "requests": spent.requests,
-            "input_tokens": spent.input_tokens,
-            "output_tokens": spent.output_tokens,
-            "money": spent.money
-            if all(endpoint.price.input is not None for endpoint in work.endpoints)
-            else None,
-        },
-        "notes": [
-            *getattr(work.recipe, "notes", list)(),
-            *(f"an endpoint refused a parameter: {change}" for change in sorted(work.changes)),
-        ],
-        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT,
-        "timings": {"total": time.monotonic() - work.began_s},
-        "threads": settings.threads or 1,
-    }
-
-
-def _shown(endpoint: Endpoint) -> dict[str, Any]:
-    return {
-        "base_url": endpoint.base_url
-        if not endpoint.is_local
-        else local.PREFIX + Path(endpoint.base_url).name,
-        "model": endpoint.model,
-        "identity": endpoint.identity,
-        "api": endpoint.api,
-        "weight": endpoint.weight,
-        "family": endpoint.family,
-        "licence": endpoint.licence,
-        "terms": endpoint.terms,
-    }

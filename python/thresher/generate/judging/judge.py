@@ -11,6 +11,7 @@ from thresher import _params
 from thresher.errors import DataError, ParameterError
 from thresher.generate import local, prompts
 from thresher.generate.functions import _documented
+from thresher.generate.generated import Generated
 from thresher.generate.judging import cases, families
 from thresher.generate.judging import review as reviews
 from thresher.generate.judging.checklist import Checklist
@@ -20,7 +21,7 @@ from thresher.generate.judging.recipe import Judge
 from thresher.generate.judging.rubric import Score
 from thresher.generate.options import GenerateOptions, checked
 from thresher.generate.request import temperature_of
-from thresher.generate.session import Generated, generate
+from thresher.generate.session import generate
 from thresher.generate.sources import files_of
 
 if TYPE_CHECKING:
