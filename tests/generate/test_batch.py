@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import random
 import signal
@@ -20,7 +21,7 @@ from tests.generate.helpers import endpoint, journal_of, question
 from tests.generate.server import Server
 from tests.generate.test_runs import _until, command, made, recipes, report, run
 from tests.generate.test_server_batches import get
-from thresher.errors import ParameterError
+from thresher.errors import FileError, ParameterError
 from thresher.generate.batching import BatchClient
 from thresher.generate.batching import client as batching
 from thresher.generate.batching.store import Store
@@ -349,6 +350,23 @@ def test_a_merge_that_was_cut_short_is_done_again_and_counts_once(
         assert len(batches(server)) == 1
     assert under_way(tmp_path / "journal") == 0
     assert spent(tmp_path / "journal") == first.purse.spent
+
+
+def test_a_full_disk_ends_the_run_and_the_batch_is_merged_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(**_: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with Server("echo", batch_polls=1) as server:
+        with monkeypatch.context() as patch:
+            patch.setattr(batching.tempfile, "TemporaryFile", full)
+            found, _ = ask(server.base_url, tmp_path / "journal", ["one"])
+        assert isinstance(found[0], FileError)
+        assert found[0].errno == errno.ENOSPC
+        found, _ = ask(server.base_url, tmp_path / "journal", ["one"])
+        assert found[0].failure is None
+        assert len(batches(server)) == 1
 
 
 def test_a_batch_is_merged_though_nobody_asks_for_its_requests_any_more(tmp_path: Path) -> None:

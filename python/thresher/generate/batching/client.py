@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import secrets
 import tempfile
 import time
 from typing import TYPE_CHECKING, Self
 
+from thresher.errors import FileError, ThresherError
 from thresher.generate import wire
 from thresher.generate.batching import folder as folders
 from thresher.generate.batching.api import MOST_TRIES as MOST_CALLS
@@ -27,7 +29,7 @@ from thresher.generate.faults import EndpointError, Stopped, Transient
 from thresher.generate.wire import Dialect
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Coroutine, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Any
@@ -300,7 +302,7 @@ class BatchClient(Client):
             merger.refuse(remote.errors)
         for file in (remote.output_file_id, remote.error_file_id):
             if file:
-                with tempfile.TemporaryFile(prefix="thresher-") as spool:
+                with _files("a temporary file"), tempfile.TemporaryFile(prefix="thresher-") as spool:
                     await api.download(file, spool)
                     spool.seek(0)
                     await merger.take(spool)
@@ -342,7 +344,7 @@ class BatchClient(Client):
     async def _merge_files(self, line: Line, batch: Batch, paths: Sequence[Path]) -> None:
         merger = Merger(self, line, batch, "")
         for path in paths:
-            with path.open("rb") as file:
+            with _files(path), path.open("rb") as file:
                 await merger.take(file)
         await self._close(merger)
 
@@ -393,6 +395,18 @@ class BatchClient(Client):
         future = self._waiting.get(asked.place)
         if future is not None and not future.done():
             future.set_result(answer)
+
+
+@contextlib.contextmanager
+def _files(path: object) -> Iterator[None]:
+    """Says what was done with a file that the system refused."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, ThresherError):
+            raise
+        message = f"cannot take the answers of a batch by `{path}`: {error.strerror}"
+        raise FileError(error.errno, message, str(path)) from error
 
 
 def _row(noted: Noted, asked: Asked) -> bytes:
