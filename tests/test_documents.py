@@ -80,7 +80,12 @@ def _with_model(block: str, page: str) -> Iterator[str]:
     if ADDRESS not in block:
         yield block
         return
-    script = {"self-instruct": "self_instruct", "distill": "explain", "document-qa": "document_qa"}
+    script = {
+        "self-instruct": "self_instruct",
+        "distill": "explain",
+        "document-qa": "document_qa",
+        "own": "echo",
+    }
     with Server(script.get(page, "domain")) as server:
         yield block.replace(ADDRESS, server.base_url)
 

@@ -267,3 +267,12 @@ def test_an_unfinished_result_of_another_recipe_is_not_replaced(tmp_path: Path) 
         assert other.returncode == 2
         assert "holds the finished result" in other.stderr
     assert report(out)["verb"] == "generate domain"
+
+
+def test_a_file_that_is_not_there_is_no_document(tmp_path: Path) -> None:
+    with Server("document_qa") as server:
+        given = command(server, tmp_path / "out", recipe=("document-qa", str(tmp_path / "handbok.md")))
+        ended = run(given)
+        assert ended.returncode == 74
+        assert "handbok.md" in ended.stderr
+        assert not server.asked()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -73,7 +74,7 @@ _RUN = (
         metavar="OUT",
         help="Folder, or a file ending in .jsonl, .jsonl.gz, .jsonl.zst or .parquet.",
     ),
-    click.option("--target", type=int, help="Rows to be kept. Default: all there are."),
+    click.option("--target", type=int, help="Rows to be kept. Default: 10 for a domain, else all there are."),
     click.option(
         "--journal",
         metavar="FILE",
@@ -254,7 +255,7 @@ def document_qa(documents: Sequence[str], **options: Any) -> int:  # noqa: ANN40
     own = {name: options.pop(name) for name in ("per_passage", "passage_chars", "temperature", "max_tokens")}
     return run_recipe(
         lambda endpoint, given: thresher.generate.document_qa(
-            list(documents), endpoint=endpoint, **own, **given
+            list(map(Path, documents)), endpoint=endpoint, **own, **given
         ),
         options,
     )

@@ -104,11 +104,11 @@ def documents_of(source: Rows | Iterable[str | os.PathLike[str]]) -> list[Docume
         path = _path(one)
         if path is not None and path.suffix == ".jsonl":
             for number, (line, row) in enumerate(rows_of("documents", path)):
-                name = f"{path.name}:{number}"
+                name = f"{path}:{number}"
                 text = _text(row, "text", line)
                 documents.append(Document(id=str(row.get("id", name)), text=text))
         elif path is not None:
-            documents.append(Document(id=path.name, text=read_text(path)))
+            documents.append(Document(id=str(path), text=read_text(path)))
         elif isinstance(one, Mapping):
             name = str(one.get("id", f"documents[{place}]"))
             documents.append(Document(id=name, text=_text(one, "text", f"documents[{place}]")))

@@ -108,7 +108,8 @@ class Distill:
         system = prompt(f"distill_{made.row['strategy']}")
         if any(re.search(pattern, output, re.IGNORECASE) for pattern in TELLING):
             return ("mentions_instructions",)
-        padded = [f" {' '.join(text.lower().split())} " for text in (system, made.row["instruction"])]
+        given = f"{made.row['instruction']} {made.row['input']}"
+        padded = [f" {' '.join(text.lower().split())} " for text in (system, given)]
         words = output.lower().split()
         for at in range(len(words) - 6):
             seven = f" {' '.join(words[at : at + 7])} "

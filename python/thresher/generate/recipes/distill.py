@@ -218,7 +218,9 @@ class Distill:
             return ["output_missing"], ""
         if found := _MENTIONS.search(row["output"]):
             return ["mentions_instructions"], found[0]
-        if found_words := copied(candidate.notes["teacher_system"], row["output"], row["instruction"]):
+        if found_words := copied(
+            candidate.notes["teacher_system"], row["output"], f"{row['instruction']}\n{row['input']}"
+        ):
             return ["mentions_instructions"], found_words
         return (), ""
 

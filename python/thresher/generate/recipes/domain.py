@@ -106,8 +106,12 @@ class Domain:
         }
 
     def deviations(self) -> Sequence[str]:
-        """The listing asks once, and takes what comes."""
-        return ()
+        """What differs from the listing of the document."""
+        return (
+            "The listing asks once for all pairs. Here a request asks for a few, with a JSON Schema where the"
+            " endpoint takes one, and names pairs that are there already. Short answers are topped up, and"
+            " pairs that break a rule are left out.",
+        )
 
     def slots(self, number: int, kept: Sequence[Kept]) -> Iterable[Slot]:
         """The slots of a round, each with an order of the task types and instructions to avoid of its own."""
