@@ -35,9 +35,10 @@ class Domain:
         self._kept: list[str] = []
 
     def slots(self, number: int, kept: Sequence[Verdict]) -> list[Slot]:
-        """16 slots a round: each has the task types in an order of its own, and 12 instructions to avoid."""
+        """16 slots, 32, up to 1,024: each with an order of the task types, and 12 instructions to avoid."""
         found = []
-        for place in range(16 * number, 16 * number + 16):
+        sizes = [min(16 * 2**one, 1024) for one in range(number + 1)]
+        for place in range(sum(sizes[:-1]), sum(sizes)):
             random = chance(self.seed, "domain", place)
             types = random.sample(list(self.task_types), len(self.task_types))
             avoided = random.sample([one.row["instruction"] for one in kept], min(12, len(kept)))

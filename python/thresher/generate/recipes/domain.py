@@ -27,8 +27,9 @@ TASK_TYPES = ("explain", "summarize", "compare", "give example", "list steps for
 """The task types of the document's listing."""
 TEMPERATURE, MAX_TOKENS = 0.9, 3000
 """Those of the document's listing."""
-ROUND = 16
-"""Slots of a round, all of which avoid the same instructions."""
+ROUND, DOUBLINGS = 16, 6
+"""Slots of the first round, all of which avoid the same instructions; and rounds of which each is twice as large
+as the one before, since a large run would else wait for the slowest answer of each few."""
 AVOIDED = 12
 """Instructions to be avoided that a request names."""
 TOP_UPS = 2
@@ -115,7 +116,8 @@ class Domain:
 
     def slots(self, number: int, kept: Sequence[Kept]) -> Iterable[Slot]:
         """The slots of a round, each with an order of the task types and instructions to avoid of its own."""
-        for place in range(number * ROUND, (number + 1) * ROUND):
+        first = sum(ROUND << min(before, DOUBLINGS) for before in range(number))
+        for place in range(first, first + (ROUND << min(number, DOUBLINGS))):
             chance = shuffled(self.seed, "domain", place)
             types = chance.sample(self.task_types, len(self.task_types))
             avoided = chance.sample(kept, min(AVOIDED, len(kept)))
