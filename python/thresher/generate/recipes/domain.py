@@ -28,8 +28,8 @@ TASK_TYPES = ("explain", "summarize", "compare", "give example", "list steps for
 TEMPERATURE, MAX_TOKENS = 0.9, 3000
 """Those of the document's listing."""
 ROUND, DOUBLINGS = 16, 6
-"""Slots of the first round, all of which avoid the same instructions; and rounds of which each is twice as large
-as the one before, since a large run would else wait for the slowest answer of each few."""
+"""Slots of the first round, all of which avoid the same instructions, and how many rounds behind it are each
+twice as large as the one before: else a large run would wait for the slowest answer of each few."""
 AVOIDED = 12
 """Instructions to be avoided that a request names."""
 TOP_UPS = 2
