@@ -44,7 +44,7 @@ test-rust: preflight ## tests of the crates
 	@$(STAGE) "tests of the crates" "about 3 minutes on two cores" cargo test --workspace --no-fail-fast
 
 test-python: build ## tests of the package, its documentation and the layers
-	@$(STAGE) "tests of the package" "about 3 minutes on two cores" $(PY) -m pytest
+	@$(STAGE) "tests of the package" "about 8 minutes on two cores" $(PY) -m pytest
 
 test-model: build ## recipes with a real language model in this process
 	@$(STAGE) "recipes with a real model" "about 4 minutes on two cores" $(PY) -m pytest -m model tests/generate
