@@ -82,3 +82,35 @@ def test_a_notebook_has_a_loop_already_and_may_generate_all_the_same() -> None:
 
     with Server("domain") as server:
         assert asyncio.run(cell(server.base_url)) == 5
+
+
+def test_a_row_is_found_whatever_its_text_holds(tmp_path: Path) -> None:
+    script = tmp_path / "odd.py"
+    pair = {
+        "instruction": "One\u2028two\u0085three?",
+        "response": "A \x0b b \u2029 c",
+        "task_type": "explain",
+    }
+    script.write_text(
+        "from tests.generate.scripted.answers import Reply\nIGNORES_SCHEMA = 1.0\n"
+        f"def answer(body):\n    return Reply(content={json.dumps([pair])!r})\n"
+    )
+    with Server(str(script)) as server:
+        one = endpoint(server.base_url)
+        th.generate.domain_instructions("law", 1, endpoint=one, output=tmp_path / "out")
+    found = th.explain(tmp_path / "out", "domain-000000.0")
+    assert found.report["row"]["instruction"] == pair["instruction"]
+    assert found.report["row"]["response"] == pair["response"]
+
+
+def test_an_exception_of_the_progress_function_stops_the_run_and_reaches_the_caller(tmp_path: Path) -> None:
+    def show(_status: object) -> None:
+        raise RuntimeError("enough")
+
+    with Server("domain", latency_ms=100) as server:
+        with pytest.raises(RuntimeError, match="enough"):
+            th.generate.domain_instructions(
+                "law", 5000, endpoint=endpoint(server.base_url), output=tmp_path / "out", progress=show
+            )
+        assert sum(server.asked().values()) < 1000
+    assert not (tmp_path / "out").exists()

@@ -44,12 +44,10 @@ MOST_EMPTY = 3
 """How often an answer without content is asked for again."""
 _FAILURES_IN_A_ROW = 30
 """Failures of an endpoint, none of its requests answered in between, after which it counts as down."""
-
-_WINDOW = 4
-"""Slots under way for each request that may be in flight."""
-
 _UNREACHABLE = 6
 """The same for one that nobody has reached in this session."""
+_WINDOW = 4
+"""Slots under way for each request that may be in flight."""
 
 
 class Transport(Protocol):

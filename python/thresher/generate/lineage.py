@@ -174,7 +174,7 @@ def _data(place: Path, run: Mapping[str, Any], id: str) -> dict[str, Any]:
     wanted = json.dumps(id, ensure_ascii=False)
     codec = {".gz": "gzip", ".zst": "zstd"}.get(path.suffix)
     with pa.input_stream(str(path), compression=codec) as stream:
-        for line in stream.read().decode().splitlines():
+        for line in stream.read().decode().split("\n"):
             if line.startswith(f'{{"id":{wanted}'):
                 row: dict[str, Any] = json.loads(line)
                 return row

@@ -166,13 +166,14 @@ async def _drive(work: Work) -> Progress:
         stack.callback(gc.unfreeze)
         work.stop = engine.stop
         with _interrupts(engine):
-            shown = asyncio.create_task(_show(work, engine)) if work.settings.progress else None
+            shown = asyncio.create_task(_show(work, engine))
             try:
                 progress = await engine.run()
             finally:
-                if shown is not None:
-                    shown.cancel()
-                    await asyncio.gather(shown, return_exceptions=True)
+                shown.cancel()
+                (failure,) = await asyncio.gather(shown, return_exceptions=True)
+        if isinstance(failure, Exception):
+            raise failure
         work.changes = {change for line in lines for change in line.dialect.changes}
         if work.settings.progress:
             work.settings.progress(status_of(work.recipe.name, progress, client, work.began_s))
@@ -197,16 +198,20 @@ async def _client(work: Work, lines: Sequence[Line]) -> AsyncIterator[Client]:
 
 
 async def _show(work: Work, engine: Engine) -> None:
-    """Calls the progress function; an exception from it stops the run."""
-    show, client = work.settings.progress, work.client
-    while show is not None and client is not None:
+    """Watches the time, and calls the progress function; an exception from it stops the run."""
+    while True:
         await asyncio.sleep(_EVERY_S)
         try:
             work.purse.check_time()
-            show(status_of(work.recipe.name, engine.progress, client, work.began_s))
+            if work.settings.progress is not None:
+                status = status_of(work.recipe.name, engine.progress, engine.client, work.began_s)
+                work.settings.progress(status)
         except Stopped as stopped:
             engine.stop(stopped.reason, str(stopped))
             return
+        except Exception as error:
+            engine.stop("failed", f"the progress function failed: {error}")
+            raise
 
 
 @contextlib.contextmanager
