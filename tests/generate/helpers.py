@@ -10,7 +10,7 @@ from typing import Any
 from thresher.generate.budget import Budget, Purse
 from thresher.generate.client import Client, Line
 from thresher.generate.endpoint import Endpoint
-from thresher.generate.journal import Entry, Journal, Spent, entries
+from thresher.generate.journal import Entry, Journal, entries
 from thresher.generate.request import Message, Request
 from thresher.generate.transport import Http
 
@@ -51,7 +51,3 @@ def with_client(
 
 def journal_of(path: Path) -> list[Entry]:
     return list(entries(path))
-
-
-def nothing() -> Spent:
-    return Spent()

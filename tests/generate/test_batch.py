@@ -1,112 +1,29 @@
-"""Batches: the same rows as without, whatever fails and whenever it is killed; nothing is submitted twice."""
+"""Batches: the same rows as without, each line read for what it is, prices, files for others."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import http.client
 import json
 import random
-import signal
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import thresher as th
-from tests.generate.helpers import endpoint, journal_of, question
+from tests.generate.batches import TASKS, ask, batches, distilled, lines, singly, spent, under_way
+from tests.generate.helpers import endpoint, question
+from tests.generate.processes import command, made, recipes, report, run
 from tests.generate.server import Server
-from tests.generate.test_runs import _until, command, made, recipes, report, run
-from tests.generate.test_server_batches import get
-from thresher.errors import FileError, ParameterError
+from thresher.errors import ParameterError
 from thresher.generate.batching import BatchClient
 from thresher.generate.batching import client as batching
-from thresher.generate.batching.store import Store
 from thresher.generate.budget import Budget, Purse
-from thresher.generate.client import Line
-from thresher.generate.faults import EndpointError, Stopped, Transient
-from thresher.generate.journal import Journal, Spent
+from thresher.generate.faults import EndpointError, Stopped
+from thresher.generate.journal import Spent
 from thresher.generate.request import Sampling
-from thresher.generate.transport import Http
-
-TASKS = [f"Explain {what} {how}." for what in ("tides", "rust", "soup", "chess") for how in "abcde"]
-
-
-def ask(
-    base_url: str,
-    path: Path,
-    texts: list[str],
-    *,
-    budget: Budget | None = None,
-    folder: str | None = None,
-    strict: bool = False,
-    during: Callable[[BatchClient], Any] | None = None,
-    requests: dict[str, Any] | None = None,
-    **others: Any,
-) -> tuple[list[Any], BatchClient]:
-    """Asks all at once by batches; answers, or what was raised instead, and the client."""
-    one = endpoint(base_url, **others)
-
-    async def main() -> Any:
-        with Journal(path) as journal:
-            async with Http(one) as http:
-                purse = Purse(budget or Budget(), journal.spent("run"))
-                client = BatchClient(
-                    [Line(one, http)], journal, purse, run="run", folder=folder, strict=strict
-                )
-                async with client:
-                    line = client.lines[0]
-                    asked = [client.ask(line, question(text, **(requests or {}))) for text in texts]
-                    waiting = asyncio.gather(*asked, return_exceptions=True)
-                    if during is not None:
-                        await during(client)
-                    return await waiting, client
-
-    return asyncio.run(main())
-
-
-def spent(path: Path) -> Spent:
-    with Journal(path) as journal:
-        return journal.spent("run")
-
-
-def under_way(path: Path) -> int:
-    async def main() -> int:
-        with Journal(path) as journal:
-            return len(await Store(journal, "run").open())
-
-    return asyncio.run(main())
-
-
-def batches(server: Server) -> list[dict[str, Any]]:
-    """The batches of a server, which may lose the reply to this question too."""
-    while True:
-        try:
-            return get(server, "GET", "/v1/batches?limit=1000")["data"]
-        except (OSError, http.client.HTTPException):
-            continue
-
-
-def lines(server: Server) -> Counter[str]:
-    """How often each request was in a batch that ran."""
-    return Counter(line["custom_id"] for line in server.log() if line["event"] == "batch_line")
-
-
-def singly(server: Server) -> int:
-    """Requests that were sent by themselves."""
-    return sum(1 for line in server.log() if line["event"] == "request" and line.get("try"))
-
-
-def distilled(server: Server, out: Path, *more: str) -> list[str]:
-    tasks = out.parent / "tasks.jsonl"
-    tasks.parent.mkdir(parents=True, exist_ok=True)
-    tasks.write_text("".join(json.dumps({"instruction": task}) + "\n" for task in TASKS))
-    recipe = ["distill", str(tasks), "--strategy", "=step_by_step"]
-    return command(server, out, *more, recipe=recipe)
 
 
 @pytest.mark.parametrize("name", ["domain", "self-instruct"])
@@ -136,120 +53,6 @@ def test_slots_that_do_not_depend_on_each_other_are_one_batch(tmp_path: Path) ->
         assert run(distilled(server, tmp_path / "d" / "out", "--batch")).returncode == 0
         (batch,) = batches(server)
     assert batch["request_counts"]["total"] == len(TASKS)
-
-
-@pytest.mark.timeout(120)
-def test_kills_lose_nothing_and_submit_nothing_twice(tmp_path: Path) -> None:
-    """A kill at any moment, with replies lost on the way; three batches, of which one expires."""
-    with Server("domain") as server:
-        calm = command(server, tmp_path / "calm" / "out", "--target", "60")
-        assert run(calm).returncode == 0
-    chance, n_kills = random.Random(3), 0
-    options: dict[str, Any] = {"batch_polls": 2, "batch_errors": 0.2, "batch_faults": 0.2}
-    with Server("domain", batches="complete,expire,complete", **options) as server:
-        given = command(server, tmp_path / "d" / "out", "--target", "60", "--batch")
-        for _ in range(8):
-            process = subprocess.Popen(given, stderr=subprocess.PIPE)
-            try:
-                process.wait(timeout=chance.uniform(0.5, 1.8))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                n_kills += 1
-            process.communicate()
-        ended = run(given)
-        assert ended.returncode == 0 or "finished result" in ended.stderr, ended.stderr
-        assert set(server.answered().values()) == {1}, "an answer was paid for twice"
-        names = Counter(batch["metadata"]["thresher"] for batch in batches(server))
-        assert set(names.values()) == {1}, "a batch was submitted twice"
-    assert n_kills > 0
-    assert made(tmp_path / "d" / "out") == made(tmp_path / "calm" / "out")
-
-
-@pytest.mark.parametrize(
-    ("call", "is_before"),
-    [
-        ("add", False),
-        ("upload", False),
-        ("create", True),
-        ("create", False),
-        ("change", False),
-        ("get", False),
-    ],
-)
-def test_the_end_of_a_process_at_each_step_is_made_good(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, is_before: bool
-) -> None:
-    """The step is done, or not, and the process is gone; the next one finds the batch, or submits it."""
-    texts = ["one", "two", "three"]
-    home: Any = Store if call in ("add", "change") else batching.Api
-    real = getattr(home, call)
-
-    class GoneError(Exception):
-        pass
-
-    async def gone(*given: Any) -> Any:
-        if not is_before:
-            await real(*given)
-        raise GoneError
-
-    with Server("echo", batch_polls=1) as server:
-        with monkeypatch.context() as patch:
-            patch.setattr(home, call, gone)
-            found, _ = ask(server.base_url, tmp_path / "journal", texts)
-        assert all(isinstance(one, GoneError) for one in found)
-        assert under_way(tmp_path / "journal") == 1
-        found, client = ask(server.base_url, tmp_path / "journal", texts)
-        assert [answer.failure for answer in found] == [None] * 3
-        assert len(batches(server)) == 1
-        assert set(lines(server).values()) == {1}
-    assert under_way(tmp_path / "journal") == 0
-    assert client.purse.reserved == Spent()
-    # What the first session had reserved is settled by what was counted.
-    assert client.purse.spent == spent(tmp_path / "journal")
-    assert client.purse.spent.requests == 3
-    assert client.purse.spent.output_tokens == sum(answer.usage.output for answer in found)
-
-
-@pytest.mark.parametrize("is_made", [True, False])
-def test_a_submission_whose_reply_is_lost_is_looked_for_and_made_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_made: bool
-) -> None:
-    monkeypatch.setattr(batching, "_LOST_S", 0.0)
-    real, calls = batching.Api.create, []
-
-    async def lossy(self: Any, *given: Any) -> Any:
-        calls.append(given)
-        if len(calls) > 1:
-            return await real(self, *given)
-        if is_made:
-            await real(self, *given)
-        raise Transient("connection", "reset")
-
-    monkeypatch.setattr(batching.Api, "create", lossy)
-    with Server("echo", batch_polls=1) as server:
-        found, _ = ask(server.base_url, tmp_path / "journal", ["one", "two"])
-        assert [answer.failure for answer in found] == [None, None]
-        assert len(batches(server)) == 1
-    assert len(calls) == (1 if is_made else 2)
-
-
-@pytest.mark.parametrize("shown", [{"metadata": {"thresher": "mine"}}, {"input_file_id": "file-7"}])
-def test_a_batch_is_found_by_name_or_file_on_any_page(shown: dict[str, Any]) -> None:
-    asked = []
-
-    class Pages:
-        async def send(self, method: str, path: str, *_: Any) -> Any:
-            asked.append(path)
-            others = [{"id": f"{len(asked)}-{n}", "metadata": None, "input_file_id": "f"} for n in range(2)]
-            last = len(asked) == 3
-            found = [{"id": "it", **shown}] if last else []
-            return 200, {}, json.dumps({"data": others + found, "has_more": not last}).encode()
-
-    api = batching.Api(Pages(), "http://127.0.0.1:1/v1", 1.0)  # type: ignore[arg-type]
-    remote = asyncio.run(api.find("mine", "file-7"))
-    assert remote is not None
-    assert remote.id == "it"
-    assert [path.partition("&")[2] for path in asked] == ["", "after=1-1", "after=2-1"]
 
 
 def test_a_batch_waits_for_who_still_asks(tmp_path: Path) -> None:
@@ -312,108 +115,6 @@ def test_each_line_of_an_output_is_read_for_what_it_is(tmp_path: Path) -> None:
     next_batch = [_reserved(text, th.generate.Price()) for text in ("busy", "late", "lost")]
     assert spent(journal) == sum(next_batch, Spent(requests=3, input_tokens=3, output_tokens=2))
     assert client.purse.spent == Spent(requests=3, input_tokens=3, output_tokens=2)
-
-
-def test_what_is_noted_comes_before_what_is_submitted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    steps = []
-    for home, names in ((Store, ("add", "change", "forget")), (batching.Api, ("upload", "create", "get"))):
-        for name in names:
-
-            def noting(real: Any, name: str) -> Any:
-                async def step(*given: Any) -> Any:
-                    steps.append(name)
-                    return await real(*given)
-
-                return step
-
-            monkeypatch.setattr(home, name, noting(getattr(home, name), name))
-    with Server("echo", batch_polls=1) as server:
-        ask(server.base_url, tmp_path / "journal", ["one"])
-    assert steps == ["add", "upload", "change", "create", "change", "get", "forget"]
-
-
-def test_a_merge_that_was_cut_short_is_done_again_and_counts_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def gone(*_: Any) -> None:
-        message = "gone"
-        raise RuntimeError(message)
-
-    with Server("echo", batch_polls=1) as server:
-        with monkeypatch.context() as patch:
-            patch.setattr(Store, "forget", gone)
-            _, first = ask(server.base_url, tmp_path / "journal", ["one", "two"])
-        assert len(journal_of(tmp_path / "journal")) == 2
-        assert under_way(tmp_path / "journal") == 1
-
-        async def until_merged(client: BatchClient) -> None:
-            while client.in_flight:
-                await asyncio.sleep(0.02)
-
-        ask(server.base_url, tmp_path / "journal", [], during=until_merged)
-        assert len(batches(server)) == 1
-    assert under_way(tmp_path / "journal") == 0
-    assert spent(tmp_path / "journal") == first.purse.spent
-
-
-def test_a_full_disk_ends_the_run_and_the_batch_is_merged_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(**_: Any) -> Any:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with Server("echo", batch_polls=1) as server:
-        with monkeypatch.context() as patch:
-            patch.setattr(batching.tempfile, "TemporaryFile", full)
-            found, _ = ask(server.base_url, tmp_path / "journal", ["one"])
-        assert isinstance(found[0], FileError)
-        assert found[0].errno == errno.ENOSPC
-        found, _ = ask(server.base_url, tmp_path / "journal", ["one"])
-        assert found[0].failure is None
-        assert len(batches(server)) == 1
-
-
-def test_a_batch_is_merged_though_nobody_asks_for_its_requests_any_more(tmp_path: Path) -> None:
-    """What was paid for is kept: the next run may be of another recipe."""
-
-    async def left(client: BatchClient) -> None:
-        while not any(batch.noted.id for batch in client._open.values()):
-            await asyncio.sleep(0.02)
-        client.leave(Stopped("interrupted", "interrupted"))
-
-    async def until_merged(client: BatchClient) -> None:
-        while client.in_flight:
-            await asyncio.sleep(0.02)
-
-    with Server("echo", batch_polls=3) as server:
-        found, _ = ask(server.base_url, tmp_path / "journal", ["one", "two"], during=left)
-        assert all(isinstance(one, Stopped) for one in found)
-        assert journal_of(tmp_path / "journal") == []
-        ask(server.base_url, tmp_path / "journal", [], during=until_merged)
-        assert len(journal_of(tmp_path / "journal")) == 2
-        found, _ = ask(server.base_url, tmp_path / "journal", ["two", "one"])
-        assert [answer.failure for answer in found] == [None, None]
-        assert len(batches(server)) == 1
-
-
-def test_ctrl_c_leaves_the_batch_and_the_same_command_merges_it(tmp_path: Path) -> None:
-    with Server("echo", batch_polls=6) as server:
-        given = distilled(server, tmp_path / "d" / "out", "--batch")
-        process = subprocess.Popen(given, stderr=subprocess.PIPE, text=True)
-        _until(lambda: any("/v1/batches/" in str(line.get("path")) for line in server.log()))
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
-        assert process.returncode == 130, errors
-        assert "1 batch stays under way (`batch_000000`)" in errors
-        left = report(tmp_path / "d" / "out")
-        assert left["stopped"]["reason"] == "interrupted"
-        assert left["requests"]["batches_under_way"] == 1
-        assert run(given).returncode == 0
-        assert len(batches(server)) == 1
-        assert set(server.answered().values()) == {1}
-    assert report(tmp_path / "d" / "out")["accounting"]["kept"]["docs"] > 0
 
 
 def test_batches_take_the_batch_price_and_no_more_than_the_budget(tmp_path: Path) -> None:
@@ -589,7 +290,7 @@ def test_files_for_others_are_merged_by_the_same_command(tmp_path: Path) -> None
 
 def _run_batch(server: Server, content: bytes, answers: Path, *, half: bool = False) -> None:
     """Answers a file as vLLM's run-batch does: a line a request, errors among the answers."""
-    from tests.generate.test_server_batches import call
+    from tests.generate.scripted.asking import call
 
     rows = []
     for place, raw in enumerate(content.splitlines()):

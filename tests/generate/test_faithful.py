@@ -167,3 +167,16 @@ def test_a_mutant_is_noticed(recipe: str, name: str, tmp_path: Path, monkeypatch
     target = {"domain": 120, "self-instruct": 100}.get(recipe)
     with pytest.raises((AssertionError, stated.Missing)):
         follow_all(*follow.FOLLOWERS[recipe], tmp_path, target)
+
+
+def test_an_answer_may_speak_of_prompts_if_the_task_does(tmp_path: Path) -> None:
+    script = tmp_path / "tells.py"
+    script.write_text(
+        "from tests.generate.scripted.answers import Reply\n"
+        "def answer(body):\n    return Reply(content='The system prompt says what a model has to do.')\n"
+    )
+    tasks = ["What is a system prompt?", "What is a tide?"]
+    with Server(str(script)) as server:
+        found = thresher.generate.distill(tasks, endpoint=endpoint(server), near_duplicates=None)
+    assert [row["instruction"] for row in found] == tasks[:1]
+    assert found.rejected == {"mentions_instructions": 1}

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 import thresher
+from tests.generate.processes import command, made, recipes, report, run, until
 from tests.generate.server import Server
 from thresher.generate.journal import entries
 
@@ -24,41 +21,6 @@ KILLS = 5
 REQUESTS = int(os.environ.get("THRESHER_REQUESTS", "375"))
 ROWS = {"domain": 4 * REQUESTS, "self-instruct": 2 * REQUESTS // 3}
 """Rows that take about so many requests."""
-SEEDS = [
-    f"{verb} {what} {how}."
-    for verb in ("Describe", "List", "Explain", "Compare", "Summarise")
-    for what in ("the parts of a clock", "two rivers of Europe", "a recipe for soup", "rules of chess")
-    for how in ("for a child", "in one sentence", "with an example")
-]
-
-
-def command(server: Server, out: Path, *more: str, recipe: Sequence[str] = ("domain", "law")) -> list[str]:
-    start = [sys.executable, "-m", "thresher", "generate", *recipe]
-    where = ["--endpoint", server.base_url, "--model", "scripted-1", "--timeout-s", "1", "-o", str(out)]
-    return [*start, *where, "--quiet", *more]
-
-
-def run(given: Sequence[str], **others: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(given, capture_output=True, text=True, timeout=3000, check=False, **others)
-
-
-def made(out: Path) -> dict[str, bytes]:
-    """Every byte of a result but its report, which tells times."""
-    return {
-        str(path.relative_to(out)): path.read_bytes()
-        for path in sorted(out.rglob("*"))
-        if path.is_file() and path.name not in ("run.json", "report.html")
-    }
-
-
-def report(out: Path) -> dict[str, Any]:
-    return json.loads((out / "run.json").read_text())
-
-
-def recipes(folder: Path) -> dict[str, Sequence[str]]:
-    seeds = folder / "seeds.jsonl"
-    seeds.write_text("".join(json.dumps({"instruction": one}) + "\n" for one in SEEDS))
-    return {"domain": ("domain", "law"), "self-instruct": ("self-instruct", str(seeds))}
 
 
 @pytest.mark.parametrize("name", ["domain", "self-instruct"])
@@ -119,7 +81,7 @@ def test_ctrl_c_publishes_what_there_is_and_the_same_command_goes_on(tmp_path: P
     with Server("domain", latency_ms=150) as server:
         given = command(server, tmp_path / "d" / "out", "--target", "200", "--max-in-flight", "4")
         process = subprocess.Popen(given, stderr=subprocess.PIPE, text=True)
-        _until(lambda: sum(server.asked().values()) >= 8)
+        until(lambda: sum(server.asked().values()) >= 8)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
         assert process.returncode == 130, errors
@@ -139,7 +101,7 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
     with Server("domain", latency_ms=60_000) as server:
         given = command(server, tmp_path / "out", "--target", "200", "--timeout-s", "100")
         process = subprocess.Popen(given, stderr=subprocess.PIPE, text=True)
-        _until(lambda: sum(server.asked().values()) >= 1)
+        until(lambda: sum(server.asked().values()) >= 1)
         for _ in range(2):
             process.send_signal(signal.SIGINT)
             time.sleep(0.3)
@@ -154,7 +116,7 @@ def test_another_run_on_the_output_or_the_journal_is_told_so(tmp_path: Path) -> 
         given = command(server, tmp_path / "out", "--target", "50", "--timeout-s", "30")
         process = subprocess.Popen(given, stderr=subprocess.PIPE)
         try:
-            _until(lambda: sum(server.asked().values()) >= 1)
+            until(lambda: sum(server.asked().values()) >= 1)
             assert run(given).returncode == 75
             other = run(command(server, tmp_path / "other", "--target", "50"))
             assert other.returncode == 75
@@ -249,13 +211,6 @@ def test_a_dry_run_tells_what_the_target_would_take(tmp_path: Path) -> None:
         assert sum(asked.values()) < 10
         assert run(given).returncode == 0
         assert all(server.asked()[digest] == 1 for digest in asked), "the sample is not asked again"
-
-
-def _until(is_so: Any, seconds: float = 30.0) -> None:
-    ends = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < ends
-        time.sleep(0.02)
 
 
 def test_an_unfinished_result_of_another_recipe_is_not_replaced(tmp_path: Path) -> None:

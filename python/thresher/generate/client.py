@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -72,7 +71,6 @@ class Tally:
         failed: Requests without an answer, by why.
         tried_again: Tries that failed, by why.
         tokens: What the servers counted.
-        latency_s: Seconds that answered requests took, together.
     """
 
     found: int = 0
@@ -81,7 +79,6 @@ class Tally:
     failed: dict[str, int] = field(default_factory=dict)
     tried_again: dict[str, int] = field(default_factory=dict)
     tokens: Usage = field(default_factory=Usage)
-    latency_s: float = 0.0
 
     def count(self, usage: Usage) -> None:
         """Adds the tokens of an answer."""
@@ -340,7 +337,6 @@ class Client:
                 self.journal.note_cost(number, taken)
         line.pace.succeeded()
         self.tally.answered += 1
-        self.tally.latency_s += time.monotonic() - sent_s
         self.tally.count(usage)
         return answer, raw
 

@@ -59,7 +59,6 @@ class Pace:
         self._successes = 0
         self._cut_at_s = 0.0
         self._paused_until_s = 0.0
-        self.refusals = 0
 
     async def enter(self, tokens: int) -> float:
         """Waits for the turn of a request of so many tokens; gives the time at which it came."""
@@ -101,7 +100,6 @@ class Pace:
 
     def refused(self, sent_s: float, wait_s: float | None) -> None:
         """A request that was sent at a time was one too many."""
-        self.refusals += 1
         now = time.monotonic()
         self._paused_until_s = max(self._paused_until_s, now + (PAUSE_S if wait_s is None else wait_s))
         if sent_s >= self._cut_at_s:

@@ -21,13 +21,11 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True):
         id: Its id, or its place.
         instruction: The instruction.
         texts: All its texts, for the check that no row repeats them.
-        is_classification: Whether it is one; None if that is not known.
     """
 
     id: str
     instruction: str
     texts: tuple[str, ...] = ()
-    is_classification: bool | None = None
 
 
 def read_seeds(seeds: Rows) -> list[Seed]:
@@ -51,10 +49,8 @@ def _seed(number: int, place: str, row: Any) -> Seed:  # noqa: ANN401 - it is wh
     texts = [instruction]
     for one in (row, *(row.get("instances") or ())):
         texts += [one[field] for field in ("input", "output", "response") if isinstance(one.get(field), str)]
-    kind = row.get("is_classification")
     return Seed(
         id=str(row.get("id", f"seed:{number}")),
         instruction=instruction.strip(),
         texts=tuple(text for text in texts if text.strip()),
-        is_classification=kind if isinstance(kind, bool) else None,
     )

@@ -53,3 +53,21 @@ def events(server: Server, wanted: Callable[[dict[str, Any]], bool], count: int 
 
 def has_ended(line: dict[str, Any]) -> bool:
     return line["event"] in ("sent", "lost")
+
+
+def call(server: Server, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    try:
+        connection.request(
+            method, path, body, {name.replace("_", "-"): value for name, value in headers.items()}
+        )
+        reply = connection.getresponse()
+        return reply.status, reply.read()
+    finally:
+        connection.close()
+
+
+def get(server: Server, method: str, path: str, body: Any = None) -> dict[str, Any]:
+    status, raw = call(server, method, path, b"" if body is None else msgspec.json.encode(body))
+    assert status == 200, raw
+    return msgspec.json.decode(raw)

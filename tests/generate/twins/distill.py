@@ -106,9 +106,12 @@ class Distill:
         if output == "":
             return ("output_missing",)
         system = prompt(f"distill_{made.row['strategy']}")
-        if any(re.search(pattern, output, re.IGNORECASE) for pattern in TELLING):
-            return ("mentions_instructions",)
         given = f"{made.row['instruction']} {made.row['input']}"
+        tells, is_asked = (
+            any(re.search(pattern, text, re.IGNORECASE) for pattern in TELLING) for text in (output, given)
+        )
+        if tells and not is_asked:
+            return ("mentions_instructions",)
         padded = [f" {' '.join(text.lower().split())} " for text in (system, given)]
         words = output.lower().split()
         for at in range(len(words) - 6):

@@ -216,11 +216,11 @@ class Distill:
         row = candidate.row
         if not row["output"]:
             return ["output_missing"], ""
-        if found := _MENTIONS.search(row["output"]):
+        task = f"{row['instruction']}\n{row['input']}"
+        # A task about prompts or instructions may be answered.
+        if (found := _MENTIONS.search(row["output"])) and not _MENTIONS.search(task):
             return ["mentions_instructions"], found[0]
-        if found_words := copied(
-            candidate.notes["teacher_system"], row["output"], f"{row['instruction']}\n{row['input']}"
-        ):
+        if found_words := copied(candidate.notes["teacher_system"], row["output"], task):
             return ["mentions_instructions"], found_words
         return (), ""
 
