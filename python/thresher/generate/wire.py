@@ -27,9 +27,14 @@ function that has to be called, and words alone."""
 _ESSENTIAL = frozenset({"model", "messages", "prompt", "n"})
 _SHOWN = 300
 _REFUSED = re.compile(
-    r"max_tokens|max_completion_tokens|temperature|top_p|presence_penalty|frequency_penalty|stop|seed|top_logprobs"
-    r"|logprobs|response_format|json_schema|structured_outputs|tool_choice|tools"
+    r"\b(max_tokens|max_completion_tokens|temperature|top_p|presence_penalty|frequency_penalty|stop|seed"
+    r"|top_logprobs|logprobs|response_format|json_schema|structured_outputs|tool_choice|tools)\b"
 )
+_UNSUPPORTED = re.compile(
+    r"unsupported|n[o']t support|unrecogni[sz]ed|unknown|unexpected|extra|n[o']t permitted|n[o']t allowed",
+    re.IGNORECASE,
+)
+"""What a message says of a parameter that an endpoint does not take, whatever its value is."""
 _THINK = re.compile(r"\s*<think>(.*?)(?:</think>|\Z)\s*", re.DOTALL)
 
 
@@ -92,12 +97,14 @@ class Dialect:
 
     def _learn(self, refusal: Final) -> bool:
         name = refusal.parameter
-        if name in ("max_tokens", "max_completion_tokens") and "max_tokens" not in self.refused:
+        if name in ("max_tokens", "max_completion_tokens"):
+            # A bound that is only too large stays a bound: another name for it may be one that nobody reads.
+            is_name = "max_completion_tokens" in refusal.detail or _UNSUPPORTED.search(refusal.detail)
+            if not is_name or "max_tokens" in self.refused:
+                return False
             self.refused["max_tokens"] = "max_completion_tokens"
             return True
         if name is None or name in _ESSENTIAL or name in self.refused:
-            return False
-        if name == "max_completion_tokens":
             return False
         self.refused[name] = None
         if name in ("logprobs", "top_logprobs"):
@@ -304,7 +311,7 @@ def refuse(status: int, headers: Mapping[str, str], raw: bytes, url: str) -> Non
         raise Final("too_long", message)
     if code == "content_filter":
         raise Final("content_filter", message)
-    if parameter is None and (found := _REFUSED.search(message)):
+    if parameter is None and _UNSUPPORTED.search(message) and (found := _REFUSED.search(message)):
         parameter = found[0]
     raise Final("bad_request", message, parameter)
 
