@@ -132,7 +132,7 @@ def test_the_core_touches_no_file_no_environment_and_no_console(crate: str) -> N
 
 
 def test_only_the_binding_knows_python() -> None:
-    for crate in ("thresher-core", "thresher-chat", "thresher-filter", "thresher-io"):
+    for crate in ("thresher-core", "thresher-chat", "thresher-filter", "thresher-tokens", "thresher-io"):
         assert "pyo3" not in (ROOT / "rust" / crate / "Cargo.toml").read_text("utf-8")
 
 
