@@ -12,5 +12,6 @@
 
 pub mod error;
 pub mod layout;
+pub mod tokenizer;
 
 pub use error::{Error, Result};

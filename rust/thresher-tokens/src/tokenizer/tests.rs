@@ -1,0 +1,174 @@
+//! Files that lie, policies, and ids against the crate `tokenizers`.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+
+/// A byte-level BPE: all bytes, a few merges, two special tokens and one that is not.
+fn file() -> Value {
+    let alphabet = tokenizers::pre_tokenizers::byte_level::ByteLevel::alphabet();
+    let mut tokens: Vec<String> = alphabet.into_iter().map(String::from).collect();
+    tokens.sort_unstable();
+    let merges = [
+        ("h", "e"),
+        ("l", "l"),
+        ("he", "ll"),
+        ("hell", "o"),
+        ("Ġ", "w"),
+        ("o", "r"),
+        ("Ġw", "or"),
+        ("l", "d"),
+    ];
+    tokens.extend(merges.iter().map(|(a, b)| format!("{a}{b}")));
+    let vocab: serde_json::Map<String, Value> =
+        tokens.iter().enumerate().map(|(id, token)| (token.clone(), id.into())).collect();
+    let added = |id: usize, content: &str, special: bool| {
+        json!({"id": tokens.len() + id, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
+            "normalized": false, "special": special})
+    };
+    json!({
+        "version": "1.0", "truncation": null, "padding": null,
+        "added_tokens": [added(0, "<s>", true), added(1, "</s>", true), added(2, "<tool>", false)],
+        "normalizer": null,
+        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": true},
+        "post_processor": {"type": "TemplateProcessing",
+            "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+            "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+            "special_tokens": {"<s>": {"id": "<s>", "ids": [tokens.len()], "tokens": ["<s>"]}}},
+        "decoder": null,
+        "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
+            "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
+            "vocab": vocab, "merges": merges}
+    })
+}
+
+fn load(file: &Value) -> Result<Tokenizer> {
+    Tokenizer::from_json(file.to_string().as_bytes())
+}
+
+fn encode(tokenizer: &Tokenizer, options: &Options, text: &str) -> Vec<u32> {
+    let mut ids = Vec::new();
+    tokenizer.worker(options).encode(text, &mut ids).unwrap();
+    ids
+}
+
+/// What is wrong with the file after `change`.
+fn refusal(change: impl FnOnce(&mut Value)) -> String {
+    let mut changed = file();
+    change(&mut changed);
+    match load(&changed) {
+        Err(Error::Tokenizer(what)) => what,
+        other => panic!("should be refused: {other:?}"),
+    }
+}
+
+#[test]
+fn what_is_no_tokenizer_is_refused() {
+    let whole = file().to_string();
+    for json in [
+        &b""[..],
+        b"{",
+        b"[]",
+        b"null",
+        b"{}",
+        b"\xff\xfe",
+        &whole.as_bytes()[..whole.len() / 2],
+        "[".repeat(100_000).as_bytes(),
+    ] {
+        assert!(matches!(Tokenizer::from_json(json), Err(Error::Tokenizer(_))));
+    }
+}
+
+#[test]
+fn a_file_that_lies_is_refused_with_the_value() {
+    assert!(refusal(|file| file["model"]["vocab"]["hello"] = 3.into()).contains("same id, `3`"));
+    assert!(
+        refusal(|file| file["model"]["vocab"]["hello"] = json!(4_000_000_000_u32)).contains("`4000000000`")
+    );
+    assert!(refusal(|file| file["model"]["vocab"]["hello"] = json!(-1)).contains("-1"));
+    assert!(refusal(|file| file["model"]["merges"][0] = json!(["h", "absent"])).contains("`absent`"));
+    assert!(refusal(|file| file["model"]["merges"][0] = json!(["hello", "hello"])).contains("`hellohello`"));
+    assert!(refusal(|file| file["model"]["merges"][0] = json!(["a", "b", "c"])).contains("merge"));
+    assert!(refusal(|file| file["added_tokens"][1]["id"] = 3.into()).contains("has the id `3`"));
+    assert!(refusal(|file| file["added_tokens"][1]["id"] = 264.into()).contains("same id, `264`"));
+    assert!(refusal(|file| file["added_tokens"][1]["content"] = "<s>".into()).contains("twice"));
+    assert!(refusal(|file| file["added_tokens"][2]["id"] = 300.into()).contains("`300`"));
+    assert!(refusal(|file| file["added_tokens"][0]["content"] = "hello".into()).contains("knows it by"));
+    assert!(refusal(|file| file["model"]["continuing_subword_prefix"] = "##".into()).contains("##"));
+    assert!(refusal(|file| file["model"]["type"] = "Oracle".into()).contains("hint:"));
+    assert!(
+        refusal(|file| file["pre_tokenizer"] =
+            json!({"type": "Split", "pattern": {"Regex": "("}, "behavior": "Isolated", "invert": false}))
+        .contains("hint:")
+    );
+}
+
+#[test]
+fn a_token_that_is_there_twice_is_refused() {
+    let json = file().to_string().replacen("\"hell\":", "\"hello\":", 1);
+    assert!(Tokenizer::from_json(json.as_bytes()).unwrap_err().to_string().contains("twice"));
+}
+
+#[test]
+fn a_special_token_in_a_text_is_text_unless_asked_otherwise() {
+    let tokenizer = load(&file()).unwrap();
+    let [start, tool] = [tokenizer.id_of("<s>").unwrap(), tokenizer.id_of("<tool>").unwrap()];
+    let plain = encode(&tokenizer, &Options::default(), "a<s>b<tool>");
+    assert!(!plain.contains(&start) && plain.contains(&tool));
+    let special = Options { special_in_text: true, ..Options::default() };
+    assert!(encode(&tokenizer, &special, "a<s>b<tool>").contains(&start));
+    assert_eq!(encode(&tokenizer, &Options::default(), "a<s>b<tool>"), plain);
+}
+
+#[test]
+fn what_stands_around_a_text_is_what_was_asked_for() {
+    let tokenizer = load(&file()).unwrap();
+    let bare = encode(&tokenizer, &Options::default(), "hello world");
+    let options = Options { add_special_tokens: true, bos: Some(7), eos: Some(9), ..Options::default() };
+    let framed = encode(&tokenizer, &options, "hello world");
+    assert_eq!(framed, [&[7, 264][..], &bare, &[9]].concat());
+    let (mut ids, mut offsets) = (Vec::new(), Vec::new());
+    tokenizer.worker(&options).encode_with_offsets("hello world", &mut ids, &mut offsets).unwrap();
+    assert_eq!(ids, framed);
+    assert_eq!(offsets, [(0, 0), (0, 0), (0, 5), (5, 9), (9, 11), (0, 0)]);
+    assert_eq!(encode(&tokenizer, &options, ""), [7, 264, 9]);
+}
+
+#[test]
+fn truncation_and_padding_of_the_file_are_left_aside() {
+    let mut changed = file();
+    changed["truncation"] =
+        json!({"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0});
+    changed["padding"] = json!({"strategy": {"Fixed": 100}, "direction": "Right", "pad_to_multiple_of": null,
+        "pad_id": 0, "pad_type_id": 0, "pad_token": "!"});
+    let options = Options::default();
+    let [whole, cut] =
+        [file(), changed].map(|file| encode(&load(&file).unwrap(), &options, "hello big world"));
+    assert_eq!(whole, cut);
+}
+
+#[test]
+fn the_size_of_the_vocabulary_counts_added_tokens() {
+    assert_eq!(load(&file()).unwrap().vocab_size(), 267);
+}
+
+proptest! {
+    #[test]
+    fn ids_and_offsets_are_those_of_the_crate(text in "(hello| world|<s>|<tool>|[ \\n]{0,3}|\\PC{0,8}){0,12}", special in any::<bool>()) {
+        let json = file().to_string();
+        let tokenizer = Tokenizer::from_json(json.as_bytes()).unwrap();
+        let mut oracle: tokenizers::Tokenizer = json.parse().unwrap();
+        oracle.set_encode_special_tokens(!special);
+        let options = Options { special_in_text: special, add_special_tokens: true, ..Options::default() };
+        let mut worker = tokenizer.worker(&options);
+        let (mut ids, mut again, mut offsets) = (Vec::new(), Vec::new(), Vec::new());
+        worker.encode(&text, &mut ids).unwrap();
+        worker.encode_with_offsets(&text, &mut again, &mut offsets).unwrap();
+        let expected = oracle.encode(text.as_str(), true).unwrap();
+        prop_assert_eq!(&ids, expected.get_ids());
+        prop_assert_eq!(&again, &ids);
+        let places: Vec<(usize, usize)> = offsets.iter().map(|&(start, end)| (start as usize, end as usize)).collect();
+        prop_assert_eq!(&places, expected.get_offsets());
+    }
+}
