@@ -12,6 +12,7 @@
 
 pub mod error;
 pub mod layout;
+pub mod mixing;
 pub mod tokenizer;
 
 pub use error::{Error, Result};
