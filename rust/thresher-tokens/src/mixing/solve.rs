@@ -9,10 +9,11 @@ use super::fill::{Group, amount, levels};
 
 /// How far from its bound a group may be at the end, as a share of the total.
 const MET: f64 = 1e-4;
-/// How far it may be for the rounds to end early.
+/// How far it may be, and how much an amount may have changed, for the rounds to end early. Bounds that are all obeyed do not
+/// suffice: a level may still be from when another family had others.
 const EXACT: f64 = 1e-12;
-/// Steps of all rounds together: a second or so.
-const STEPS: usize = 50_000_000;
+/// Steps of all rounds together: a fraction of a second.
+const STEPS: usize = 4_000_000;
 
 /// What the rounds come to.
 pub(super) enum Solved {
@@ -30,9 +31,9 @@ pub(super) fn nearest(wishes: &[f64], caps: &[f64], families: &[Vec<Group>], tot
     let families = if families.is_empty() { &everything[..] } else { families };
     let mut factors: Vec<Vec<f64>> = families.iter().map(|_| vec![1.0; wishes.len()]).collect();
     let mut lifted = wishes.to_vec();
-    let mut amounts = Vec::new();
+    let (mut amounts, mut before) = (Vec::new(), vec![0.0; wishes.len()]);
     let mut worst = None;
-    let rounds = (STEPS / (wishes.len() * families.len()).max(1)).max(100);
+    let rounds = (STEPS / (wishes.len() * families.len()).max(1)).max(1_000);
     for _ in 0..rounds {
         for (place, family) in families.iter().enumerate() {
             // What the others make of the wishes.
@@ -55,9 +56,11 @@ pub(super) fn nearest(wishes: &[f64], caps: &[f64], families: &[Vec<Group>], tot
             amounts = (0..wishes.len()).map(|part| amount(lifted[part], caps[part], last[part])).collect();
         }
         let (gap, found) = widest(families, &amounts, total);
-        if gap <= EXACT {
+        let moved = amounts.iter().zip(&before).map(|(now, then)| (now - then).abs()).fold(0.0, f64::max);
+        if gap <= EXACT && (moved <= EXACT * total || families.len() == 1) {
             return Solved::Met(amounts);
         }
+        before.clone_from(&amounts);
         worst = (gap > MET).then_some(found);
     }
     worst.unwrap_or(Solved::Met(amounts))
