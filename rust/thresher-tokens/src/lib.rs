@@ -15,5 +15,6 @@ pub mod layout;
 pub mod mixing;
 pub mod permute;
 pub mod tokenizer;
+pub mod train;
 
 pub use error::{Error, Result};
