@@ -13,6 +13,7 @@
 pub mod error;
 pub mod layout;
 pub mod mixing;
+pub mod pack;
 pub mod permute;
 pub mod tokenizer;
 pub mod train;
