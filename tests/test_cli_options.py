@@ -80,6 +80,7 @@ NUMBERS = {
     "price_input": ["-1", "nan"],
     "price_output": ["-1", "inf"],
     "price_cached": ["-1"],
+    "price_batch": ["-1", "nan"],
     "budget_money": ["-1", "nan"],
     "budget_tokens": ["-1"],
     "budget_requests": ["-1", str(2**70)],

@@ -12,9 +12,10 @@ from tests.generate.helpers import endpoint, question
 from tests.generate.server import Server
 from thresher._reference import shingles
 from thresher._reference_resolution import jaccard
-from thresher.errors import ParameterError
-from thresher.generate.checks import Format, NearDuplicates, Overlap, split
+from thresher.errors import DataError, ParameterError
+from thresher.generate.checks import Format, NearDuplicates
 from thresher.generate.journal import entries
+from thresher.generate.overlap import Overlap, held_texts, split
 from thresher.generate.recipe import chat_of
 
 
@@ -67,6 +68,32 @@ def test_a_run_of_words_is_found_whatever_stands_between_them() -> None:
     assert check.refuse(question("please continue: One, two three. FOUR five six")) is not None
     assert check.refuse(question("it is too short.")) is not None
     assert check.refuse(question("two three four five six")) is None, "a part is not the row"
+
+
+def test_a_short_text_held_out_is_found_as_a_whole_and_what_anybody_says_is_not() -> None:
+    check = Overlap("holdout_overlap", ["Who wrote the oldest play?", "Yes, it is"], shortest_whole=5)
+    assert check.reasons({}, "Tell me: who wrote the OLDEST play, and when?")[0] == ["holdout_overlap"]
+    assert check.reasons({}, "Who wrote the oldest book?")[0] == []
+    assert check.reasons({}, "Yes, it is. Yes, it is. Yes, it is.")[0] == []
+    assert (
+        Overlap("seed_overlap", ["Who wrote the oldest play?"]).reasons({}, "Who wrote the oldest play")[0]
+        == []
+    )
+
+
+def test_all_texts_of_a_row_held_out_count_but_not_its_labels() -> None:
+    rows = [
+        "A text alone",
+        {"question": "Why?", "answer": "no", "subject": "history", "id": 7},
+        {"messages": [{"role": "user", "content": "Which river is the longest one?"}]},
+    ]
+    assert held_texts("holdout", rows) == ["A text alone", "Why?", "Which river is the longest one?"]
+    deep = {"text": "so", "more": None}
+    for _ in range(5000):
+        deep = {"text": "so", "more": deep}
+    assert held_texts("holdout", [deep]) == ["so"]
+    with pytest.raises(DataError, match=r"holdout\[0\] has no text"):
+        held_texts("holdout", [{"label": "yes", "score": 1}])
 
 
 def test_a_row_that_is_no_sound_chat_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from tests.generate.helpers import journal_of, question, with_client
 from tests.generate.server import Server
 from thresher.errors import ParameterError
-from thresher.generate.budget import Budget
+from thresher.generate import client as client_module
+from thresher.generate.budget import Budget, Purse
 from thresher.generate.client import Client, Line
 from thresher.generate.endpoint import Endpoint, Price, choose
 from thresher.generate.faults import EndpointError, Stopped, Transient, retry_after_s
@@ -106,6 +108,67 @@ def test_an_endpoint_that_is_down_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(EndpointError, match="has answered none of the last"):
         with_client(url, tmp_path / "j", ask_all(64))
     assert time.monotonic() - began_s < 30
+
+
+class _Poisoned:
+    """A server in this process on which one question always fails, or everything."""
+
+    def __init__(self, poison: str) -> None:
+        self.poison, self.posts = poison, 0
+
+    async def post(self, path: str, body: bytes, timeout_s: float) -> tuple[int, dict[str, str], bytes]:
+        self.posts += b"meanwhile" not in body
+        if self.poison in body.decode():
+            raise Transient("server_error", "500")
+        choice = {"message": {"role": "assistant", "content": "fine"}, "finish_reason": "stop"}
+        return 200, {}, json.dumps({"choices": [choice], "usage": {}}).encode()
+
+
+def _asked(path: Path, poison: str, *texts: str, **others: Any) -> tuple[list[Answer], int]:
+    async def main() -> tuple[list[Answer], int]:
+        with Journal(path) as journal:
+            server = _Poisoned(poison)
+            one = Endpoint("http://127.0.0.1:1/v1", "scripted-1")
+            line = Line(one, server)
+            client = Client([line], journal, Purse(Budget(), journal.spent("run")), run="run", **others)
+            healthy = asyncio.create_task(client.ask(line, question(texts[0])))
+            poisoned = [asyncio.create_task(client.ask(line, question(text))) for text in texts[1:]]
+            at = 0
+            while any(not task.done() for task in poisoned):
+                await asyncio.sleep(0.002)
+                await client.ask(line, question(f"meanwhile {at}"))
+                at += 1
+            return await asyncio.gather(healthy, *poisoned), server.posts
+
+    return asyncio.run(main())
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "FIRST_PAUSE_S", 0.002)
+    monkeypatch.setattr(client_module, "LONGEST_PAUSE_S", 0.01)
+
+
+@pytest.mark.usefixtures("short_pauses")
+def test_a_question_that_always_fails_is_given_up_and_asked_again_on_request(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    (fine, given_up), n_posts = _asked(path, "poison", "good", "poison")
+    assert fine.text == "fine"
+    assert (given_up.failure, given_up.tries) == ("server_error", client_module.MOST_TRIES)
+    assert n_posts == 1 + client_module.MOST_TRIES
+    (_, again), n_posts = _asked(path, "poison", "good", "poison")
+    assert (again.failure, n_posts) == ("server_error", 0), "it is read from the journal"
+    (_, again), n_posts = _asked(path, "nothing", "good", "poison", retry_failed=True)
+    assert (again.text, n_posts) == ("fine", 1)
+    (_, again), n_posts = _asked(path, "poison", "good", "poison", retry_failed=True)
+    assert (again.text, n_posts) == ("fine", 0), "what has an answer is not asked again"
+
+
+@pytest.mark.usefixtures("short_pauses")
+def test_an_outage_is_no_answer(tmp_path: Path) -> None:
+    with pytest.raises(EndpointError, match="has answered none of the last"):
+        _asked(tmp_path / "j", "", "one")
+    assert journal_of(tmp_path / "j") == []
 
 
 def test_a_refused_parameter_is_sent_by_another_name_or_left_out(tmp_path: Path) -> None:

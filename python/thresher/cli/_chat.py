@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@click.command()
+@click.command(short_help="Convert chat data from any format to another.")
 @inputs_and_output(required=True)
 @options_of("convert")
 @run_options
@@ -51,7 +51,7 @@ def convert(
     say(report)
 
 
-@click.command()
+@click.command(short_help="Check chat data: all that is wrong with each row.")
 @inputs_and_output(required=False)
 @options_of("validate")
 @click.option("--list-checks", is_flag=True, help="List what is looked for, and for which targets.")
@@ -93,7 +93,7 @@ def validate(
     return 0 if report.ok else EXIT_DATA
 
 
-@click.command()
+@click.command(short_help="Render chat data by a chat template.")
 @inputs_and_output(required=True)
 @options_of("render")
 @run_options

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from thresher._types import Progress
 
 
-@click.command()
+@click.command(short_help="Remove exact and near-duplicates from files.")
 @inputs_and_output(required=True)
 @options_of("dedup")
 @click.option(

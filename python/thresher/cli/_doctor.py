@@ -21,7 +21,7 @@ _FEW_FILES: Final = 1024
 """A run has some files open a thread, and a pass over many inputs one after the other."""
 
 
-@click.command()
+@click.command(short_help="Show version and machine, and what may be used.")
 @click.argument("folders", nargs=-1, metavar="[FOLDER]...")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 def doctor(folders: tuple[str, ...], as_json: bool) -> None:

@@ -63,6 +63,14 @@ _ENDPOINT = (
     ),
     click.option("--price-output", type=float, metavar="MONEY", help="Price of a million tokens of answers."),
     click.option("--price-cached", type=float, metavar="MONEY", help="Price of a million cached tokens."),
+    click.option(
+        "--price-batch",
+        type=float,
+        default=0.5,
+        show_default=True,
+        metavar="SHARE",
+        help="What a batch costs of these prices.",
+    ),
     click.option("--family", metavar="NAME", help="Family of the model."),
     click.option("--licence", metavar="NAME", help="Licence of the model, for the dataset card."),
     click.option("--terms", metavar="TEXT", help="Terms of its answers, for the dataset card."),
@@ -108,6 +116,11 @@ _RUN = (
         "--strict-recipe", is_flag=True, help="Refuse to leave out a parameter that an endpoint refuses."
     ),
     click.option(
+        "--retry-failed",
+        is_flag=True,
+        help="Ask again what the journal says was given up after 12 tries, or had no content.",
+    ),
+    click.option(
         "--batch",
         is_flag=True,
         help="Ask by OpenAI's batch API: at a part of the price, and within a day. Ctrl-C leaves the batches"
@@ -141,7 +154,7 @@ def model_options(command: Command) -> Command:
     return command
 
 
-@click.group()
+@click.group(short_help="Make rows with models, by recipes.")
 def generate() -> None:
     """Make rows with models: any server with OpenAI's API, or a GGUF in this process.
 
@@ -151,7 +164,7 @@ def generate() -> None:
     """
 
 
-@generate.command()
+@generate.command(short_help="Instruction-response pairs for a domain.")
 @click.argument("domain")
 @click.option("--task-type", "task_types", multiple=True, metavar="TYPE", help="A task type. Repeatable.")
 @click.option("--per-request", type=int, default=5, show_default=True, help="Pairs that a request asks for.")
@@ -174,7 +187,7 @@ def domain(domain: str, task_types: Sequence[str], **options: Any) -> int:  # no
     )
 
 
-@generate.command("self-instruct")
+@generate.command("self-instruct", short_help="Tasks, from seed tasks of people (Self-Instruct).")
 @click.argument("seeds", metavar="SEEDS.jsonl")
 @click.option(
     "--threshold", type=float, default=0.7, show_default=True, help="ROUGE-L above which it is a repetition."
@@ -205,7 +218,7 @@ def self_instruct(seeds: str, **options: Any) -> int:  # noqa: ANN401
     )
 
 
-@generate.command()
+@generate.command(short_help="A teacher's answers, by strategies (Orca 2).")
 @click.argument("tasks", metavar="TASKS.jsonl")
 @click.option(
     "--choose",
@@ -237,7 +250,7 @@ def distill(tasks: str, strategies: Sequence[str], **options: Any) -> int:  # no
     )
 
 
-@generate.command("document-qa")
+@generate.command("document-qa", short_help="Questions and answers about text files.")
 @click.argument("documents", nargs=-1, required=True, metavar="DOCUMENTS...")
 @click.option(
     "--per-passage", type=int, default=3, show_default=True, help="Pairs that a passage is asked for."
@@ -272,7 +285,6 @@ def run_recipe(call: Callable[[Any, dict[str, Any]], Generated], options: dict[s
         "budget": thresher.generate.Budget(**budget),
         "prompts": _pairs("--prompt", options["prompts"]),
         "near_duplicates": options["near_duplicates"] or None,
-        "holdout": _holdout(options["holdout"]),
         "progress": None if quiet else _Table(),
     }
     if dry_run:
@@ -338,7 +350,7 @@ def _estimate(
 def _endpoints(options: dict[str, Any]) -> list[Any]:
     """The endpoints that were named, each with the options that say more about one."""
     named = options.pop("endpoint")
-    price = {name: options.pop(f"price_{name}") for name in ("input", "output", "cached")}
+    price = {name: options.pop(f"price_{name}") for name in ("input", "output", "cached", "batch")}
     names = ("model", "revision", "api", "key_env", "max_in_flight", "rpm", "tpm", "timeout_s", "family")
     more = {name: options.pop(name) for name in (*names, "licence", "terms")}
     found: list[Any] = []
@@ -348,12 +360,6 @@ def _endpoints(options: dict[str, Any]) -> list[Any]:
         else:
             found.append(thresher.generate.Endpoint(one, price=thresher.generate.Price(**price), **more))
     return found
-
-
-def _holdout(path: str | None) -> list[str] | None:
-    if path is None:
-        return None
-    return [text for seed in thresher.generate.read_seeds(path) for text in seed.texts]
 
 
 def _pairs(option: str, values: Sequence[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@click.command()
+@click.command(short_help="Score rows with judge models.")
 @click.argument("rows", metavar="ROWS")
 @click.option(
     "--method",

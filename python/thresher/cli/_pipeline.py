@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from thresher._runs import RunOptions
 
 
-@click.command()
+@click.command(short_help="Run the steps of a pipeline.")
 @click.argument("pipeline", required=False, metavar="PIPELINE.yaml")
 @click.option(
     "--set",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@click.command()
+@click.command(short_help="Estimate memory, disk and time of a deduplication.")
 @click.argument("inputs", nargs=-1, required=True, metavar="IN...")
 @options_of("dedup")
 @options_of("plan")

@@ -10,7 +10,7 @@ import thresher
 from thresher.cli._run import EXIT_DATA, printable, with_progress
 
 
-@click.command()
+@click.command(short_help="Compare a result with its run.json.")
 @click.argument("output", metavar="OUT")
 @click.option("--threads", type=int, help="Threads to use; default: as many as the process may use.")
 @click.option("--json", "as_json", is_flag=True, help="Write the report to standard output as JSON.")
@@ -31,7 +31,7 @@ def verify(output: str, threads: int | None, as_json: bool, quiet: bool) -> int:
     return 0 if report.ok else EXIT_DATA
 
 
-@click.command()
+@click.command(short_help="Say what became of one document or row, and why.")
 @click.argument("output", metavar="OUT")
 @click.argument("id", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="Write the explanation as JSON.")

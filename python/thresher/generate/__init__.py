@@ -2,7 +2,7 @@
 
 >>> import thresher as th
 >>> [name for name in th.generate.__all__ if name.islower()]
-['distill', 'document_qa', 'domain_instructions', 'judge', 'self_instruct']
+['distill', 'document_qa', 'domain_instructions', 'judge', 'run', 'self_instruct']
 """
 
 from __future__ import annotations
@@ -13,20 +13,31 @@ if TYPE_CHECKING:
     from thresher.generate.budget import Budget
     from thresher.generate.endpoint import Endpoint, Price
     from thresher.generate.faults import EndpointError
-    from thresher.generate.functions import distill, document_qa, domain_instructions, self_instruct
+    from thresher.generate.functions import distill, document_qa, domain_instructions, run, self_instruct
     from thresher.generate.generated import Generated
     from thresher.generate.judging.judge import judge
+    from thresher.generate.recipe import Candidate, Idea, Recipe, Rejection, Slot
+    from thresher.generate.request import Message, Request, Sampling
 
 __all__ = [
     "Budget",
+    "Candidate",
     "Endpoint",
     "EndpointError",
     "Generated",
+    "Idea",
+    "Message",
     "Price",
+    "Recipe",
+    "Rejection",
+    "Request",
+    "Sampling",
+    "Slot",
     "distill",
     "document_qa",
     "domain_instructions",
     "judge",
+    "run",
     "self_instruct",
 ]
 
@@ -36,14 +47,22 @@ _HOMES = {
     "EndpointError": "faults",
     "endpoints_of": "options",
     "read_endpoints": "options",
-    "read_seeds": "seeds",
     "journal_beside": "work",
     "Generated": "generated",
+    "Candidate": "recipe",
+    "Idea": "recipe",
+    "Message": "request",
     "Price": "endpoint",
+    "Recipe": "recipe",
+    "Rejection": "recipe",
+    "Request": "request",
+    "Sampling": "request",
+    "Slot": "recipe",
     "distill": "functions",
     "document_qa": "functions",
     "domain_instructions": "functions",
     "judge": "judging.judge",
+    "run": "functions",
     "self_instruct": "functions",
 }
 

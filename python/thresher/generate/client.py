@@ -41,6 +41,8 @@ MOST_TRIES = 12
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 MOST_EMPTY = 3
 """How often an answer without content is asked for again."""
+GIVEN_UP = frozenset({"server_error", "empty"})
+"""Failures that another time may not meet."""
 _FAILURES_IN_A_ROW = 30
 """Failures of an endpoint, none of its requests answered in between, after which it counts as down."""
 _UNREACHABLE = 6
@@ -94,7 +96,7 @@ class Line:
         self.identity = endpoint.identity
         self.pace, self.dialect = Pace(endpoint), Dialect()
         self.probing = asyncio.Lock()
-        self.failures, self.has_answered = 0, False
+        self.failures, self.answered = 0, 0
 
     @property
     def path(self) -> str:
@@ -111,6 +113,7 @@ class Client:
         purse: What may be spent.
         run: The name under which the journal counts what is spent.
         strict: Refuse to leave out or rename a parameter that an endpoint does not take.
+        retry_failed: Ask again, once in a session, what the journal says was given up after all tries.
         seed: Of the pauses between tries; no answer depends on it.
     """
 
@@ -122,10 +125,12 @@ class Client:
         *,
         run: str,
         strict: bool = False,
+        retry_failed: bool = False,
         seed: int | None = None,
     ) -> None:
         self.lines, self.journal, self.purse = list(lines), journal, purse
         self.tally = Tally()
+        self._retries: set[tuple[bytes, int]] | None = set() if retry_failed else None
         self._run, self._strict = run, strict
         self._under_way: dict[tuple[bytes, int], asyncio.Future[Answer]] = {}
         self._random = random.Random(seed)
@@ -169,10 +174,10 @@ class Client:
     async def _once(self, line: Line, request: Request) -> Answer:
         canonical = request.canonical(line.identity)
         key = key_of(canonical)
-        if found := self.journal.find(key, request.max_tokens):
+        place = (key, request.max_tokens)
+        if (found := self.journal.find(*place)) and not self._is_to_retry(place, found):
             self.tally.found += 1
             return found
-        place = (key, request.max_tokens)
         if under_way := self._under_way.get(place):
             self.tally.found += 1
             return await asyncio.shield(under_way)
@@ -189,6 +194,12 @@ class Client:
         future.set_result(answer)
         return answer
 
+    def _is_to_retry(self, place: tuple[bytes, int], found: Answer) -> bool:
+        if self._retries is None or found.failure not in GIVEN_UP or place in self._retries:
+            return False
+        self._retries.add(place)
+        return True
+
     async def _obtain(self, line: Line, request: Request, key: bytes, canonical: bytes) -> Answer:
         """Gets an answer that is not there yet, into the journal."""
         answer, raw = await self._fetch(line, request, key)
@@ -198,12 +209,13 @@ class Client:
 
     async def _fetch(self, line: Line, request: Request, key: bytes) -> tuple[Answer, bytes]:
         """Sends a request until it is answered, or cannot be."""
-        tries = empty = 0
+        tries, empty, answered = 0, 0, line.answered
         while True:
             tries += 1
             try:
                 answer, raw = await self._with_schema(line, request, key)
             except Final as final:
+                line.failures, line.answered = 0, line.answered + 1
                 return self.no_answer(line, final, tries)
             except Transient as fault:
                 again = self.tally.tried_again
@@ -212,11 +224,13 @@ class Client:
                 empty += fault.kind == "empty"
                 if empty >= MOST_EMPTY:
                     return self.no_answer(line, Final("empty", fault.detail), tries)
-                if tries >= MOST_TRIES and fault.kind != "rate_limited":
+                # If nothing was answered meanwhile, it may be the server.
+                is_alone = line.answered == answered
+                if tries >= MOST_TRIES and not is_alone and fault.kind != "rate_limited":
                     return self.no_answer(line, Final("server_error", f"{fault.kind}: {fault.detail}"), tries)
                 await asyncio.sleep(self._pause_s(tries, fault))
                 continue
-            line.failures, line.has_answered = 0, True
+            line.failures, line.answered = 0, line.answered + 1
             return msgspec.structs.replace(answer, endpoint=line.endpoint.name, tries=tries), raw
 
     def no_answer(self, line: Line, final: Final, tries: int) -> tuple[Answer, bytes]:
@@ -236,7 +250,7 @@ class Client:
             return
         line.failures += 1
         most = max(_FAILURES_IN_A_ROW, 2 * line.pace.in_flight)
-        if fault.kind == "unreachable" and not line.has_answered:
+        if fault.kind == "unreachable" and not line.answered:
             most = _UNREACHABLE
         if line.failures >= most:
             message = (

@@ -272,7 +272,7 @@ class Engine:
 
     def _watch(self, n_outcomes: int) -> None:
         """Stops a run in which nothing new comes any more, unless its slots come to an end by themselves."""
-        if getattr(self.recipe, "is_finite", False):
+        if self.recipe.is_finite:
             return
         self._barren = 0 if n_outcomes else self._barren + 1
         kept = sum(self._recent)

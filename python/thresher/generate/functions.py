@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 from thresher import _params
 from thresher.errors import ParameterError
 from thresher.generate import sources
-from thresher.generate.checks import Overlap, split
 from thresher.generate.generated import Generated
 from thresher.generate.options import DOCUMENTATION, GenerateOptions, checked
+from thresher.generate.overlap import Overlap, held_texts, split
+from thresher.generate.recipe import Recipe
 from thresher.generate.recipes.distill import Distill
 from thresher.generate.recipes.document_qa import DocumentQA
 from thresher.generate.recipes.domain import Domain
@@ -37,6 +38,7 @@ def _documented(function: F) -> F:
     defaults = {
         "near_duplicates": 0.8,
         "strict_recipe": False,
+        "retry_failed": False,
         "batch": False,
         "overwrite": False,
         "checks": (),
@@ -52,6 +54,44 @@ def _documented(function: F) -> F:
         lines = "\n".join(f"{_INDENT}{line}" for line in DOCUMENTATION.splitlines())
         function.__doc__ = f"{head}\n{lines}{returns}{rest}"
     return function
+
+
+@_documented
+def run(recipe: Recipe, *, endpoint: Endpoints, **options: Unpack[GenerateOptions]) -> Generated:
+    """Rows by a recipe of your own.
+
+    It gets what every recipe has: journal, budgets, retries, checks, rejections by rule, lineage, card and
+    report. The same journal gives the same rows if `work` depends on its slot and its answers alone, and
+    `slots` on what was kept and a seed.
+
+    Args:
+        recipe: A `Recipe`.
+        endpoint: Where to ask: an `Endpoint`, an address, `local:PATH.gguf`, or several, over which slots are
+            spread by their weights.
+
+    Returns:
+        The rows, with `id` and the fields of the recipe, and the report.
+
+    Raises:
+        ParameterError: An endpoint or a parameter cannot be used.
+        EndpointError: An endpoint answers nothing, refuses the key, or has no quota left.
+        BusyError: Another run has the output or the journal.
+        FileError: The system refused a file operation.
+    """
+    given: object = recipe
+    if not isinstance(given, Recipe):
+        message = (
+            f"recipe is `{given!r}`, but it is an object of a class of your own below th.generate.Recipe"
+        )
+        raise ParameterError(message)
+    for name in ("name", "fields"):
+        if not getattr(recipe, name, None):
+            message = f"the recipe {type(recipe).__name__} has no `{name}`; set it in the class"
+            raise ParameterError(message)
+    if options.get("prompts"):
+        message = "prompts is for the recipes of thresher; a recipe of your own has its prompts already"
+        raise ParameterError(message)
+    return generate(recipe, checked(endpoint, options))
 
 
 @_documented
@@ -158,8 +198,11 @@ def self_instruct(
     if not tasks:
         message = f"holdout_share is `{holdout_share:g}`, which leaves no seed to start from"
         raise ParameterError(message)
-    held_texts = tuple(text for one in held_out for text in one.texts)
-    settings = replace(settings, holdout=(*settings.holdout, *held_texts))
+    if held_out:
+        texts = held_texts(
+            "seeds", [{"instruction": one.texts[0], "more": one.texts[1:]} for one in held_out]
+        )
+        settings = replace(settings, holdout=(*settings.holdout, *texts))
     recipe = SelfInstruct(
         tasks,
         held_out=[one.id for one in held_out],

@@ -13,8 +13,10 @@ from thresher import _core, _params
 from thresher.errors import DataError, FileError, ParameterError
 from thresher.generate.budget import Budget
 from thresher.generate.endpoint import Endpoint, Price
+from thresher.generate.sources import files_of
 
 if TYPE_CHECKING:
+    from thresher.generate.sources import Rows
     from thresher.generate.status import Status
 
 Endpoints: TypeAlias = Endpoint | str | Sequence[Endpoint | str]
@@ -30,10 +32,11 @@ class GenerateOptions(TypedDict, total=False):
     budget: Budget | None
     to: str | None
     near_duplicates: float | None
-    holdout: Sequence[str] | None
+    holdout: Rows | None
     checks: Sequence[Any]
     prompts: Mapping[str, str | os.PathLike[str]] | None
     strict_recipe: bool
+    retry_failed: bool
     batch: bool | str
     overwrite: bool
     threads: int | None
@@ -52,10 +55,13 @@ budget: What may be spent at most, over all sessions of this run; the run stops 
 to: The chat format of the rows. Default: the fields of the recipe.
 near_duplicates: The Jaccard similarity from which on a row is refused as a near-duplicate of one that was
     kept; None for no check.
-holdout: Texts that may neither be repeated in a row nor appear in a prompt.
+holdout: What may neither be repeated in a row nor appear in a prompt: a JSONL file, or texts or rows, of
+    which all texts count.
 checks: Further checks, each with `name`, `reasons(row, text)` and `keep(row, text)`.
 prompts: Files that replace prompts of the recipe, by their names.
 strict_recipe: Refuse to leave out or rename a parameter that an endpoint does not take.
+retry_failed: Ask again what the journal says was given up: after 12 tries (`server_error`), or without any
+    content (`empty`).
 batch: Ask by batches (OpenAI's batch API), which cost less and may take a day each; a recipe that goes on
     from what it kept makes at least one of each round. `files:FOLDER` writes them into a folder, for instance
     for vLLM's run-batch, and ends; the same call goes on from the answers there.
@@ -79,6 +85,7 @@ class Settings:
     checks: tuple[Any, ...] = ()
     prompts: Mapping[str, str] | None = None
     strict_recipe: bool = False
+    retry_failed: bool = False
     batch: bool | str = False
     overwrite: bool = False
     threads: int | None = None
@@ -109,6 +116,7 @@ def checked(endpoint: Endpoints, options: GenerateOptions, inputs: tuple[str, ..
         ParameterError: A value cannot be that of its option.
     """
     from thresher._parameters import nearest
+    from thresher.generate.overlap import held_texts
 
     known = GenerateOptions.__annotations__
     for name in options.keys() - known.keys():
@@ -124,11 +132,15 @@ def checked(endpoint: Endpoints, options: GenerateOptions, inputs: tuple[str, ..
         given["near_duplicates"] = _params.number("near_duplicates", given["near_duplicates"])
     if given.get("to") is not None:
         given["to"] = _params.choice("to", given["to"], _core.chat.formats())
-    for name in ("strict_recipe", "overwrite"):
+    for name in ("strict_recipe", "retry_failed", "overwrite"):
         if name in given:
             given[name] = _params.flag(name, given[name])
-    for name in ("holdout", "checks"):
-        given[name] = tuple(_params.several(name, given.get(name) or ()))
+    given["checks"] = tuple(_params.several("checks", given.get("checks") or ()))
+    if given.get("holdout") is not None:
+        inputs += files_of(given["holdout"])
+        given["holdout"] = tuple(held_texts("holdout", given["holdout"]))
+    else:
+        given["holdout"] = ()
     if given.get("prompts"):
         own = _params.mapping("prompts", given["prompts"], "a mapping of names to files")
         given["prompts"] = {name: _params.path("prompts", path) for name, path in own.items()}

@@ -106,7 +106,7 @@ def _report(work: Work, progress: Progress) -> dict[str, Any]:
             else None,
         },
         "notes": [
-            *getattr(work.recipe, "notes", list)(),
+            *work.recipe.notes(),
             *(f"an endpoint refused a parameter: {change}" for change in sorted(work.changes)),
         ],
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT,

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
@@ -33,13 +34,13 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         row: Its fields.
         keys: The answers that it was made of, by their keys.
         parents: What it was made from: ids of rows, seeds or documents.
-        notes: What else its lineage tells, as text by name.
+        notes: What else its lineage tells, by name; anything that JSON holds.
     """
 
     row: Row
     keys: tuple[str, ...] = ()
     parents: tuple[str, ...] = ()
-    notes: dict[str, str] = {}
+    notes: dict[str, Any] = {}
 
 
 class Idea(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,51 +105,66 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     row: Row
 
 
-class Recipe(Protocol):
-    """A method of generation."""
+class Recipe(ABC):
+    """A method of generation. Your own needs `name`, `fields`, `slots` and `work`; the rest has defaults."""
 
     name: str
-    """As in `thresher generate NAME`."""
-    about: str
-    """What it does, in a sentence of a dataset card."""
-    version: int
-    """Goes up when the same answers may give other rows."""
-    # Also, if it has them: `makes_rows` (False: rows of others are passed on, no chats to be checked),
-    # `is_finite` (its slots end by themselves, so it never stalls), and `notes()` for the report.
-    a_slot: float
-    """Rows that a slot is expected to give, before anything is known."""
+    """As in `generate NAME`."""
     fields: tuple[str, ...]
     """The fields of a row, in order."""
+    about: str = "Rows of a recipe of one's own."
+    """What it does, in a sentence of a dataset card."""
+    version: int = 1
+    """Goes up when the same answers may give other rows."""
+    a_slot: float = 1.0
+    """Rows that a slot is expected to give, before anything is known."""
+    is_finite: bool = False
+    """Whether its slots end by themselves, so that it never stalls."""
+    makes_rows: bool = True
+    """False if it passes rows of others on, which need not be sound chats."""
 
+    @abstractmethod
     def slots(self, number: int, kept: Sequence[Kept]) -> Iterable[Slot] | None:
         """The slots of a round, made from what was kept before it; None if there is nothing left to do."""
 
+    @abstractmethod
     def work(self, slot: Slot) -> Work:
         """What a slot does."""
 
     def rules(self, candidate: Candidate) -> tuple[Sequence[str], str]:
         """The rules that a candidate breaks, given all that was kept before it, and what was seen.
 
-        Called in the order of the slots, for each candidate once.
+        Called in the order of the slots, for each candidate once. Default: there are none.
         """
+        return (), ""
 
     def take(self, idea: Idea, name: str) -> tuple[Sequence[str], str]:
         """Takes a step on the way to rows, or says which rules it breaks; in the order of the slots."""
+        message = f"the recipe `{self.name}` makes ideas and has no `take`"
+        raise NotImplementedError(message)
 
-    def keep(self, kept: Kept) -> None:
+    def keep(self, kept: Kept) -> None:  # noqa: B027 - most recipes have nothing to note
         """A candidate was kept."""
 
     def text(self, row: Row) -> str:
-        """The text of a row, for checks that compare rows."""
+        """The text of a row, for checks that compare rows. Default: all of its fields that are texts."""
+        return "\n".join(value for name in self.fields if isinstance(value := row.get(name), str))
 
     def conversation(self, row: Row) -> Row:
-        """A row as a chat of OpenAI's format, for any chat format that is asked for."""
+        """A row as a chat of OpenAI's format. Default: the first field asks, the last one answers."""
+        return chat_of(("user", str(row[self.fields[0]])), ("assistant", str(row[self.fields[-1]])))
 
     def deviations(self) -> Sequence[str]:
-        """What differs from the published method, for the card."""
+        """What differs from a published method, for the card."""
+        return ()
 
     def settings(self) -> Mapping[str, Any]:
         """What the recipe was asked for, for the report: its parameters and the prompts, by hash."""
+        return {}
+
+    def notes(self) -> Sequence[str]:
+        """What the report is to say at its end."""
+        return ()
 
 
 def shuffled(seed: int, *name: object) -> random.Random:

@@ -21,7 +21,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from thresher import _core
 from thresher.errors import ParameterError
@@ -183,17 +183,16 @@ async def _drive(work: Work) -> Progress:
 @contextlib.asynccontextmanager
 async def _client(work: Work, lines: Sequence[Line]) -> AsyncIterator[Client]:
     settings = work.settings
+    given: dict[str, Any] = {
+        "run": work.run,
+        "strict": settings.strict_recipe,
+        "retry_failed": settings.retry_failed,
+    }
     if not settings.batch:
-        yield Client(lines, work.journal, work.purse, run=work.run, strict=settings.strict_recipe)
+        yield Client(lines, work.journal, work.purse, **given)
         return
-    async with BatchClient(
-        lines,
-        work.journal,
-        work.purse,
-        run=work.run,
-        strict=settings.strict_recipe,
-        folder=settings.batch_folder,
-    ) as client:
+    folder = settings.batch_folder
+    async with BatchClient(lines, work.journal, work.purse, folder=folder, **given) as client:
         yield client
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from thresher.generate.budget import Purse
-from thresher.generate.checks import Format, NearDuplicates, Overlap
+from thresher.generate.checks import Format, NearDuplicates
+from thresher.generate.overlap import SHORTEST_WHOLE, Overlap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,11 +60,11 @@ class Work:
     def all_checks(self) -> tuple[list[Check], Overlap | None]:
         """The checks of every row, and that of every prompt."""
         settings = self.settings
-        makes_rows = getattr(self.recipe, "makes_rows", True)
-        checks: list[Check] = [Format(self.recipe.conversation)] if makes_rows else []
+        checks: list[Check] = [Format(self.recipe.conversation)] if self.recipe.makes_rows else []
         checks += self._own_checks
-        holdout = Overlap("holdout_overlap", settings.holdout) if settings.holdout else None
-        if holdout is not None:
+        holdout = None
+        if settings.holdout:
+            holdout = Overlap("holdout_overlap", settings.holdout, shortest_whole=SHORTEST_WHOLE)
             checks.append(holdout)
         if settings.near_duplicates is not None:
             checks.append(NearDuplicates(settings.near_duplicates))

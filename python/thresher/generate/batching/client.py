@@ -82,9 +82,10 @@ class BatchClient(Client):
         *,
         run: str,
         strict: bool = False,
+        retry_failed: bool = False,
         folder: str | None = None,
     ) -> None:
-        super().__init__(lines, journal, purse, run=run, strict=strict)
+        super().__init__(lines, journal, purse, run=run, strict=strict, retry_failed=retry_failed)
         self._folder = folder
         self._store = Store(journal, run)
         self._waiting: dict[tuple[bytes, int], asyncio.Future[Answer]] = {}

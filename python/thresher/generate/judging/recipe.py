@@ -13,7 +13,7 @@ from thresher.generate.judging import agreement, findings, pairwise, scores
 from thresher.generate.judging.asking import ask, together
 from thresher.generate.judging.cases import cases_of
 from thresher.generate.judging.method import Reading, Verdict
-from thresher.generate.recipe import Candidate, Idea, Slot, chat_of
+from thresher.generate.recipe import Candidate, Idea, Recipe, Slot, chat_of
 from thresher.generate.request import Request, Sampling
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Judged(Candidate, frozen=True, kw_only=True):
     each: tuple[Verdict, ...] = ()
 
 
-class Judge:
+class Judge(Recipe):
     """The recipe.
 
     Args:
@@ -327,9 +327,6 @@ class Judge:
         if value < self.threshold:
             return ["judge_below_threshold"], f"{value:g} is below {self.threshold:g}"
         return (), ""
-
-    def keep(self, kept: Kept) -> None:
-        """Rows do not depend on each other."""
 
     def conversation(self, row: Row) -> Row:
         """Question and answer; scores have no place in a chat."""

@@ -17,7 +17,7 @@ import msgspec
 from thresher import _params
 from thresher.errors import ParameterError
 from thresher.generate import prompts
-from thresher.generate.recipe import Candidate, Idea, Rejection, Slot, chat_of, of_failure, shuffled
+from thresher.generate.recipe import Candidate, Idea, Recipe, Rejection, Slot, chat_of, of_failure, shuffled
 from thresher.generate.request import Message, Request, Sampling, temperature_of
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.instruction}\n\n{self.input}" if self.input else self.instruction
 
 
-class Distill:
+class Distill(Recipe):
     """The recipe.
 
     Args:
@@ -223,9 +223,6 @@ class Distill:
         if found_words := copied(candidate.notes["teacher_system"], row["output"], task):
             return ["mentions_instructions"], found_words
         return (), ""
-
-    def keep(self, kept: Kept) -> None:
-        """Tasks do not depend on each other."""
 
     def conversation(self, row: Row) -> Row:
         """The student's system prompt, the task, and the teacher's answer."""

@@ -14,13 +14,13 @@ import msgspec
 from thresher import _params
 from thresher.generate import prompts
 from thresher.generate.answers import ask_for, objects
-from thresher.generate.recipe import Candidate, Rejection, Slot, chat_of, of_failure
+from thresher.generate.recipe import Candidate, Recipe, Rejection, Slot, chat_of, of_failure
 from thresher.generate.request import Message, Request, Sampling, temperature_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from thresher.generate.recipe import Idea, Kept, Row, Work
+    from thresher.generate.recipe import Kept, Row, Work
 
 ROUND = 256
 FIELDS = ("question", "answer", "quote", "document", "start", "end")
@@ -81,7 +81,7 @@ def _part(document: Document, start: int, end: int) -> Iterator[Passage]:
         yield Passage(document=document.id, start=start + lead, text=part.strip())
 
 
-class DocumentQA:
+class DocumentQA(Recipe):
     """The recipe.
 
     Args:
@@ -178,10 +178,6 @@ class DocumentQA:
         row |= {"quote": passage.text[place[0] : place[1]], "document": passage.document}
         row |= {"start": start, "end": end}
         return Candidate(row=row, keys=keys, parents=parents)
-
-    def take(self, idea: Idea, name: str) -> tuple[Sequence[str], str]:
-        """There are no steps on the way."""
-        return (), ""
 
     def rules(self, candidate: Candidate) -> tuple[Sequence[str], str]:
         """A question stands by itself, and is asked once."""

@@ -15,13 +15,13 @@ from thresher import _params
 from thresher.errors import ParameterError
 from thresher.generate import prompts
 from thresher.generate.answers import ask_for, objects
-from thresher.generate.recipe import Candidate, Rejection, Slot, chat_of, of_failure, shuffled
+from thresher.generate.recipe import Candidate, Recipe, Rejection, Slot, chat_of, of_failure, shuffled
 from thresher.generate.request import Message, Request, Sampling, temperature_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from thresher.generate.recipe import Idea, Kept, Row, Work
+    from thresher.generate.recipe import Kept, Row, Work
 
 TASK_TYPES = ("explain", "summarize", "compare", "give example", "list steps for")
 """The task types of the document's listing."""
@@ -40,7 +40,7 @@ END = "####"
 FIELDS = ("instruction", "response", "task_type")
 
 
-class Domain:
+class Domain(Recipe):
     """The recipe.
 
     Args:
@@ -247,10 +247,6 @@ class Domain:
         if _plain(row["instruction"]) in self._seen:
             reasons.append("same_instruction")
         return reasons, row["instruction"][:200] if reasons else ""
-
-    def take(self, idea: Idea, name: str) -> tuple[Sequence[str], str]:
-        """There are no steps on the way."""
-        return (), ""
 
     def keep(self, kept: Kept) -> None:
         """Notes the instruction of a pair that was kept."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from thresher import _params
 from thresher.generate import prompts
 from thresher.generate.novelty import Novelty
-from thresher.generate.recipe import Candidate, Idea, Rejection, Slot, chat_of, of_failure, shuffled
+from thresher.generate.recipe import Candidate, Idea, Recipe, Rejection, Slot, chat_of, of_failure, shuffled
 from thresher.generate.recipes import self_instruct_rules as rules
 from thresher.generate.request import Message, Request, Sampling
 
@@ -67,7 +67,7 @@ class _Task:
         self.name, self.keys, self.parents, self.notes = name, idea.keys, idea.parents, notes
 
 
-class SelfInstruct:
+class SelfInstruct(Recipe):
     """The recipe.
 
     Args:
@@ -136,6 +136,8 @@ class SelfInstruct:
             "The filters for keywords, length and the like hold for the model's instructions, not for seeds.",
             "Of more than five instances of a task the first five stay; the published code draws five.",
             "An answer is a yes if its first word is; the published code takes `Yes`, `yes` and `YES` alone.",
+            "Requests ask for tasks up to the sixteenth. Lineage names the ten most similar instructions; the"
+            " published code stores the mean similarity too.",
             "With a temperature of 0, `top_p` of 0 is not sent: it changes nothing, and vLLM refuses it.",
         ]
         if not self.is_completion:
@@ -283,13 +285,6 @@ class SelfInstruct:
         if self.is_completion:
             return Request(prompt=text + end)
         return Request(messages=(Message(role="user", content=text),))
-
-    def rules(self, candidate: Candidate) -> tuple[Sequence[str], str]:
-        """All rules were applied when instructions were taken and instances were read."""
-        return (), ""
-
-    def keep(self, kept: Kept) -> None:
-        """The pool is one of instructions."""
 
     def conversation(self, row: Row) -> Row:
         """Instruction and input as the question, the output as its answer."""
