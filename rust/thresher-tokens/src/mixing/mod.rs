@@ -14,13 +14,17 @@
 //! Amounts are `f64`, so they are whole up to 2^53 tokens. All arithmetic is in one order on one thread: the same sizes and
 //! wishes give the same plan.
 
+mod cut;
 mod fill;
+mod order;
 mod plan;
 mod refusals;
 mod solve;
 mod weights;
 mod wishes;
 
+pub use cut::{Cuts, Cutting};
+pub use order::{Arrangement, MixOrder, Placed, Taken, stream_of};
 pub use plan::{Bound, PhasePlan, Plan, plan};
 pub use wishes::{FieldWish, PhaseWish, Short, SourceWish, ValueWish, Weighting, Wishes};
 

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// The name of the phase if none were asked for.
 pub(super) const ONLY_PHASE: &str = "mix";
 /// Amounts closer than this, as a share of themselves, are equal.
-const EQUAL: f64 = 1e-9;
+pub(super) const EQUAL: f64 = 1e-9;
 
 /// How much of each cell is taken.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,6 +3,7 @@
 mod laws;
 mod oracles;
 mod refused;
+mod rows;
 
 use super::{Cell, FieldWish, Short, SourceWish, ValueWish, Weighting, Wishes};
 
