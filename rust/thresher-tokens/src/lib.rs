@@ -10,11 +10,14 @@
 //! row number -> row number (permutation)      sizes and weights -> what is taken of each source (mixing)
 //! ```
 
+mod bpe;
 pub mod error;
 pub mod layout;
 pub mod mixing;
+mod model;
 pub mod pack;
 pub mod permute;
+mod pretokenize;
 pub mod tokenizer;
 pub mod train;
 

@@ -21,7 +21,6 @@ const MAX_BYTES: usize = 512 << 20;
 pub(crate) const MAX_ID: u32 = (1 << 24) - 1;
 
 /// What we need of a tokenizer.json.
-#[expect(dead_code, reason = "encoders of models read it")]
 #[derive(Debug, Deserialize)]
 pub(crate) struct File {
     #[serde(default)]
@@ -35,7 +34,6 @@ pub(crate) struct File {
 
 /// A token that is found in the text before the model sees it.
 #[expect(clippy::struct_excessive_bools, reason = "they are what the file says")]
-#[expect(dead_code, reason = "encoders of models read it")]
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct AddedToken {
     pub(crate) id: u32,
@@ -48,7 +46,6 @@ pub(crate) struct AddedToken {
 }
 
 /// The model of any type; which fields it has depends on that.
-#[expect(dead_code, reason = "encoders of models read it")]
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct ModelFile {
     #[serde(rename = "type", default)]
@@ -68,6 +65,7 @@ pub(crate) struct ModelFile {
     #[serde(default)]
     pub(crate) end_of_word_suffix: Option<String>,
     #[serde(default)]
+    #[expect(dead_code, reason = "models with a token for what is unknown read it")]
     pub(crate) fuse_unk: Option<bool>,
     #[serde(default)]
     pub(crate) byte_fallback: Option<bool>,

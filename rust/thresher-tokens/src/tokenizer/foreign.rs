@@ -10,7 +10,10 @@ use std::{
     sync::OnceLock,
 };
 
-use super::file::{AddedToken, File, wrong};
+use super::{
+    file::{AddedToken, File, wrong},
+    frame::Frame,
+};
 use crate::{Error, Result};
 
 /// A tokenizer of the crate.
@@ -57,6 +60,11 @@ impl Foreign {
     /// The id of a token, added ones included.
     pub(crate) fn id_of(&self, token: &str) -> Option<u32> {
         self.plain.token_to_id(token)
+    }
+
+    /// What the post-processor puts around a text; `None` if it does anything else.
+    pub(crate) fn frame(&self) -> Option<Frame> {
+        fenced(|| Ok(Frame::of(self.plain.get_post_processor()))).ok()?
     }
 
     /// Appends the ids of a text.

@@ -8,15 +8,27 @@
 //! Any file is loaded by the crate `tokenizers`, after [`file`] has checked it. Where an encoder of ours does exactly what
 //! the file says, it runs; else the crate does. [`Tokenizer::path`] says which, and why.
 
-mod file;
+mod added;
+mod choose;
+pub(crate) mod file;
 mod foreign;
+mod frame;
+mod nfc;
 mod path;
 #[cfg(test)]
 mod tests;
 
-use crate::{Error, Result};
+use std::borrow::Cow;
+
+use crate::{
+    Error, Result,
+    model::{Answer, ModelWorker, Stretch},
+};
+use added::{AddedTokens, Part};
+use choose::Own;
 use file::File;
 use foreign::Foreign;
+use frame::Frame;
 pub use path::EncodePath;
 
 /// What is wanted of the ids of a text.
@@ -57,6 +69,8 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct Tokenizer {
     foreign: Foreign,
+    /// An encoder of ours, and what the template puts around each text.
+    own: Option<(Own, Frame)>,
     path: EncodePath,
     vocab_size: u32,
     resident_bytes: u64,
@@ -71,9 +85,17 @@ impl Tokenizer {
     pub fn from_json(json: &[u8]) -> Result<Self> {
         let file = File::read(json)?;
         let foreign = Foreign::load(json, &file)?;
-        let path = EncodePath::Crate { why: "its model has no encoder here".to_owned() };
-        let resident_bytes = file.bytes_in_crate();
-        Ok(Self { foreign, path, vocab_size: file.vocab_size(), resident_bytes })
+        let chosen = Own::choose(&file).and_then(|(own, path)| {
+            let frame =
+                foreign.frame().ok_or("its post-processor does more than to put tokens around a text")?;
+            Ok(((own, frame), path))
+        });
+        let (own, path) = match chosen {
+            Ok((own, path)) => (Some(own), path),
+            Err(why) => (None, EncodePath::Crate { why }),
+        };
+        let resident_bytes = file.bytes_in_crate() + own.as_ref().map_or(0, |(own, _)| own.resident_bytes());
+        Ok(Self { foreign, own, path, vocab_size: file.vocab_size(), resident_bytes })
     }
 
     /// One more than the highest id, added tokens included: what a type for ids must hold.
@@ -103,7 +125,8 @@ impl Tokenizer {
     /// What one thread encodes with.
     #[must_use]
     pub fn worker(&self, options: &Options) -> Worker<'_> {
-        Worker { tokenizer: self, options: options.clone() }
+        let model = self.own.as_ref().map(|(own, _)| own.model.worker(options.cache_bytes));
+        Worker { tokenizer: self, options: options.clone(), model }
     }
 }
 
@@ -111,6 +134,8 @@ impl Tokenizer {
 pub struct Worker<'t> {
     tokenizer: &'t Tokenizer,
     options: Options,
+    /// Where an encoder of ours runs.
+    model: Option<Box<dyn ModelWorker + 't>>,
 }
 
 impl Worker<'_> {
@@ -121,9 +146,46 @@ impl Worker<'_> {
     pub fn encode(&mut self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
         let Options { add_special_tokens, special_in_text, bos, eos, .. } = self.options;
         ids.extend(bos);
-        self.tokenizer.foreign.encode(text, special_in_text, add_special_tokens, ids)?;
+        if !self.encode_own(text, ids) {
+            self.tokenizer.foreign.encode(text, special_in_text, add_special_tokens, ids)?;
+        }
         ids.extend(eos);
         Ok(())
+    }
+
+    /// Appends the ids of a text by an encoder of ours; false, and nothing is appended, if none does it.
+    fn encode_own(&mut self, text: &str, ids: &mut Vec<u32>) -> bool {
+        let (Some((own, frame)), Some(model)) = (&self.tokenizer.own, &mut self.model) else { return false };
+        let Options { add_special_tokens, special_in_text, .. } = self.options;
+        let before = ids.len();
+        if add_special_tokens {
+            ids.extend_from_slice(&frame.before);
+        }
+        let mut answer = Answer::Done;
+        split(own.raw.as_ref(), text, special_in_text, |part| match part {
+            Part::Token(id) => ids.push(id),
+            Part::Text(start, end) => {
+                let piece = &text[start..end];
+                let piece = if own.nfc { nfc::normalize(piece) } else { Cow::Borrowed(piece) };
+                split(own.normalized.as_ref(), &piece, special_in_text, |part| match part {
+                    Part::Token(id) => ids.push(id),
+                    Part::Text(from, to) => {
+                        let stretch = Stretch { text: &piece[from..to], first: start + from == 0 };
+                        if answer == Answer::Done {
+                            answer = model.encode(stretch, ids);
+                        }
+                    }
+                });
+            }
+        });
+        if answer == Answer::Unusual {
+            ids.truncate(before);
+            return false;
+        }
+        if add_special_tokens {
+            ids.extend_from_slice(&frame.after);
+        }
+        true
     }
 
     /// Appends the ids of a text, and the bytes of the text that each stands for: start and end. Of an id that is not in the
@@ -161,6 +223,15 @@ impl Worker<'_> {
     /// Bytes that it takes: scratch and cache. They do not grow beyond the cache of the options and the longest text.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        size_of::<Self>()
+        size_of::<Self>() + self.model.as_ref().map_or(0, |model| model.bytes())
+    }
+}
+
+/// The parts of `text` by the added tokens of one kind, if there are any.
+fn split(added: Option<&AddedTokens>, text: &str, special_in_text: bool, mut take: impl FnMut(Part)) {
+    match added {
+        Some(added) => added.split(text, special_in_text, take),
+        None if text.is_empty() => {}
+        None => take(Part::Text(0, text.len())),
     }
 }

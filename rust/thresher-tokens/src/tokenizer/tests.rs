@@ -1,5 +1,7 @@
 //! Files that lie, policies, and ids against the crate `tokenizers`.
 
+use std::fmt::Write;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -151,6 +153,119 @@ fn truncation_and_padding_of_the_file_are_left_aside() {
 #[test]
 fn the_size_of_the_vocabulary_counts_added_tokens() {
     assert_eq!(load(&file()).unwrap().vocab_size(), 267);
+}
+
+#[test]
+fn the_path_says_which_encoder_runs_and_why() {
+    assert_eq!(load(&file()).unwrap().path().to_string(), "byte-level BPE, cut as GPT-2");
+    let why = |change: &dyn Fn(&mut Value)| {
+        let mut changed = file();
+        change(&mut changed);
+        let tokenizer = load(&changed).unwrap();
+        assert!(!tokenizer.path().is_own());
+        tokenizer.path().to_string()
+    };
+    assert!(why(&|file| file["pre_tokenizer"]["type"] = "Whitespace".into()).contains("Whitespace"));
+    assert!(why(&|file| file["model"]["dropout"] = json!(0.5)).contains("by chance"));
+    assert!(why(&|file| file["model"]["byte_fallback"] = true.into()).contains("falls back"));
+    assert!(why(&|file| file["added_tokens"][0]["single_word"] = true.into()).contains("`<s>`"));
+    assert!(why(&|file| file["normalizer"] = json!({"type": "Lowercase"})).contains("Lowercase"));
+}
+
+/// Files whose every part is done by an encoder of ours.
+fn own() -> Vec<Value> {
+    let change = |change: &dyn Fn(&mut Value)| {
+        let mut changed = file();
+        change(&mut changed);
+        changed
+    };
+    vec![
+        file(),
+        change(&|file| file["model"]["ignore_merges"] = true.into()),
+        change(&|file| file["pre_tokenizer"]["add_prefix_space"] = true.into()),
+        change(&|file| file["normalizer"] = json!({"type": "NFC"})),
+        change(&|file| {
+            file["normalizer"] = json!({"type": "Sequence", "normalizers": [{"type": "NFC"}]});
+            file["added_tokens"][2]["normalized"] = true.into();
+            file["added_tokens"][2]["content"] = "e\u{301}<".into();
+        }),
+        change(&|file| {
+            file["added_tokens"][0]["lstrip"] = true.into();
+            file["added_tokens"][1]["rstrip"] = true.into();
+            file["added_tokens"][2]["lstrip"] = true.into();
+            file["added_tokens"][2]["rstrip"] = true.into();
+        }),
+        change(&|file| {
+            // Without a token for some bytes, and nothing for what is unknown: they are dropped.
+            file["model"]["vocab"].as_object_mut().unwrap().remove("a");
+            file["model"]["vocab"].as_object_mut().unwrap().remove("Ã");
+            for (at, token) in file["added_tokens"].as_array_mut().unwrap().iter_mut().enumerate() {
+                token["id"] = (262 + at).into();
+            }
+            let ids = file["model"]["vocab"].as_object_mut().unwrap();
+            for (id, (_, value)) in ids.iter_mut().enumerate() {
+                *value = id.into();
+            }
+        }),
+    ]
+}
+
+#[test]
+fn ids_of_every_file_are_those_of_the_crate() {
+    for file in own() {
+        let json = file.to_string();
+        let tokenizer = Tokenizer::from_json(json.as_bytes()).unwrap();
+        assert!(tokenizer.path().is_own(), "{}", tokenizer.path());
+        let part = prop_oneof![
+            3 => crate::pretokenize::tests::texts(),
+            2 => "[ \\n]{0,2}(<s>|</s>|<tool>|e\u{301}<|\u{e9}<)[ \\n\u{3000}]{0,2}",
+            2 => "(hello| world|hell|ll|aé|ê|ㅏ|각|가\u{11a8}|\u{93c}|क\u{93c}|\u{301}|\u{323}\u{302}){1,3}",
+        ];
+        let texts = prop::collection::vec(part, 0..6).prop_map(|parts| parts.concat());
+        proptest!(|(text in texts, special in any::<bool>(), add in any::<bool>())| {
+            let mut oracle: tokenizers::Tokenizer = json.parse().unwrap();
+            oracle.set_encode_special_tokens(!special);
+            let options = Options { special_in_text: special, add_special_tokens: add, cache_bytes: 4096, ..Options::default() };
+            let mut worker = tokenizer.worker(&options);
+            let expected = oracle.encode_fast(text.as_str(), add).unwrap();
+            for _ in 0..2 {
+                let mut ids = Vec::new();
+                worker.encode(&text, &mut ids).unwrap();
+                prop_assert_eq!(&ids[..], expected.get_ids());
+            }
+        });
+    }
+}
+
+#[test]
+fn a_worker_does_not_grow() {
+    let tokenizer = load(&file()).unwrap();
+    let mut worker = tokenizer.worker(&Options { cache_bytes: 1 << 16, ..Options::default() });
+    let (mut ids, mut state, mut first) = (Vec::new(), 1_u64, 0);
+    for round in 0..40 {
+        let mut text = String::new();
+        while text.len() < 1 << 16 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            write!(text, " {:x}", state >> (state >> 59)).unwrap();
+        }
+        ids.clear();
+        worker.encode(&text, &mut ids).unwrap();
+        if round == 5 {
+            first = worker.bytes();
+        }
+    }
+    assert_eq!(worker.bytes(), first);
+    assert!(first < 1 << 18);
+}
+
+#[test]
+fn a_text_without_a_blank_costs_little_more_than_its_length() {
+    let tokenizer = load(&file()).unwrap();
+    let mut worker = tokenizer.worker(&Options::default());
+    let mut ids = Vec::new();
+    worker.encode(&"hello".repeat(400_000), &mut ids).unwrap();
+    assert_eq!(ids, vec![tokenizer.id_of("hello").unwrap(); 400_000]);
+    assert!(worker.bytes() < 10 << 20, "what a long text took is given back");
 }
 
 proptest! {
