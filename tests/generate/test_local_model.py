@@ -62,12 +62,12 @@ def _twice(out: Path, call: Any) -> th.generate.Generated:
 def test_domain_instructions_with_a_real_model(model: Path, tmp_path: Path) -> None:
     def call(**options: Any) -> th.generate.Generated:
         return th.generate.domain_instructions(
-            "cooking at home", 60, endpoint=_endpoint(model), max_tokens=120, per_request=4, **options
+            "cooking at home", 80, endpoint=_endpoint(model), max_tokens=120, per_request=4, **options
         )
 
     found = _twice(tmp_path / "out", call)
     twin = domain.Domain("cooking at home", is_completion=True, per_request=4, max_tokens=120)
-    _follow(twin, tmp_path / "out", model, [stated.near_duplicate()], 60)
+    _follow(twin, tmp_path / "out", model, [stated.near_duplicate()], 80)
     books = found.report["accounting"]
     assert books["in"]["docs"] >= 60
     assert len(found) >= 20
