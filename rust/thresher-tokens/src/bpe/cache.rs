@@ -9,6 +9,8 @@
 //! second, and what was there is forgotten: nothing grows, whatever the text. Pre-tokens that are longer, or have more ids,
 //! are not kept. The hash is public; who forges collisions makes misses.
 
+use thresher_core::prefetch::prefetch_line;
+
 /// The longest pre-token of the first table.
 pub(crate) const SHORT: usize = 15;
 
@@ -38,14 +40,18 @@ impl Lines {
     }
 
     #[inline(always)]
-    fn line(&mut self, hash: u64) -> &mut [u64; LINE] {
-        let lines = self.numbers[self.skip..].as_chunks_mut().0;
-        &mut lines[(hash >> self.shift) as usize]
+    fn lines(&self) -> &[[u64; LINE]] {
+        self.numbers[self.skip..].as_chunks().0
+    }
+
+    #[inline(always)]
+    fn lines_mut(&mut self) -> &mut [[u64; LINE]] {
+        self.numbers[self.skip..].as_chunks_mut().0
     }
 }
 
 /// A pre-token of up to 15 bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ShortKey([u64; 2]);
 
 impl ShortKey {
@@ -63,6 +69,11 @@ impl ShortKey {
         let [low, high] = MASKS[len & 15];
         Self([bytes as u64 & low, (bytes >> 64) as u64 & high | (len as u64) << 56])
     }
+
+    /// Bytes of the pre-token.
+    pub(crate) fn len(self) -> usize {
+        (self.0[1] >> 56) as usize
+    }
 }
 
 /// What is left of 16 bytes, by length.
@@ -76,6 +87,36 @@ const fn masks() -> [[u64; 2]; 16] {
         len += 1;
     }
     masks
+}
+
+/// The line of a short pre-token.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Place(u64);
+
+/// Up to five ids, and how many.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Packed(u64, u64);
+
+impl Packed {
+    /// How many ids there can be.
+    const MOST: usize = 5;
+
+    /// Appends the ids: all places are written, which is faster than to copy so many.
+    #[inline(always)]
+    pub(crate) fn append_to(self, ids: &mut Vec<u32>) {
+        let Self(low, high) = self;
+        ids.reserve(Self::MOST);
+        let len = ids.len();
+        let [a, b, c, d, e, ..] = ids.spare_capacity_mut() else { return };
+        a.write((low & ID) as u32);
+        b.write((low >> 24 & ID) as u32);
+        c.write(((low >> 48 | high << 16) & ID) as u32);
+        d.write((high >> 8 & ID) as u32);
+        e.write((high >> 32 & ID) as u32);
+        let count = (high >> 56) as usize;
+        // SAFETY: five places behind the end were written, and no more than five count.
+        unsafe { ids.set_len(len + count.min(Self::MOST)) };
+    }
 }
 
 /// A product of both factors, folded.
@@ -103,40 +144,38 @@ impl Cache {
         (self.short.numbers.len() + self.medium.numbers.len()) * 8
     }
 
+    /// Where the ids of a short pre-token are, or would be. The memory is asked for, so that it is there a little later.
     #[inline(always)]
-    fn short_line(&mut self, key: ShortKey) -> &mut [u64; LINE] {
+    pub(crate) fn place(&self, key: ShortKey) -> Place {
         let [low, high] = key.0;
-        self.short.line(
-            fold(low ^ 0xA076_1D64_78BD_642F, high ^ 0xE703_7ED1_A0B4_28DB)
-                .wrapping_mul(0x9E37_79B9_7F4A_7C15),
-        )
+        let place =
+            Place(fold(low ^ 0xA076_1D64_78BD_642F, high ^ 0xE703_7ED1_A0B4_28DB) >> self.short.shift);
+        prefetch_line(&raw const self.short.lines()[place.0 as usize]);
+        place
     }
 
-    /// The ids of a short pre-token that is known: five places, and how many of them count.
+    /// The ids of a short pre-token that is known.
     #[inline(always)]
-    pub(crate) fn short(&mut self, key: ShortKey) -> Option<([u32; 5], usize)> {
-        let line = self.short_line(key);
-        let (low, high) = if line[..2] == key.0 {
-            (line[2], line[3])
-        } else if line[4..6] == key.0 {
-            (line[6], line[7])
-        } else {
+    pub(crate) fn short(&self, place: Place, key: ShortKey) -> Option<Packed> {
+        let line = &self.short.lines()[place.0 as usize];
+        let [first, second] = [line[..2] == key.0, line[4..6] == key.0];
+        if !(first | second) {
             return None;
-        };
-        let ids = [low, low >> 24, low >> 48 | high << 16, high >> 8, high >> 32].map(|id| (id & ID) as u32);
-        Some((ids, (high >> 56) as usize))
+        }
+        let at = if first { 2 } else { 6 };
+        Some(Packed(line[at], line[at + 1]))
     }
 
     /// Keeps the ids of a short pre-token.
-    pub(crate) fn keep_short(&mut self, key: ShortKey, ids: &[u32]) {
-        if ids.len() > 5 {
+    pub(crate) fn keep_short(&mut self, place: Place, key: ShortKey, ids: &[u32]) {
+        if ids.len() > Packed::MOST {
             return;
         }
         let mut packed = (ids.len() as u128) << 120;
         for (at, &id) in ids.iter().enumerate() {
             packed |= u128::from(id) << (24 * at);
         }
-        let line = self.short_line(key);
+        let line = &mut self.short.lines_mut()[place.0 as usize];
         line.copy_within(..4, 4);
         line[..2].copy_from_slice(&key.0);
         line[2..4].copy_from_slice(&[packed as u64, (packed >> 64) as u64]);
@@ -154,7 +193,8 @@ impl Cache {
         }
         let hash = fold(key[0] ^ 0xA076_1D64_78BD_642F, key[1] ^ 0xE703_7ED1_A0B4_28DB)
             ^ fold(key[2] ^ 0x8EBC_6AF0_9C88_C6E3, key[3] ^ 0x5899_65CC_7537_4CC3).rotate_left(32);
-        (key, self.medium.line(hash.wrapping_mul(0x9E37_79B9_7F4A_7C15)))
+        let place = hash >> self.medium.shift;
+        (key, &mut self.medium.lines_mut()[place as usize])
     }
 
     /// Appends the ids of a pre-token of 16 to 31 bytes if it is known.
@@ -215,9 +255,10 @@ mod tests {
                 let known = if piece.len() <= SHORT {
                     let key = ShortKey::new(&text, 0, piece.len());
                     prop_assert_eq!(key, ShortKey::new(&piece, 0, piece.len()));
-                    let known = cache.short(key);
-                    found.extend(known.into_iter().flat_map(|(ids, count)| ids.into_iter().take(count)));
-                    cache.keep_short(key, &ids);
+                    let place = cache.place(key);
+                    let known = cache.short(place, key);
+                    known.into_iter().for_each(|packed| packed.append_to(&mut found));
+                    cache.keep_short(place, key, &ids);
                     known.is_some()
                 } else {
                     let known = cache.medium(&piece, &mut found);

@@ -17,7 +17,7 @@ use crate::{
     pretokenize::PreTokenizer,
     tokenizer::file::{File, Merge, ModelFile, Vocab},
 };
-use cache::{Cache, MEDIUM, SHORT, ShortKey};
+use cache::{Cache, MEDIUM, Place, SHORT, ShortKey};
 use merges::{Merges, Scratch};
 
 /// A byte that no token stands for.
@@ -30,8 +30,9 @@ pub(crate) struct ByteLevelBpe {
     /// The id of each byte.
     bytes: [u32; 256],
     merges: Merges,
-    /// With `ignore_merges`, every token by its bytes: a pre-token that is one is not merged.
-    whole: Option<HashMap<Box<[u8]>, u32>>,
+    /// Tokens by their bytes: a pre-token that is one needs no merges. With `ignore_merges` every token is here, else those
+    /// that their own bytes are merged to.
+    whole: HashMap<Box<[u8]>, u32>,
     /// The longest of them.
     longest: usize,
 }
@@ -67,12 +68,30 @@ impl ByteLevelBpe {
         }
         let in_bytes =
             |token: &str| -> Option<Box<[u8]>> { token.chars().map(|c| by_char.get(&c).copied()).collect() };
-        let whole = (model.ignore_merges == Some(true)).then(|| {
-            let tokens = tokens.iter().filter_map(|(token, id)| Some((in_bytes(token)?, *id)));
-            tokens.collect::<HashMap<Box<[u8]>, u32>>()
-        });
-        let longest = whole.iter().flatten().map(|(token, _)| token.len()).max().unwrap_or(0);
-        Ok(Self { pre_tokenizer, bytes, merges: Merges::new(&ranked), whole, longest })
+        let mut read =
+            Self { pre_tokenizer, bytes, merges: Merges::new(&ranked), whole: HashMap::new(), longest: 0 };
+        let (mut symbols, mut scratch) = (Vec::new(), Scratch::default());
+        for (token, id) in tokens {
+            let Some(token) = in_bytes(token) else { continue };
+            if model.ignore_merges != Some(true) {
+                read.merge(&token, &mut symbols, &mut scratch);
+                if symbols != [*id] {
+                    continue;
+                }
+            }
+            read.longest = read.longest.max(token.len());
+            read.whole.insert(token, *id);
+        }
+        Ok(read)
+    }
+
+    /// Puts the ids of a pre-token into `symbols`, by merges alone.
+    fn merge(&self, piece: &[u8], symbols: &mut Vec<u32>, scratch: &mut Scratch) {
+        symbols.clear();
+        let bytes = piece.iter().map(|&byte| self.bytes[usize::from(byte)]);
+        // The crate drops a byte without a token, and what stands around it meets.
+        symbols.extend(bytes.filter(|&id| id != NO_TOKEN));
+        self.merges.apply(symbols, scratch);
     }
 
     /// What its text is cut by, as reports say it.
@@ -108,7 +127,7 @@ fn byte_of_chars() -> HashMap<char, u8> {
 
 impl Model for ByteLevelBpe {
     fn resident_bytes(&self) -> u64 {
-        let whole: usize = self.whole.iter().flatten().map(|(token, _)| token.len() + 48).sum();
+        let whole: usize = self.whole.keys().map(|token| token.len() + 48).sum();
         (size_of::<Self>() + self.merges.bytes() + whole) as u64
     }
 
@@ -116,6 +135,8 @@ impl Model for ByteLevelBpe {
         Box::new(Worker {
             model: self,
             cache: Cache::new(cache_bytes),
+            waiting: [Waiting::default(); BATCH],
+            num_waiting: 0,
             symbols: Vec::new(),
             scratch: Scratch::default(),
             spaced: String::new(),
@@ -123,10 +144,23 @@ impl Model for ByteLevelBpe {
     }
 }
 
+/// Short pre-tokens that are looked up together: while one is read, the memory of the others is on its way.
+const BATCH: usize = 16;
+
+/// A short pre-token that is to be looked up.
+#[derive(Debug, Clone, Copy, Default)]
+struct Waiting {
+    key: ShortKey,
+    place: Place,
+    start: usize,
+}
+
 /// What one thread encodes with.
 struct Worker<'m> {
     model: &'m ByteLevelBpe,
     cache: Cache,
+    waiting: [Waiting; BATCH],
+    num_waiting: usize,
     symbols: Vec<u32>,
     scratch: Scratch,
     /// A stretch with a blank before it.
@@ -135,19 +169,17 @@ struct Worker<'m> {
 
 impl ModelWorker for Worker<'_> {
     fn encode(&mut self, stretch: Stretch<'_>, ids: &mut Vec<u32>) -> Answer {
-        let pre_tokenizer = &self.model.pre_tokenizer;
-        if pre_tokenizer.prefix_space && !stretch.text.starts_with(' ') {
+        if self.model.pre_tokenizer.prefix_space && !stretch.text.starts_with(' ') {
             let mut spaced = std::mem::take(&mut self.spaced);
             spaced.clear();
             spaced.push(' ');
             spaced.push_str(stretch.text);
-            pre_tokenizer.cut(&spaced, |start, end| self.append(spaced.as_bytes(), start, end, ids));
+            self.encode_text(&spaced, ids);
             if spaced.capacity() <= Scratch::KEPT {
                 self.spaced = spaced;
             }
         } else {
-            let text = stretch.text;
-            pre_tokenizer.cut(text, |start, end| self.append(text.as_bytes(), start, end, ids));
+            self.encode_text(stretch.text, ids);
         }
         Answer::Done
     }
@@ -158,29 +190,52 @@ impl ModelWorker for Worker<'_> {
 }
 
 impl Worker<'_> {
-    /// Appends the ids of the pre-token `text[start..end]`.
+    fn encode_text(&mut self, text: &str, ids: &mut Vec<u32>) {
+        let model = self.model;
+        model.pre_tokenizer.cut(text, |start, end| self.append(text.as_bytes(), start, end, ids));
+        self.look_up(text.as_bytes(), ids);
+    }
+
+    /// Appends the ids of the pre-token `text[start..end]`, of a short one a little later.
     #[inline(always)]
     fn append(&mut self, text: &[u8], start: usize, end: usize, ids: &mut Vec<u32>) {
-        match end - start {
-            1..=SHORT => {
-                let key = ShortKey::new(text, start, end);
-                if let Some((known, count)) = self.cache.short(key) {
-                    ids.extend_from_slice(&known[..count.min(5)]);
-                    return;
-                }
-                self.merge(&text[start..end]);
-                self.cache.keep_short(key, &self.symbols);
+        if end - start > SHORT {
+            return self.append_long(text, start, end, ids);
+        }
+        let key = ShortKey::new(text, start, end);
+        self.waiting[self.num_waiting % BATCH] = Waiting { key, place: self.cache.place(key), start };
+        self.num_waiting += 1;
+        if self.num_waiting == BATCH {
+            self.look_up(text, ids);
+        }
+    }
+
+    /// Appends the ids of all that is waiting.
+    #[inline(never)]
+    fn look_up(&mut self, text: &[u8], ids: &mut Vec<u32>) {
+        for at in 0..std::mem::take(&mut self.num_waiting).min(BATCH) {
+            let Waiting { key, place, start } = self.waiting[at];
+            if let Some(known) = self.cache.short(place, key) {
+                known.append_to(ids);
+            } else {
+                self.merge(&text[start..start + key.len()]);
+                self.cache.keep_short(place, key, &self.symbols);
+                ids.extend_from_slice(&self.symbols);
             }
-            len => {
-                let piece = &text[start..end];
-                if len <= MEDIUM && self.cache.medium(piece, ids) {
-                    return;
-                }
-                self.merge(piece);
-                if len <= MEDIUM {
-                    self.cache.keep_medium(piece, &self.symbols);
-                }
-            }
+        }
+    }
+
+    #[inline(never)]
+    fn append_long(&mut self, text: &[u8], start: usize, end: usize, ids: &mut Vec<u32>) {
+        self.look_up(text, ids);
+        let piece = &text[start..end];
+        let cached = piece.len() <= MEDIUM;
+        if cached && self.cache.medium(piece, ids) {
+            return;
+        }
+        self.merge(piece);
+        if cached {
+            self.cache.keep_medium(piece, &self.symbols);
         }
         ids.extend_from_slice(&self.symbols);
         if self.symbols.capacity() > Scratch::KEPT {
@@ -191,17 +246,13 @@ impl Worker<'_> {
     /// Puts the ids of a pre-token into `symbols`.
     #[inline(never)]
     fn merge(&mut self, piece: &[u8]) {
-        self.symbols.clear();
-        if let Some(whole) = &self.model.whole
-            && piece.len() <= self.model.longest
-            && let Some(&id) = whole.get(piece)
+        if piece.len() <= self.model.longest
+            && let Some(&id) = self.model.whole.get(piece)
         {
+            self.symbols.clear();
             self.symbols.push(id);
             return;
         }
-        let bytes = piece.iter().map(|&byte| self.model.bytes[usize::from(byte)]);
-        // The crate drops a byte without a token, and what stands around it meets.
-        self.symbols.extend(bytes.filter(|&id| id != NO_TOKEN));
-        self.model.merges.apply(&mut self.symbols, &mut self.scratch);
+        self.model.merge(piece, &mut self.symbols, &mut self.scratch);
     }
 }

@@ -7,6 +7,7 @@
 //! The stages are those of the tokenizer.json, recognised by their exact spelling: patterns ([`pattern`]), whose
 //! matches a scanner finds ([`scan`]), and digits. What is not recognised is left to the crate `tokenizers`.
 
+mod blocks;
 mod categories;
 mod classes;
 mod pattern;
@@ -16,6 +17,7 @@ pub(crate) mod tests;
 
 use serde_json::Value;
 
+use blocks::{Masks, WINDOW};
 use classes::{Classes, NUMBER};
 pub(crate) use pattern::Pattern;
 use scan::Scanner;
@@ -143,13 +145,7 @@ impl Stage {
     fn cut(self, text: &str, mut take: impl FnMut(usize, usize)) {
         match self {
             Self::Pattern(pattern) => {
-                let scanner = Scanner::new(pattern, text);
-                let mut at = 0;
-                while at < text.len() {
-                    let end = scanner.end_from(at);
-                    take(at, end);
-                    at = end;
-                }
+                cut_by_pattern(pattern, text, take);
             }
             Self::Digits { alone } => {
                 runs(text, if alone { 1 } else { usize::MAX }, |c, _| c.is_numeric(), take);
@@ -164,6 +160,39 @@ impl Stage {
                 }
             }
         }
+    }
+}
+
+/// The shortest stretch of ASCII for which a window pays.
+const LEAST: u32 = 16;
+
+/// The matches of a pattern and what is between them: in ASCII a window at a time, else one by one.
+#[inline]
+fn cut_by_pattern(pattern: Pattern, text: &str, mut take: impl FnMut(usize, usize)) {
+    let scanner = Scanner::new(pattern, text);
+    let bytes = text.as_bytes();
+    let mut windows_from = if pattern.has_blocks() { 0 } else { usize::MAX };
+    // Starts that are still to be taken, as bits from `base` on.
+    let (mut at, mut base, mut starts) = (0, 0, 0_u64);
+    while at < bytes.len() {
+        if starts == 0
+            && at >= windows_from
+            && let Some(window) = bytes[at..].first_chunk::<WINDOW>()
+        {
+            let masks = Masks::of(window);
+            let limit = masks.beyond.trailing_zeros();
+            if limit >= LEAST {
+                (base, starts) = (at, pattern.starts(window, &masks, limit));
+            }
+            if starts == 0 {
+                windows_from = at + limit.max(1) as usize;
+            }
+        }
+        // One call, so that it is compiled into the loop.
+        let end = if starts == 0 { scanner.end_from(at) } else { base + starts.trailing_zeros() as usize };
+        starts &= starts.wrapping_sub(1);
+        take(at, end);
+        at = end;
     }
 }
 

@@ -43,7 +43,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// Where the pre-token that begins at `at` ends. Characters that no alternative matches are one pre-token until the next match.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn end_from(&self, at: usize) -> usize {
         if let Some(end) = self.match_at(at) {
             return end;

@@ -65,6 +65,22 @@ pub(crate) fn texts() -> impl Strategy<Value = String> {
     prop::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
 }
 
+/// Long texts that are mostly ASCII.
+fn plain_texts() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        8 => "[a-zA-Z]{1,9}",
+        6 => "'(s|t|re|ve|m|ll|d|S|T|RE|Ve|lL|rE|l|v|x|r|'|'s)?",
+        5 => "[0-9]{1,8}",
+        6 => "[ ]{1,5}",
+        6 => "[\r\n]{1,3}",
+        4 => "[ \t\r\n\u{b}\u{c}\u{1c}]{1,5}",
+        6 => "[!-/:-@\\[-`{-~]{1,4}",
+        1 => "[ \n]{30,70}|[a-z]{60,70}|[0-9]{60,70}|[!?]{60,70}",
+        1 => "[éſ一\u{3000}\u{0}\u{7f}]",
+    ];
+    prop::collection::vec(part, 0..60).prop_map(|parts| parts.concat())
+}
+
 /// Where the crate cuts.
 fn crate_cuts(oracle: &PreTokenizerWrapper, text: &str) -> Vec<(usize, usize)> {
     let mut cut = PreTokenizedString::from(text);
@@ -96,6 +112,12 @@ fn compare(all: &[(PreTokenizer, PreTokenizerWrapper)], text: &str) {
 fn generated_texts_are_cut_as_the_crate_cuts_them() {
     let all = loaded();
     proptest!(ProptestConfig::with_cases(600), |(text in texts())| compare(&all, &text));
+}
+
+#[test]
+fn long_texts_are_cut_as_the_crate_cuts_them() {
+    let all = loaded();
+    proptest!(ProptestConfig::with_cases(600), |(text in plain_texts())| compare(&all, &text));
 }
 
 #[test]
