@@ -22,6 +22,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "minhash": (th.minhash, {"texts": ["a"]}),
     "dedup": (th.dedup, {"texts": ["a"]}),
     "dedup_files": (th.dedup_files, {"inputs": "in.jsonl", "output": "out.jsonl", "overwrite": True}),
+    "shuffle_files": (th.shuffle_files, {"inputs": "in.jsonl", "output": "out", "overwrite": True}),
     "plan": (th.plan, {"inputs": "in.jsonl"}),
     "explain": (th.explain, {"output": "out.jsonl", "id": "in.jsonl:0"}),
     "verify": (th.verify, {"output": "out.jsonl"}),

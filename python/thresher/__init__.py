@@ -12,6 +12,7 @@ from thresher._dedup import DedupReport, DedupResult, Summary, dedup, dedup_file
 from thresher._explain import explain
 from thresher._pipeline import Pipeline, PipelineReport
 from thresher._runs import RunOptions, RunReport
+from thresher._shuffle import Permutation, shuffle_files
 from thresher.errors import (
     BusyError,
     ColumnError,
@@ -40,6 +41,7 @@ __all__ = [
     "FileError",
     "InternalError",
     "ParameterError",
+    "Permutation",
     "Pipeline",
     "PipelineReport",
     "RecallWarning",
@@ -56,5 +58,6 @@ __all__ = [
     "generate",
     "minhash",
     "plan",
+    "shuffle_files",
     "verify",
 ]

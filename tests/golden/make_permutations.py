@@ -1,8 +1,8 @@
-"""Writes `permutations.jsonl`: places of rows in orders of some lengths, computed by the slow twin in this file.
+"""Writes `permutations.jsonl`: places of rows in some orders, computed by the slow twin in this file.
 
-`python tests/golden/make_permutations.py` writes the file anew. A difference means another order, which breaks whoever stored a
-length, a seed and an epoch instead of an order: see `README.md` here. The twin states the scheme that
-`rust/thresher-tokens/src/permute.rs` computes; the tests of Python check it too.
+`python tests/golden/make_permutations.py` writes the file anew. A difference means another order, which
+breaks whoever stored a length, a seed and an epoch instead of an order: see `README.md` here. The twin states
+the scheme that `rust/thresher-tokens/src/permute.rs` computes; the tests of Python check it too.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from typing import Any, final
 
-from thresher._core import chat, dedup, filter, generate, results, runs
+from thresher._core import chat, dedup, filter, generate, results, runs, shuffle
 
 __all__ = [
     "ArrowArray",
@@ -16,6 +16,7 @@ __all__ = [
     "results",
     "runs",
     "scheme_version",
+    "shuffle",
     "version",
 ]
 

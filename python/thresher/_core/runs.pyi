@@ -6,7 +6,7 @@ from typing import final
 
 from thresher._types import Progress
 
-__all__ = ["Output", "convert", "dedup", "parameters", "pipeline", "render", "validate"]
+__all__ = ["Output", "convert", "dedup", "parameters", "pipeline", "render", "shuffle", "validate"]
 
 def dedup(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Near-duplicates among files.
@@ -35,6 +35,9 @@ def validate(config_json: str, progress: Callable[[Progress], object] | None) ->
 def render(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Rows of files rendered with a chat template; as `dedup`, with the parameters of a rendering."""
 
+def shuffle(config_json: str, progress: Callable[[Progress], object] | None) -> str:
+    """Rows of files in a random order; as `dedup`, with the parameters of a shuffle."""
+
 def pipeline(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Several steps over files; as `dedup`, with `inputs`, `output`, `steps` and the options of every run."""
 
@@ -42,7 +45,7 @@ def parameters(verb: str) -> str:
     """What there is to ask a verb for, or of `options` every run: a list in JSON.
 
     Args:
-        verb: `dedup`, `convert`, `validate`, `render` or `options`.
+        verb: `dedup`, `convert`, `validate`, `render`, `shuffle` or `options`.
 
     Returns:
         Of each parameter `name`, `kind`, `metavar`, `about`, `default`, `required` and `schema`.

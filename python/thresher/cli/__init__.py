@@ -27,6 +27,7 @@ from thresher.cli._pipeline import run
 from thresher.cli._plan import plan
 from thresher.cli._results import explain, verify
 from thresher.cli._run import EXIT_DATA, printable
+from thresher.cli._shuffle import shuffle
 from thresher.errors import BusyError, DataError, InternalError
 
 if TYPE_CHECKING:
@@ -67,7 +68,20 @@ def cli() -> None:
     """
 
 
-for command in (dedup, generate, judge, convert, validate, render, plan, verify, explain, run, doctor):
+for command in (
+    dedup,
+    generate,
+    judge,
+    convert,
+    validate,
+    render,
+    shuffle,
+    plan,
+    verify,
+    explain,
+    run,
+    doctor,
+):
     cli.add_command(command)
 
 

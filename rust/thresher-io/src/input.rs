@@ -35,7 +35,7 @@ pub struct Unit {
 pub struct Position {
     /// The units before it.
     pub units: usize,
-    /// The byte where the next one begins, in plain lines; 0 otherwise.
+    /// The byte where the next one begins in plain lines, or its first place in exchanged rows; 0 otherwise.
     pub offset: u64,
 }
 
@@ -67,7 +67,11 @@ impl Unit {
     /// The place behind it.
     #[must_use]
     pub fn after(&self) -> Position {
-        let offset = if let Payload::Range { end, .. } = self.payload { end } else { 0 };
+        let offset = match &self.payload {
+            Payload::Range { end, .. } => *end,
+            Payload::Places(places) => places.end,
+            _ => 0,
+        };
         Position { units: self.index + 1, offset }
     }
 
@@ -124,6 +128,8 @@ pub enum Payload {
     Batch(std::result::Result<RecordBatch, String>),
     /// Files of a folder: a range of the sorted list.
     Files(std::ops::Range<usize>),
+    /// Rows of an exchange, by their places.
+    Places(std::ops::Range<u64>),
 }
 
 /// Why compressed data broke off.

@@ -15,6 +15,7 @@ mod minhash;
 mod novelty;
 mod output;
 mod params;
+mod permutation;
 mod ranks;
 mod results;
 mod runs;
@@ -83,8 +84,16 @@ mod _core {
         use crate::output::Output;
         #[pymodule_export]
         use crate::runs::{
-            convert_files, dedup_files, parameters, pipeline_files, render_files, validate_files,
+            convert_files, dedup_files, parameters, pipeline_files, render_files, shuffle_files,
+            validate_files,
         };
+    }
+
+    /// Random orders of numbers.
+    #[pymodule(gil_used = false)]
+    mod shuffle {
+        #[pymodule_export]
+        use crate::permutation::Permutation;
     }
 
     /// This library is the whole Rust program of the process, so its panic hook is ours to set. The modules inside are
@@ -93,7 +102,7 @@ mod _core {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         thresher_io::quiet_guarded_panics();
         let known = module.py().import("sys")?.getattr("modules")?;
-        for name in ["chat", "dedup", "filter", "generate", "results", "runs"] {
+        for name in ["chat", "dedup", "filter", "generate", "results", "runs", "shuffle"] {
             let inner = module.getattr(name)?;
             let whole = format!("thresher._core.{name}");
             inner.setattr("__name__", &whole)?;

@@ -14,6 +14,7 @@ use thresher_io::runs::parameters::{Step, describe};
 use thresher_io::runs::rows::convert::{self, ConvertStep};
 use thresher_io::runs::rows::render::{self, RenderStep};
 use thresher_io::runs::rows::validate::{self, ValidateStep};
+use thresher_io::runs::shuffle::{self, ShuffleStep};
 use thresher_io::runs::{Config, Progress, RunOptions};
 use thresher_io::{Error, Result};
 
@@ -67,6 +68,17 @@ pub(crate) fn validate_files(
     over_files(py, config_json, progress, bound, validate::run)
 }
 
+/// Rows of files in a random order.
+#[pyfunction]
+#[pyo3(name = "shuffle")]
+pub(crate) fn shuffle_files(
+    py: Python<'_>,
+    config_json: &str,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    over_files(py, config_json, progress, bound, shuffle::run)
+}
+
 /// Several steps over files.
 #[pyfunction]
 #[pyo3(name = "pipeline")]
@@ -88,6 +100,7 @@ pub(crate) fn parameters(verb: &str) -> PyResult<String> {
         ConvertStep::NAME => describe::<ConvertStep>(),
         RenderStep::NAME => describe::<RenderStep>(),
         ValidateStep::NAME => describe::<ValidateStep>(),
+        ShuffleStep::NAME => describe::<ShuffleStep>(),
         other => return Err(to_py(parameter(format!("there is no verb `{other}`")))),
     };
     Ok(Value::from(described).to_string())

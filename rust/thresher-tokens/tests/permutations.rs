@@ -1,7 +1,5 @@
 //! Orders against `tests/golden/permutations.jsonl`, which a slow twin in Python computed.
 
-#![expect(clippy::unwrap_used, reason = "a golden file that cannot be read is a failure")]
-
 use std::path::Path;
 
 use serde_json::Value;

@@ -161,7 +161,7 @@ impl Plan {
             match source {
                 Source::Parquet(input) => parquet.push(input),
                 Source::Ipc(input) => ipc.push(input),
-                Source::Lines(..) | Source::Folder(_) | Source::Seen(_) => {}
+                Source::Lines(..) | Source::Folder(_) | Source::Seen(_) | Source::Placed(_) => {}
             }
         }
         IpcInput::join(&mut ipc);

@@ -7,7 +7,7 @@ use thresher_core::Observer;
 use crate::error::{Error, Result};
 
 /// The steps of runs, each in order.
-pub const STEPS: [&str; 7] = ["plan", "sign", "verify", "write", "shape", "rows", "read stdin"];
+pub const STEPS: [&str; 8] = ["plan", "sign", "verify", "write", "shape", "rows", "read stdin", "spill"];
 /// The step that copies standard input, or another pipe.
 pub(crate) const STDIN_STEP: usize = 6;
 

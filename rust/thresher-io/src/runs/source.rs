@@ -12,6 +12,7 @@ use crate::readers::folder::FolderInput;
 use crate::readers::ipc::IpcInput;
 use crate::readers::jsonl::JsonlInput;
 use crate::readers::parquet::ParquetInput;
+use crate::runs::exchange::PlacedInput;
 use crate::runs::lens::SeenInput;
 use crate::writers::Means;
 use crate::writers::folder::FolderOutput;
@@ -44,6 +45,8 @@ pub(crate) enum Source {
     Folder(FolderInput),
     /// One of these, as the steps of a pipeline have left it.
     Seen(Box<SeenInput>),
+    /// Rows of some of these, in another order.
+    Placed(Box<PlacedInput>),
 }
 
 impl Source {
@@ -55,6 +58,7 @@ impl Source {
             Self::Ipc(input) => input,
             Self::Folder(input) => input,
             Self::Seen(input) => &**input,
+            Self::Placed(input) => &**input,
         }
     }
 
@@ -82,6 +86,7 @@ impl Source {
             Self::Ipc(_) => Some(DataFormat::Ipc),
             Self::Folder(_) => None,
             Self::Seen(input) => input.source().format(),
+            Self::Placed(input) => input.like().format(),
         }
     }
 
@@ -91,6 +96,7 @@ impl Source {
         match self {
             Self::Lines(input, codec) => Form { format, codec: *codec, is_array: input.is_array() },
             Self::Seen(input) => input.source().form(),
+            Self::Placed(input) => input.like().form(),
             _ => Form { format, codec: Codec::Plain, is_array: false },
         }
     }
@@ -106,6 +112,7 @@ impl Source {
             Self::Ipc(_) => "arrow",
             Self::Folder(_) => "folder",
             Self::Seen(input) => input.source().format_name(),
+            Self::Placed(input) => input.like().format_name(),
         }
     }
 
@@ -116,6 +123,7 @@ impl Source {
             Self::Parquet(input) => input.check(fields),
             Self::Ipc(input) => input.check(fields),
             Self::Seen(input) => input.source().check(fields),
+            Self::Placed(input) => input.like().check(fields),
         }
     }
 
@@ -166,6 +174,7 @@ impl Source {
             (Self::Seen(input), from) => {
                 return input.source().create_with(path, form, means, input.columns(), from);
             }
+            (Self::Placed(input), from) => return input.like().create_with(path, form, means, added, from),
             (Self::Ipc(_) | Self::Folder(_), Some(_)) => {
                 return Err(Error::Internal(format!("`{}` cannot be gone on with", path.display())));
             }
@@ -184,7 +193,8 @@ impl Source {
                 Ok(())
             }
             Self::Seen(input) => input.copy_by_types(),
-            Self::Lines(..) | Self::Folder(_) => Ok(()),
+            // What is placed was copied before.
+            Self::Lines(..) | Self::Folder(_) | Self::Placed(_) => Ok(()),
         }
     }
 
@@ -195,6 +205,7 @@ impl Source {
             Self::Parquet(input) => input.schema().is_some(),
             Self::Ipc(input) => input.schema().is_some(),
             Self::Seen(input) => input.source().is_readable(),
+            Self::Placed(input) => input.like().is_readable(),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::writers::Means;
 /// The step of the progress.
 const WRITE: usize = 3;
 
-/// Writes all rows that are seen in `sources`, which are seen through a lens, each in the format of its input.
+/// Writes all rows that are seen in `sources`, which are seen through a lens or were exchanged, each in the format of its input.
 ///
 /// # Errors
 /// I/O failures, inputs that changed, and the wish to stop.
@@ -37,6 +37,11 @@ pub(crate) fn write_seen(
                 let (piece, rows, bytes) = seen.all(unit, scratch)?;
                 thresher_core::Observer::advance(progress, rows, bytes);
                 Ok((piece, rows, after))
+            }
+            Source::Placed(placed) => {
+                let (piece, rows, bytes) = placed.all(&unit)?;
+                thresher_core::Observer::advance(progress, rows, bytes);
+                Ok((piece, rows, unit.after()))
             }
             _ => Err(Error::Internal("what no step has seen is not written".into())),
         },

@@ -67,7 +67,7 @@ impl Dictionaries {
     }
 }
 
-fn has_dictionary(kind: &DataType) -> bool {
+pub(crate) fn has_dictionary(kind: &DataType) -> bool {
     match kind {
         DataType::Dictionary(..) => true,
         DataType::Struct(fields) => fields.iter().any(|field| has_dictionary(field.data_type())),

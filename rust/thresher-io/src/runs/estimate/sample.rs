@@ -218,7 +218,7 @@ impl Sample {
                 let (read, rows) = self.places_of_units(source, fields, room, &mut part, progress)?;
                 (read, rows, Some(rows))
             }
-            Source::Ipc(_) | Source::Seen(_) => {
+            Source::Ipc(_) | Source::Seen(_) | Source::Placed(_) => {
                 let (read, is_whole) = self.head_of(source, fields, room, &mut part, progress)?;
                 let whole = if is_whole { read } else { source.input().size_on_disk().max(read) };
                 (read, whole, None)

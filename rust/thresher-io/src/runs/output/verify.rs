@@ -353,6 +353,7 @@ pub(super) fn count_rows(path: &Path, name: &str, lines: u64, progress: &Progres
             Payload::RowGroup { rows, .. } => rows as u64,
             Payload::Batch(batch) => batch.map_err(|detail| Error::data(path, detail))?.num_rows() as u64,
             Payload::Files(files) => files.len() as u64,
+            Payload::Places(places) => places.end - places.start,
         };
     }
     Ok(rows)
