@@ -11,7 +11,7 @@ BENCH_VENV ?= .venv-bench
 DATA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help preflight demo test test-rust test-python test-report test-kill test-faults test-model test-generate test-chat-10k test-passthrough fuzz lint format build wheel bench bench-setup bench-quick bench-limits \
+.PHONY: help preflight demo test test-rust test-python test-report test-kill test-token-files test-faults test-model test-generate test-chat-10k test-passthrough fuzz lint format build wheel bench bench-setup bench-quick bench-limits \
 	bench-templates bench-novelty bench-asking bench-memory bench-functions bench-scripts bench-rust clean
 
 help: ## list the targets
@@ -75,6 +75,9 @@ test-chat-10k: ## 10,000 generated rows of each chat format, there and back
 
 test-kill: build ## 200 kills at random times, each followed by the same command, against an undisturbed run
 	THRESHER_KILLS=200 $(PY) -m pytest -q tests/test_resume.py
+
+test-token-files: build ## more than 2^31 tokens merged in the memory of a few blocks; 5 GB of disk
+	$(PY) -m pytest -q -s -m slow tests/tokens/test_token_files.py
 
 test-faults: build ## a kill, ENOSPC and EIO at every system call that writes (needs strace)
 	THRESHER_FAULTS=1 $(PY) -m pytest -q tests/test_faults.py

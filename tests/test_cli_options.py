@@ -10,6 +10,7 @@ from typing import Any
 import click
 import pytest
 
+from tests.tokens.tokenizers_of_tests import byte_level
 from thresher import cli
 
 ROW = {
@@ -30,6 +31,9 @@ COMMANDS = {
     "explain": ["out", "in.jsonl:0"],
     "run": ["pipeline.yaml"],
     "doctor": [],
+    "tokenize": ["in.jsonl", "-o", "out", "--tokenizer", "tokenizer.json"],
+    "tokens merge": ["in.bin", "-o", "out.bin"],
+    "tokens check": ["in.bin"],
     "generate domain": ["law", "-o", "out", *ENDPOINT],
     "generate self-instruct": ["in.jsonl", "-o", "out", *ENDPOINT],
     "generate distill": ["in.jsonl", "-o", "out", *ENDPOINT],
@@ -47,6 +51,9 @@ TEXTS = {
     "target": "gpt",
     "ignore": "emtpy_turn",
     "template": "nowhere.jinja",
+    "tokenizer": "nowhere.json",
+    "bos": "<nowhere>",
+    "eos": "<nowhere>",
     "now": "yesterday",
     "variables": "enable_thinking",
     "settings": "threshold",
@@ -142,6 +149,7 @@ def _wrong_values() -> Iterator[Any]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with one file of rows and a template."""
     (tmp_path / "in.jsonl").write_text(json.dumps(ROW) + "\n", "utf-8")
+    byte_level(tmp_path / "tokenizer.json")
     (tmp_path / "chat.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}", "utf-8")
     (tmp_path / "pipeline.yaml").write_text("{inputs: in.jsonl, output: out, steps: [dedup]}\n", "utf-8")
     monkeypatch.chdir(tmp_path)

@@ -22,6 +22,7 @@ LAYERS = [
     {"_parameters"},
     {"_runs"},
     {"_dedup", "_shuffle", "chat", "estimate", "explanation", "results"},
+    {"tokens"},
     {"_pipeline", "generate"},
     {"_explain"},
     {"__init__"},

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import thresher as th
+from tests.tokens.tokenizers_of_tests import byte_level
 from thresher import _params, cli
 from thresher._parameters import parameters
 
@@ -40,6 +41,13 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         th.chat.render_files,
         {"inputs": "in.jsonl", "output": "out.jsonl", "overwrite": True, "template": TEMPLATE},
     ),
+    "tokenize": (th.tokenize, {"texts": ["a"], "tokenizer": "tokenizer.json"}),
+    "tokenize_files": (
+        th.tokenize_files,
+        {"inputs": "in.jsonl", "output": "out.jsonl", "overwrite": True, "tokenizer": "tokenizer.json"},
+    ),
+    "merge": (th.tokens.merge, {"inputs": "in.bin", "output": "all.bin"}),
+    "check": (th.tokens.check, {"path": "in.bin"}),
     "probe": (th.chat.probe, {"template": TEMPLATE}),
     "check_mismatch": (
         th.chat.check_mismatch,
@@ -70,6 +78,7 @@ def _parameters() -> Iterator[Any]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with one file of rows."""
     (tmp_path / "in.jsonl").write_text(json.dumps(ROW) + "\n", "utf-8")
+    byte_level(tmp_path / "tokenizer.json")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -110,6 +119,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "convert": th.chat.convert_files,
     "validate": th.chat.validate_files,
     "render": th.chat.render_files,
+    "tokenize": th.tokenize_files,
 }
 
 

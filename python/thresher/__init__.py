@@ -6,7 +6,7 @@
 ([True, False, True], [None, 0, None])
 """
 
-from thresher import chat, generate
+from thresher import chat, generate, tokens
 from thresher._core import version as _version
 from thresher._dedup import DedupReport, DedupResult, Summary, dedup, dedup_files, minhash
 from thresher._explain import explain
@@ -26,6 +26,7 @@ from thresher.errors import (
 from thresher.estimate import Estimate, plan
 from thresher.explanation import Explanation
 from thresher.results import FileCheck, VerifyReport, verify
+from thresher.tokens import TokenizeReport, tokenize, tokenize_files
 
 __version__ = _version()
 
@@ -49,6 +50,7 @@ __all__ = [
     "RunReport",
     "Summary",
     "ThresherError",
+    "TokenizeReport",
     "VerifyReport",
     "__version__",
     "chat",
@@ -59,5 +61,8 @@ __all__ = [
     "minhash",
     "plan",
     "shuffle_files",
+    "tokenize",
+    "tokenize_files",
+    "tokens",
     "verify",
 ]

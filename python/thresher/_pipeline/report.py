@@ -10,12 +10,14 @@ from thresher._runs import RunReport
 from thresher.chat.convert import ConvertReport
 from thresher.chat.render import RenderReport
 from thresher.chat.validate import ValidateReport
+from thresher.tokens.files import TokenizeReport
 
 REPORTS: dict[str, type[RunReport]] = {
     "dedup": DedupReport,
     "convert": ConvertReport,
     "validate": ValidateReport,
     "render": RenderReport,
+    "tokenize": TokenizeReport,
 }
 """The report of each verb."""
 

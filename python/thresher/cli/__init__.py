@@ -28,6 +28,7 @@ from thresher.cli._plan import plan
 from thresher.cli._results import explain, verify
 from thresher.cli._run import EXIT_DATA, printable
 from thresher.cli._shuffle import shuffle
+from thresher.cli._tokens import tokenize, tokens
 from thresher.errors import BusyError, DataError, InternalError
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def cli() -> None:
     Removes exact and near-duplicates from files within a bound on memory, and goes on where it was
     interrupted. Makes instruction data with models and judges
     it, and pays for no answer twice. Converts, validates and
-    renders chat data. Runs pipelines of steps over files, plans runs, and verifies and explains results.
+    renders chat data. Turns texts into tokens. Runs pipelines of steps
+    over files, plans runs, and verifies and explains results.
     """
 
 
@@ -76,6 +78,8 @@ for command in (
     validate,
     render,
     shuffle,
+    tokenize,
+    tokens,
     plan,
     verify,
     explain,

@@ -57,6 +57,18 @@ pub fn split_suffix(file_name: &str) -> Option<(DataFormat, Codec)> {
     is_jsonl(&inner.to_ascii_lowercase()).then_some((DataFormat::Jsonl, codec))
 }
 
+/// A file name without the endings that say format and compression; all of any other name.
+#[must_use]
+pub fn without_suffix(file_name: &str) -> &str {
+    let inner = |name: &str| name.rsplit_once('.').map(|(stem, _)| stem.len());
+    let Some((_, codec)) = split_suffix(file_name) else { return file_name };
+    let mut end = inner(file_name).unwrap_or(file_name.len());
+    if codec != Codec::Plain {
+        end = inner(&file_name[..end]).unwrap_or(end);
+    }
+    &file_name[..end]
+}
+
 fn is_jsonl(suffix: &str) -> bool {
     matches!(suffix, "jsonl" | "ndjson" | "json")
 }

@@ -55,6 +55,18 @@ pub enum Error {
     Core(#[from] thresher_core::Error),
 }
 
+impl From<thresher_tokens::Error> for Error {
+    fn from(error: thresher_tokens::Error) -> Self {
+        use thresher_tokens::Error as Tokens;
+        match error {
+            Tokens::Parameter(message) | Tokens::Tokenizer(message) => Self::Parameter(message),
+            Tokens::Cancelled => Self::Cancelled,
+            // What is wrong with a file is told with its name; what is left is a fault of ours.
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
 impl Error {
     /// Names the file and the action of a system error.
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {

@@ -281,4 +281,12 @@ pub trait Output: Send {
     /// # Errors
     /// I/O failures; the temporary file is removed then.
     fn finish(self: Box<Self>) -> Result<Written>;
+
+    /// The same of an output that is more than one file: all of them.
+    ///
+    /// # Errors
+    /// As `finish`.
+    fn finish_all(self: Box<Self>) -> Result<Vec<Written>> {
+        Ok(vec![self.finish()?])
+    }
 }

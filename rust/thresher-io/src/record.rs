@@ -53,6 +53,8 @@ pub enum Reason {
     Corrupt,
     /// A columnar file or a column of it is encrypted.
     Encrypted,
+    /// The tokenizer has no id for a part of the text.
+    NoToken,
     /// The row cannot be read or written as chat data.
     Chat(thresher_chat::Reason),
     /// The row was checked, and has an error.
@@ -61,7 +63,7 @@ pub enum Reason {
 
 impl Reason {
     /// Those for which a record of a file is set aside, whatever is done with its content.
-    pub(crate) const OF_FILES: [Self; 13] = [
+    pub(crate) const OF_FILES: [Self; 14] = [
         Self::InvalidJson,
         Self::InvalidUtf8,
         Self::MissingText,
@@ -75,6 +77,7 @@ impl Reason {
         Self::UnsupportedCompression,
         Self::Corrupt,
         Self::Encrypted,
+        Self::NoToken,
     ];
 
     /// A name that no other reason has, for the state of a run.
@@ -128,6 +131,7 @@ impl Reason {
             Self::UnsupportedCompression => "unsupported_compression",
             Self::Corrupt => "corrupt",
             Self::Encrypted => "encrypted",
+            Self::NoToken => "no_token",
             Self::Chat(reason) => reason.name(),
             Self::Check(code) => code.name(),
         }

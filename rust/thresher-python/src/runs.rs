@@ -13,6 +13,7 @@ use thresher_io::runs::flow::{self, FlowRun};
 use thresher_io::runs::parameters::{Step, describe};
 use thresher_io::runs::rows::convert::{self, ConvertStep};
 use thresher_io::runs::rows::render::{self, RenderStep};
+use thresher_io::runs::rows::tokenize::{self, TokenizeStep};
 use thresher_io::runs::rows::validate::{self, ValidateStep};
 use thresher_io::runs::shuffle::{self, ShuffleStep};
 use thresher_io::runs::{Config, Progress, RunOptions};
@@ -79,6 +80,17 @@ pub(crate) fn shuffle_files(
     over_files(py, config_json, progress, bound, shuffle::run)
 }
 
+/// Texts of files as ids of tokens.
+#[pyfunction]
+#[pyo3(name = "tokenize")]
+pub(crate) fn tokenize_files(
+    py: Python<'_>,
+    config_json: &str,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    over_files(py, config_json, progress, bound, tokenize::run)
+}
+
 /// Several steps over files.
 #[pyfunction]
 #[pyo3(name = "pipeline")]
@@ -99,6 +111,7 @@ pub(crate) fn parameters(verb: &str) -> PyResult<String> {
         PlanStep::NAME => describe::<PlanStep>(),
         ConvertStep::NAME => describe::<ConvertStep>(),
         RenderStep::NAME => describe::<RenderStep>(),
+        TokenizeStep::NAME => describe::<TokenizeStep>(),
         ValidateStep::NAME => describe::<ValidateStep>(),
         ShuffleStep::NAME => describe::<ShuffleStep>(),
         other => return Err(to_py(parameter(format!("there is no verb `{other}`")))),

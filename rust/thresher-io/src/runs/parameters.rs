@@ -5,6 +5,7 @@
 //! options of the command line and the JSON Schema of a pipeline; a test holds the Python signatures against it.
 
 use std::fmt::Debug;
+use std::path::PathBuf;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -117,6 +118,12 @@ impl Parameter {
 /// A list of what `item` describes, or one of it.
 fn several(item: &Value) -> Value {
     json!({"anyOf": [item, {"type": "array", "items": item}]})
+}
+
+/// The files that the parameters of a step name, whose contents belong to what a run is.
+pub(crate) fn files_of<P: Step>(parameters: &Value) -> Vec<PathBuf> {
+    let paths = P::parameters().into_iter().filter(|one| matches!(one.kind, Kind::Path(_)));
+    paths.filter_map(|one| parameters.get(one.name)?.as_str().map(PathBuf::from)).collect()
 }
 
 /// The parameters of a step, as [`Parameter::describe`] gives them.

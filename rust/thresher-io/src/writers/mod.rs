@@ -14,6 +14,7 @@ pub mod ipc;
 pub mod lines;
 pub mod parquet;
 pub(crate) mod regroup;
+pub mod tokens;
 pub(crate) mod views;
 
 /// Memory of an output, where nobody says how much.

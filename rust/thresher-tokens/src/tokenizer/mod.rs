@@ -9,6 +9,7 @@
 //! the file says, it runs; else the crate does. [`Tokenizer::path`] says which, and why.
 
 mod added;
+mod batch;
 mod choose;
 pub(crate) mod file;
 mod foreign;
@@ -25,6 +26,7 @@ use crate::{
     model::{Answer, ModelWorker, Stretch},
 };
 use added::{AddedTokens, Part};
+pub use batch::{Encoded, encode_all};
 use choose::Own;
 use file::File;
 use foreign::Foreign;

@@ -275,6 +275,14 @@ impl<'f> Flow<'f> {
             return Err(Error::Internal("a step makes no new rows".into()));
         };
         let reshape = open(&self.opening(&plan.sources)).map_err(|error| of_step(&name, error))?;
+        if let Some(format) = reshape.columns().and_then(|columns| columns.format)
+            && !(is_last || format.is_rows())
+        {
+            return Err(Error::Parameter(format!(
+                "step {name}: format is `{}`, which has no rows for the next step; it is for the last step only",
+                format.name()
+            )));
+        }
         let named = NamedReshape { name: &name, reshape: &*reshape };
         let folder = self.ledger(at);
         let names: Vec<String> = plan.sources.iter().map(|source| source.input().name().to_owned()).collect();

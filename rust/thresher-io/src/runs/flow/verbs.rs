@@ -9,10 +9,11 @@ use thresher_chat::Format;
 use crate::error::{Error, Result};
 use crate::runs::dedup::{self, DedupStep};
 use crate::runs::options::Config;
-use crate::runs::parameters::{Kind as What, Parameter, Step};
+use crate::runs::parameters::{Parameter, Step, files_of};
 use crate::runs::progress::Progress;
 use crate::runs::rows::convert::{self, ConvertStep};
 use crate::runs::rows::render::{self, RenderStep};
+use crate::runs::rows::tokenize::{self, TokenizeStep};
 use crate::runs::rows::validate::{self, ValidateStep};
 use crate::runs::rows::{Reshape, chat_format};
 use crate::runs::source::Source;
@@ -115,7 +116,10 @@ pub struct Verbs(Vec<Verb>);
 
 impl Default for Verbs {
     fn default() -> Self {
-        Self(vec![dedup()]).reshape::<ConvertStep>().rows::<ValidateStep>().reshape::<RenderStep>()
+        let mut verbs =
+            Self(vec![dedup()]).reshape::<ConvertStep>().rows::<ValidateStep>().reshape::<RenderStep>();
+        verbs.0.push(tokenize());
+        verbs
     }
 }
 
@@ -182,6 +186,28 @@ impl Verbs {
     }
 }
 
+/// Tokens take the place of rows, or are columns beside the others.
+fn tokenize() -> Verb {
+    Verb {
+        name: TokenizeStep::NAME,
+        parameters: TokenizeStep::parameters,
+        parse: |given| {
+            let kind = |step: TokenizeStep| {
+                if step.keep_columns {
+                    return Kind::Rows(Arc::new(move |opening| {
+                        Ok(Box::new(step.open(opening)?) as Box<dyn RowStep>)
+                    }));
+                }
+                Kind::Reshape(Arc::new(move |opening| Ok(Box::new(step.open(opening)?) as Box<dyn Reshape>)))
+            };
+            let alone = |config: &Config<TokenizeStep>, progress: &Progress| {
+                Some(report(tokenize::run(config, progress)))
+            };
+            step::<TokenizeStep>(given, kind, alone)
+        },
+    }
+}
+
 fn dedup() -> Verb {
     Verb {
         name: DedupStep::NAME,
@@ -212,8 +238,7 @@ fn step<P: Step + 'static>(
         };
         alone(&config, progress)
     });
-    let files = P::parameters().into_iter().filter(|one| matches!(one.kind, What::Path(_)));
-    let files = files.filter_map(|one| parameters.get(one.name)?.as_str().map(PathBuf::from)).collect();
+    let files = files_of::<P>(&parameters);
     Ok(FlowStep { verb: P::NAME, parameters, kind: kind(step), files, alone })
 }
 

@@ -205,7 +205,7 @@ impl<'a> DataFiles<'a> {
         if let Some(last) = self.inputs.checked_sub(1) {
             self.advance_to(last)?;
             if let Some((_, Some(output))) = self.open.replace((last, None)) {
-                self.finished.push(output.finish()?);
+                self.finished.extend(output.finish_all()?);
             }
             // What follows may be interrupted too.
             if self.journal.as_ref().is_some_and(|journal| journal.path.exists() || journal.is_due()) {
@@ -223,7 +223,7 @@ impl<'a> DataFiles<'a> {
                 Some((current, _)) if self.is_single => *current = next,
                 open => {
                     if let Some((current, Some(output))) = open.take() {
-                        self.finished.push(output.finish()?);
+                        self.finished.extend(output.finish_all()?);
                         self.open = Some((current, None));
                     }
                     if let Some(journal) = &mut self.journal {

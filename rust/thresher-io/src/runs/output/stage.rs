@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -10,6 +11,7 @@ use super::marker::{FileEntry, Files, seal};
 use super::place::{CLUSTERS, DATA, PAGE, PARTS, Place, QUARANTINE, REMOVED, RUN};
 use super::state::{State, remove_tree};
 use super::{publish, standing};
+use crate::codec::without_suffix;
 use crate::commit::commit_bytes;
 use crate::error::{Error, Result};
 use crate::input::{Checkpoint, GoOn, Output, Written};
@@ -29,6 +31,8 @@ pub(crate) struct RunOutput {
     asked: Option<Form>,
     /// A finished result may be replaced.
     overwrite: bool,
+    /// The ending of data files that are of another format than their inputs.
+    suffix: OnceLock<&'static str>,
 }
 
 impl RunOutput {
@@ -66,7 +70,24 @@ impl RunOutput {
             state.clear()?;
             state.keep_work(false);
         }
-        Ok(Self { place, state, asked, overwrite })
+        Ok(Self { place, state, asked, overwrite, suffix: OnceLock::new() })
+    }
+
+    /// From now on data files in a folder end in this instead of in what their inputs end in. The first one counts.
+    pub(crate) fn end_in(&self, suffix: &'static str) {
+        let _ = self.suffix.set(suffix);
+    }
+
+    /// The name of the data of an input, below the folder of the data.
+    fn data_name(&self, source: &Source) -> PathBuf {
+        let name = source.input().name();
+        PathBuf::from(self.suffix.get().map_or_else(
+            || name.to_owned(),
+            |suffix| {
+                let stem = if source.format().is_some() { without_suffix(name) } else { name };
+                format!("{stem}.{suffix}")
+            },
+        ))
     }
 
     /// Whether all inputs go into one file.
@@ -86,7 +107,7 @@ impl RunOutput {
     }
 
     /// The file name of a single output.
-    pub(super) fn final_name(&self) -> String {
+    pub(crate) fn final_name(&self) -> String {
         self.place.path().file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
@@ -133,7 +154,7 @@ impl RunOutput {
     /// Where the data of an input will be found.
     pub(crate) fn final_path(&self, source: &Source) -> PathBuf {
         match self.place.part(DATA) {
-            Some(folder) if !self.is_single() => folder.join(source.input().name()),
+            Some(folder) if !self.is_single() => folder.join(self.data_name(source)),
             Some(path) => path,
             None => self.place.path().to_path_buf(),
         }
@@ -149,13 +170,14 @@ impl RunOutput {
         if self.is_single() {
             return Ok(data);
         }
-        let path = data.join(source.input().name());
-        if source.format().is_some() && fs::symlink_metadata(&path).is_ok() {
+        let path = data.join(self.data_name(source));
+        let is_file = source.format().is_some() || self.suffix.get().is_some();
+        if is_file && fs::symlink_metadata(&path).is_ok() {
             return Err(Error::Parameter(format!(
-                "input `{}` would be written as `{}`, a name that another input has already where upper and lower case, or \
-                 two spellings of a letter, are the same; rename one of them",
+                "input `{}` would be written as `{}`, a name that another input has already where upper and lower case, two \
+                 spellings of a letter, or the endings of inputs that get a new one, are the same; rename one of them",
                 source.input().path().display(),
-                source.input().name()
+                self.data_name(source).display()
             )));
         }
         Ok(path)
@@ -184,8 +206,8 @@ impl RunOutput {
         let data = state.new_part(DATA);
         let mut keep: HashSet<PathBuf> = finished.iter().map(|file| file.path.clone()).collect();
         if let Some(source) = open {
-            let path = if self.is_single() { data.clone() } else { data.join(source.input().name()) };
-            keep.extend([".part", ".part.groups"].map(|end| {
+            let path = if self.is_single() { data.clone() } else { data.join(self.data_name(source)) };
+            keep.extend([".part", ".part.groups", ".part.lengths"].map(|end| {
                 let mut name = path.clone().into_os_string();
                 name.push(end);
                 PathBuf::from(name)

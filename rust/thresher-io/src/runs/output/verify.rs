@@ -31,6 +31,7 @@ use crate::readers::parquet::ParquetInput;
 use crate::record::{BadRecord, Record, Visitor};
 use crate::runs::progress::Progress;
 use crate::runs::sniff::sniff;
+use crate::tokens::{TokenFile, npy_numbers};
 use crate::writers::folder::Listing;
 
 /// Read at a time.
@@ -323,6 +324,9 @@ pub(super) fn read_through(path: &Path, progress: &Progress) -> Result<(String, 
 
 /// The rows of a file whose bytes are those that were written, in which there are so many lines. Its name says what it holds.
 pub(super) fn count_rows(path: &Path, name: &str, lines: u64, progress: &Progress) -> Result<u64> {
+    if let Some(rows) = rows_of_tokens(path, name, progress)? {
+        return Ok(rows);
+    }
     let form = match split_suffix(name) {
         // Input files without an ending are told by their content, and so are the outputs of that name.
         None => sniff(path).map_err(Error::io("open", path))?,
@@ -357,6 +361,21 @@ pub(super) fn count_rows(path: &Path, name: &str, lines: u64, progress: &Progres
         };
     }
     Ok(rows)
+}
+
+/// The rows of files of tokens: sequences of an index and of the tokens that it is about, numbers of an array, and one less of
+/// a table of places.
+fn rows_of_tokens(path: &Path, name: &str, progress: &Progress) -> Result<Option<u64>> {
+    if name.ends_with(".bin") || name.ends_with(".idx") {
+        let file = TokenFile::open(path)?;
+        file.check(&|| progress.check().map_err(Error::from))?;
+        return Ok(Some(file.sequences()));
+    }
+    if !name.ends_with(".npy") {
+        return Ok(None);
+    }
+    let numbers = npy_numbers(path)?;
+    Ok(Some(if name.ends_with(".documents.npy") { numbers.saturating_sub(1) } else { numbers }))
 }
 
 /// The elements of an array, which no line end parts.

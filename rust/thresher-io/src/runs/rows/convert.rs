@@ -12,6 +12,7 @@ use super::format::format_of;
 use super::{NamedReshape, NewRows, Reshape, ReshapeWorker, RowsReport, RowsRun, Setup};
 use crate::error::{Error, Result};
 use crate::exhibits::Exhibits;
+use crate::record::Record;
 use crate::runs::books::peak_rss_bytes;
 use crate::runs::clock::Clock;
 use crate::runs::evidence::Reported;
@@ -170,15 +171,16 @@ impl Reshape for Conversion {
 }
 
 impl ReshapeWorker for Worker<'_> {
-    fn row(&mut self, row: Json<'_>, slot: u64, new: &mut NewRows) -> std::result::Result<(), Refusal> {
-        self.conversion.converter.convert(row, new.text(), &mut self.of_row)?;
+    fn row(&mut self, row: &Record<'_>, new: &mut NewRows) -> std::result::Result<(), Refusal> {
+        let whole = Json::checked(row.text);
+        self.conversion.converter.convert(whole, new.text(), &mut self.of_row)?;
         new.end();
         if self.conversion.strict
             && let Some((field, outcome)) = self.of_row.iter().next()
         {
             new.stop(format!("would lose `{field}` ({outcome}); without --strict it is reported"));
         }
-        self.losses.add(slot, &self.of_row);
+        self.losses.add(u64::from(row.slot), &self.of_row);
         Ok(())
     }
 

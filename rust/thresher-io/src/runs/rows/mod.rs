@@ -15,6 +15,7 @@ pub mod render;
 mod reshape;
 mod sample;
 mod shape;
+pub mod tokenize;
 pub mod validate;
 mod write;
 
@@ -38,6 +39,7 @@ use crate::runs::lens::Lens;
 use crate::runs::memory::Memory;
 use crate::runs::options::{Config, RunOptions};
 use crate::runs::output::{Files, RunOutput};
+use crate::runs::parameters::{Step, files_of};
 use crate::runs::plan::Plan;
 use crate::runs::progress::Progress;
 use crate::runs::resume::{self, Identity};
@@ -54,6 +56,7 @@ use format::{detected, format_of};
 pub(crate) use reshape::{AllMade, NamedReshape};
 pub use reshape::{NewRows, Reshape, ReshapeWorker};
 pub(crate) use sample::sample;
+pub use write::{KnownColumns, KnownFormat};
 
 /// The folder of the ledger, within that of the temporary files of a run.
 const LEDGER: &str = "ledger";
@@ -123,12 +126,24 @@ impl<'r> RowsRun<'r> {
     /// # Errors
     /// `Error::Parameter` for what can be known to be wrong beforehand, and those of opening files.
     pub(crate) fn open(setup: Setup<'r>, progress: &'r Progress) -> Result<(Self, Format)> {
-        let Setup { inputs, output, keeps_format, format, options } = setup;
+        let run = Self::over_fields(setup, &Fields::default(), progress)?;
+        let format = chat_format(setup.format, &run.plan.sources, setup.options.threads(), progress)?;
+        Ok((run, format))
+    }
+
+    /// Opens inputs that have these fields, and output. Without a field of texts, or to keep their format, they have to be rows.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn over_fields(setup: Setup<'r>, fields: &Fields, progress: &'r Progress) -> Result<Self> {
+        let Setup { inputs, output, keeps_format, format: _, options } = setup;
         options.check()?;
         let memory = Memory::of(options)?;
         progress.begin(0, 0);
-        let mut plan = Plan::new(options.reading(inputs, None), &Fields::default(), progress)?;
-        plan.check_rows()?;
+        let mut plan = Plan::new(options.reading(inputs, None), fields, progress)?;
+        if fields.text.is_none() || keeps_format {
+            plan.check_rows()?;
+        }
         plan.notes.extend(output.and_then(|output| space::note(output, &plan)));
         let output = output
             .map(|output| RunOutput::open(output, options.overwrite, &plan, keeps_format).map(Arc::new))
@@ -136,9 +151,8 @@ impl<'r> RowsRun<'r> {
         if output.as_ref().is_some_and(|output| output.is_single()) {
             plan.join()?;
         }
-        let format = chat_format(format, &plan.sources, options.threads(), progress)?;
         let crew = Crew::new(options.threads());
-        Ok((Self { plan, output, crew, memory, options, progress }, format))
+        Ok(Self { plan, output, crew, memory, options, progress })
     }
 
     /// A run over what is open already.
@@ -163,13 +177,17 @@ impl<'r> RowsRun<'r> {
     ///
     /// # Errors
     /// Those of the work and of publishing; `Error::Parameter` if another run has left its state.
-    pub(crate) fn publish<P: Serialize, R: Reported>(
+    pub(crate) fn publish<P: Step, R: Reported>(
         mut self,
         config: &Config<P>,
         work: impl FnOnce(&mut Self, &Path) -> Result<R>,
     ) -> Result<R> {
         let identity =
             self.plan.is_repeatable().then(|| Identity::of(config, &self.plan, false)).transpose()?;
+        let parameters =
+            serde_json::to_value(&config.step).map_err(|error| Error::Internal(error.to_string()))?;
+        let identity =
+            identity.map(|identity| identity.with_files(files_of::<P>(&parameters))).transpose()?;
         let (output, options) = (self.output.clone(), self.options);
         let has_done = |folder: &Path| folder.join(LEDGER).exists();
         in_worksite(output.as_deref(), options, options.tmp.as_deref(), identity, has_done, |folder| {
@@ -191,6 +209,10 @@ impl<'r> RowsRun<'r> {
         clock: &mut Clock,
     ) -> Result<(RowsReport, serde_json::Value)> {
         let fused = Fused::new(vec![NamedStep { name: name.to_owned(), step }])?;
+        if fused.edited().is_some() || !fused.columns().is_empty() {
+            // What cannot be written beside a change is told before the first row.
+            self.plan.sources.iter_mut().try_for_each(Source::copy_by_types)?;
+        }
         let pass = RowPass {
             sources: &self.plan.sources,
             crew: &self.crew,

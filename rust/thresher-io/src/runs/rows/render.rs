@@ -13,6 +13,7 @@ use thresher_core::json::{Json, Str};
 use super::{NamedReshape, NewRows, Reshape, ReshapeWorker, RowsReport, RowsRun, Setup};
 use crate::error::{Error, Result};
 use crate::exhibits::Exhibits;
+use crate::record::Record;
 use crate::runs::books::peak_rss_bytes;
 use crate::runs::clock::Clock;
 use crate::runs::evidence::Reported;
@@ -237,9 +238,9 @@ impl Reshape for Rendering {
 struct Worker<'r>(&'r Rendering);
 
 impl ReshapeWorker for Worker<'_> {
-    fn row(&mut self, row: Json<'_>, _: u64, new: &mut NewRows) -> std::result::Result<(), Refusal> {
+    fn row(&mut self, row: &Record<'_>, new: &mut NewRows) -> std::result::Result<(), Refusal> {
         let Self(Rendering { template, options, format }) = self;
-        let conversation = format.read(row)?;
+        let conversation = format.read(Json::checked(row.text))?;
         let rendered = template.render(&conversation, options)?;
         let out = new.text();
         let _ = write!(out, "{{\"{TEXT}\":\"{}\"", Str::encode(&*rendered.text).escaped());

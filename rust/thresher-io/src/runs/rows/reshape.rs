@@ -7,12 +7,13 @@
 use std::path::Path;
 use std::time::Instant;
 
+use arrow_array::{RecordBatch, StringArray};
 use serde_json::Value as Json;
 use thresher_core::Observer;
 use thresher_core::json::{Fields, Json as Row};
 
 use super::shape::{self, Shape};
-use super::write::Forms;
+use super::write::{Forms, KnownColumns};
 use super::{RowsReport, RowsRun};
 use crate::error::{Error, Result};
 use crate::input::{Checkpoint, GoOn, Input, Piece, Position, Scratch, Unit, Written};
@@ -20,7 +21,7 @@ use crate::quarantine::BadRecords;
 use crate::record::{BadRecord, Record, Visitor};
 use crate::runs::aside::count_bad;
 use crate::runs::books::Count;
-use crate::runs::fields::FormatWatch;
+use crate::runs::fields::{FieldWatch, FormatWatch, Having};
 use crate::runs::ledger::{Earlier, Ledger, LedgerWriter, StepBooks, UnitBooks, UnitRows};
 use crate::runs::output::{DataFiles, RunOutput};
 use crate::runs::pipeline::{Pass, for_each_unit};
@@ -42,6 +43,21 @@ pub trait Reshape: Send + Sync {
         None
     }
 
+    /// What is read of a row: its text and its id, or all of it as a JSON object.
+    fn fields(&self) -> Fields {
+        Fields::default()
+    }
+
+    /// The columns of the new rows, if they are known before the first one. Then its workers make columns, else lines.
+    fn columns(&self) -> Option<KnownColumns> {
+        None
+    }
+
+    /// Bytes of what it holds for all threads, such as a model. They count against `--memory`.
+    fn resident_bytes(&self) -> u64 {
+        0
+    }
+
     /// What one thread works with.
     fn worker(&self) -> Box<dyn ReshapeWorker + '_>;
 
@@ -60,11 +76,17 @@ pub trait Reshape: Send + Sync {
 
 /// One thread of a reshape.
 pub trait ReshapeWorker {
-    /// Makes new rows of a row, a JSON object, the `slot`-th of its unit.
+    /// Makes new rows of a row.
     ///
     /// # Errors
-    /// Why nothing becomes of it; it goes to quarantine then, and what was made of it means nothing.
-    fn row(&mut self, row: Row<'_>, slot: u64, new: &mut NewRows) -> std::result::Result<(), Refusal>;
+    /// Why nothing becomes of it; it goes to quarantine then, and lines that were made of it mean nothing. Of columns, nothing may
+    /// have been made.
+    fn row(&mut self, row: &Record<'_>, new: &mut NewRows) -> std::result::Result<(), Refusal>;
+
+    /// The new rows since the last call, where the step says its columns. It is asked for behind each unit.
+    fn columns(&mut self) -> Option<RecordBatch> {
+        None
+    }
 
     /// What was found since the last call, for the report. It is asked for behind each unit.
     fn found(&mut self) -> String {
@@ -72,11 +94,14 @@ pub trait ReshapeWorker {
     }
 }
 
-/// New rows of a unit, as lines.
+/// New rows of a unit, as lines, or as columns that the worker keeps until the end of the unit.
 #[derive(Debug, Default)]
 pub struct NewRows {
     lines: String,
     ends: Vec<usize>,
+    /// Of each row in columns, the slot of the row that it was made of, and its id.
+    made_of: Vec<(u32, Option<String>)>,
+    columns: Option<RecordBatch>,
     stopped: Option<String>,
 }
 
@@ -90,6 +115,31 @@ impl NewRows {
     pub fn end(&mut self) {
         self.lines.push('\n');
         self.ends.push(self.lines.len());
+    }
+
+    /// A row that was made of this one was added to the columns.
+    pub fn in_columns(&mut self, of: &Record<'_>) {
+        self.made_of.push((of.slot, of.id.as_ref().map(ToString::to_string)));
+    }
+
+    /// How many there are.
+    fn count(&self) -> usize {
+        self.ends.len() + self.made_of.len()
+    }
+
+    /// The lines.
+    pub(super) fn take_lines(&mut self) -> String {
+        std::mem::take(&mut self.lines)
+    }
+
+    /// The columns, and the names of what each row was made of: ids, or what `name` calls the slots.
+    pub(super) fn take_columns(
+        &mut self,
+        name: impl Fn(u32) -> String,
+    ) -> Option<(StringArray, RecordBatch)> {
+        let made_of = std::mem::take(&mut self.made_of).into_iter();
+        let names = StringArray::from_iter_values(made_of.map(|(slot, id)| id.unwrap_or_else(|| name(slot))));
+        self.columns.take().map(|columns| (names, columns))
     }
 
     /// The run ends with this as its error: a sentence that goes on behind the place of the row.
@@ -143,6 +193,8 @@ struct Made {
     rows: Vec<u8>,
     books: UnitBooks,
     bad: BadRecords,
+    /// Rows with an id.
+    ids: u64,
 }
 
 struct RowVisitor<'v, 'w> {
@@ -153,19 +205,21 @@ struct RowVisitor<'v, 'w> {
     rows: UnitRows,
     books: UnitBooks,
     bad: BadRecords,
+    ids: u64,
 }
 
 impl Visitor for RowVisitor<'_, '_> {
     fn record(&mut self, record: Record<'_>) -> Result<()> {
-        let (start, slot) = (self.new.ends.len(), record.slot);
+        let (start, before, slot) = (self.new.ends.len(), self.new.count(), record.slot);
+        self.ids += u64::from(record.id.is_some());
         self.books.read.add(1, record.bytes);
         self.rows.kept.resize(slot as usize, false);
-        let mut worked = self.worker.row(Row::checked(record.text), u64::from(slot), &mut self.new);
+        let mut worked = self.worker.row(&record, &mut self.new);
         if let Some(message) = self.new.stopped.take() {
             self.books.stopped = Some((slot, message));
             return Err(Error::Cancelled);
         }
-        let made = self.new.ends.len() - start;
+        let made = self.new.count() - before;
         if worked.is_ok() && self.columnar {
             let from = start.checked_sub(1).map_or(0, |last| self.new.ends[last]);
             let mut lines = self.new.lines[from..].lines();
@@ -212,6 +266,7 @@ fn made(
     worker: &mut (dyn ReshapeWorker + '_),
     scratch: &mut Scratch,
     columnar: bool,
+    fields: &Fields,
     input: &dyn Input,
     unit: &Unit,
 ) -> Result<Made> {
@@ -222,20 +277,27 @@ fn made(
         rows: UnitRows::default(),
         books: UnitBooks::default(),
         bad: BadRecords::default(),
+        ids: 0,
     };
-    match input.read(unit, &Fields::default(), None, scratch, &mut visitor) {
+    match input.read(unit, fields, None, scratch, &mut visitor) {
         // The step has ended the run; that counts when the turn of the unit comes.
         Err(Error::Cancelled) if visitor.books.stopped.is_some() => {}
         read => read?,
     }
-    let RowVisitor { worker, new, rows, mut books, bad, .. } = visitor;
+    let RowVisitor { worker, mut new, rows, mut books, bad, ids, .. } = visitor;
+    new.columns = worker.columns();
+    let in_columns = new.columns.as_ref().map_or(0, RecordBatch::num_rows);
+    if in_columns != new.made_of.len() {
+        let said = new.made_of.len();
+        return Err(Error::Internal(format!("a step made {said} rows, but its columns have {in_columns}")));
+    }
     books.index = unit.index;
     books.next_offset = unit.after().offset;
     books.slots = rows.kept.len() as u32;
     books.read.bytes = input.extent(unit).unwrap_or(books.read.bytes + books.blank_bytes);
     let stored = String::from_utf8(bad.to_json()?).map_err(|error| Error::Internal(error.to_string()))?;
     books.steps.push(StepBooks { removed: Vec::new(), bad: stored, found: worker.found() });
-    Ok(Made { num_rows: new.ends.len() as u64, new, rows: rows.to_bytes()?, books, bad })
+    Ok(Made { num_rows: new.count() as u64, new, rows: rows.to_bytes()?, books, bad, ids })
 }
 
 impl RowsRun<'_> {
@@ -297,28 +359,45 @@ impl RowsRun<'_> {
         let Earlier { mut rows, read } = ledger.earlier(&from, self.progress, |unit, bad| {
             reshape.format().map_or(Ok(()), |format| watch.see(format, unit.kept.docs, bad))
         })?;
+        let fields = reshape.fields();
+        // What an earlier run has read had the fields.
+        let mut fields_watch =
+            (fields.text.is_some() && read.docs == 0).then(|| FieldWatch::new(sources, &fields));
+        let memory = self.memory.without(reshape.resident_bytes())?;
         for_each_unit(
-            Pass { from: &from, ..Pass::new(sources, &self.crew, self.progress, self.memory) },
+            Pass { from: &from, ..Pass::new(sources, &self.crew, self.progress, memory) },
             || (reshape.worker(), Scratch::default()),
             |(worker, scratch), input, unit| {
+                let source = sources[input].input();
                 let mut made =
-                    made(&mut **worker, scratch, forms.is_columnar(input), sources[input].input(), &unit)?;
+                    made(&mut **worker, scratch, forms.is_columnar(input), &fields, source, &unit)?;
                 self.progress.advance(made.books.read.docs, made.books.read.bytes);
-                let piece = forms.piece(input, std::mem::take(&mut made.new.lines))?;
+                // Columns become a piece in order, when it is known which row is the first one.
+                let piece =
+                    if forms.are_known() { None } else { Some(forms.piece(input, made.new.take_lines())?) };
                 Ok((made, piece))
             },
-            |input, (mut made, piece): (Made, Piece)| {
+            |input, (mut made, piece): (Made, Option<Piece>)| {
                 let source = sources[input].input();
                 if let Some(format) = reshape.format() {
                     watch.see(format, made.books.kept.docs, &made.bad)?;
+                }
+                if let Some(watch) = &mut fields_watch {
+                    watch.see(input, Having::of(made.books.kept.docs, &made.bad, made.ids, 0))?;
                 }
                 count_bad(self.progress, self.options.strict, source, rows[input], &made.bad)?;
                 if let Some((slot, message)) = &made.books.stopped {
                     let row = rows[input] + u64::from(*slot);
                     return Err(Error::data(source.path(), format!("row {row} {message}")));
                 }
+                let first_row = rows[input];
                 rows[input] += u64::from(made.books.slots);
                 if made.books.index >= written[input].units {
+                    let name = |slot: u32| sources[input].name_row(first_row + u64::from(slot));
+                    let piece = match piece {
+                        Some(piece) => piece,
+                        None => forms.known_piece(made.new.take_columns(name))?,
+                    };
                     outputs.write(input, piece, made.num_rows, made.books.after())?;
                 }
                 made.books.input = input;
@@ -331,6 +410,9 @@ impl RowsRun<'_> {
         if let Some(format) = reshape.format() {
             watch.end(format)?;
         }
+        if let Some(watch) = &fields_watch {
+            watch.end()?;
+        }
         let written = outputs.finish()?;
         Ok(AllMade { ledger: ledger.finish()?, written, earlier: read })
     }
@@ -341,6 +423,9 @@ impl RowsRun<'_> {
 
     /// The formats of the outputs; for columns, all rows are worked on once, and what is found is noted in a file.
     fn forms(&self, reshape: &dyn Reshape, output: &RunOutput, noted: &Path) -> Result<Forms> {
+        if let Some(columns) = reshape.columns() {
+            return Forms::known(output, &self.plan.sources, columns);
+        }
         let mut forms = Forms::new(output, &self.plan.sources);
         if !forms.have_columns() {
             return Ok(forms);
@@ -358,7 +443,8 @@ impl RowsRun<'_> {
             || (reshape.worker(), Scratch::default()),
             |(worker, scratch), input, unit| {
                 let after = unit.after();
-                let made = made(&mut **worker, scratch, true, self.plan.sources[input].input(), &unit)?;
+                let source = self.plan.sources[input].input();
+                let made = made(&mut **worker, scratch, true, &reshape.fields(), source, &unit)?;
                 self.progress.advance(made.books.read.docs, made.books.read.bytes);
                 let mut shape = Shape::default();
                 for line in made.new.lines.lines() {

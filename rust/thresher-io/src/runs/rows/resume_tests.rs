@@ -19,7 +19,7 @@ use walkdir::WalkDir;
 use super::{NewRows, Reshape, ReshapeWorker};
 use crate::crew::lock;
 use crate::error::{Error, Result};
-use crate::record::Reason;
+use crate::record::{Reason, Record};
 use crate::runs::flow::{FlowRun, Opening, ReshapeVerb, Verbs, run_with};
 use crate::runs::options::RunOptions;
 use crate::runs::parameters::{Kind, parameters};
@@ -61,7 +61,8 @@ struct Worker {
 }
 
 impl ReshapeWorker for Worker {
-    fn row(&mut self, row: Json<'_>, _: u64, new: &mut NewRows) -> std::result::Result<(), Refusal> {
+    fn row(&mut self, row: &Record<'_>, new: &mut NewRows) -> std::result::Result<(), Refusal> {
+        let row = Json::checked(row.text);
         if FUSE.fetch_sub(1, SeqCst) == 1 {
             lock(&RUNNING).as_ref().unwrap().cancel();
         }

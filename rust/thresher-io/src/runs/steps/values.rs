@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use arrow_array::builder::{
-    BooleanBuilder, Float32Builder, Float64Builder, Int32Builder, Int64Builder, StringBuilder,
+    BooleanBuilder, Float32Builder, Float64Builder, Int32Builder, Int64Builder, StringBuilder, UInt8Builder,
+    UInt32Builder,
 };
-use arrow_array::{Array, ArrayRef, ListArray, new_null_array};
+use arrow_array::{Array, ArrayRef, ListArray, UInt32Array, new_null_array};
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, Field};
 
@@ -25,6 +26,8 @@ pub enum Value {
     Text(String),
     /// Several values.
     List(Vec<Value>),
+    /// Several whole numbers of 32 bits without a sign, such as the ids of tokens.
+    Ids(Vec<u32>),
 }
 
 impl From<&str> for Value {
@@ -76,6 +79,12 @@ pub(super) fn column(kind: &DataType, values: &[Value]) -> Result<ArrayRef, Stri
         DataType::Int32 => build!(Int32Builder, Value::Int(value) => {
             i32::try_from(*value).map_err(|_| mismatch(kind, &Value::Int(*value)))?
         }),
+        DataType::UInt8 => build!(UInt8Builder, Value::Int(value) => {
+            u8::try_from(*value).map_err(|_| mismatch(kind, &Value::Int(*value)))?
+        }),
+        DataType::UInt32 => build!(UInt32Builder, Value::Int(value) => {
+            u32::try_from(*value).map_err(|_| mismatch(kind, &Value::Int(*value)))?
+        }),
         DataType::Float64 => {
             build!(Float64Builder, Value::Float(value) => *value, Value::Int(value) => *value as f64)
         }
@@ -83,6 +92,7 @@ pub(super) fn column(kind: &DataType, values: &[Value]) -> Result<ArrayRef, Stri
             build!(Float32Builder, Value::Float(value) => *value as f32, Value::Int(value) => *value as f32)
         }
         DataType::Utf8 => build!(StringBuilder, Value::Text(value) => value),
+        DataType::List(item) if *item.data_type() == DataType::UInt32 => ids(item, values)?,
         DataType::List(item) => list(item, values)?,
         DataType::Null => new_null_array(kind, values.len()),
         other => return Err(format!("a column of the type {other} cannot be added")),
@@ -106,6 +116,28 @@ fn list(item: &Arc<Field>, values: &[Value]) -> Result<ArrayRef, String> {
         item.clone(),
         OffsetBuffer::from_lengths(lengths),
         items,
+        Some(NullBuffer::from(valid)).filter(|nulls| nulls.null_count() > 0),
+    );
+    list.map(|list| Arc::new(list) as Arc<dyn Array>).map_err(|error| error.to_string())
+}
+
+/// Lists of ids, whose numbers are copied and not looked at.
+fn ids(item: &Arc<Field>, values: &[Value]) -> Result<ArrayRef, String> {
+    let (mut items, mut lengths, mut valid) = (Vec::new(), Vec::new(), Vec::new());
+    for value in values {
+        let inner: &[u32] = match value {
+            Value::Null => &[],
+            Value::Ids(inner) => inner,
+            other => return Err(mismatch(item.data_type(), other)),
+        };
+        valid.push(*value != Value::Null);
+        lengths.push(inner.len());
+        items.extend_from_slice(inner);
+    }
+    let list = ListArray::try_new(
+        item.clone(),
+        OffsetBuffer::from_lengths(lengths),
+        Arc::new(UInt32Array::from(items)),
         Some(NullBuffer::from(valid)).filter(|nulls| nulls.null_count() > 0),
     );
     list.map(|list| Arc::new(list) as Arc<dyn Array>).map_err(|error| error.to_string())

@@ -1,0 +1,161 @@
+//! Many texts at once, on the threads of the caller.
+//!
+//! Texts are cut into parts of about equal bytes. Whoever takes a part takes a worker, warm from the part before, and hands it
+//! back; which worker it was changes no id.
+
+use std::sync::{Mutex, PoisonError};
+
+use thresher_core::Observer;
+use thresher_core::parallel::Threads;
+
+use super::{Options, Tokenizer};
+use crate::{Error, Result};
+
+/// Bytes of text in a part: enough to make up for handing it over, few enough to share out evenly.
+const PART_BYTES: usize = 1 << 20;
+/// Texts in a part.
+const PART_TEXTS: usize = 1 << 14;
+/// Texts after which a wish to stop is looked for.
+const LOOK_EVERY: usize = 64;
+
+/// Ids of many texts, one behind the other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Encoded {
+    /// The ids.
+    pub ids: Vec<u32>,
+    /// Where the ids of each text end.
+    pub ends: Vec<usize>,
+    /// The bytes of its text that each id stands for, if they were asked for.
+    pub offsets: Vec<(u32, u32)>,
+}
+
+/// Encodes texts; of one that is missing there is no id. The result does not depend on the threads.
+///
+/// # Errors
+/// As [`super::Worker::encode`], with the row of the first text that has the error; `Error::Cancelled`.
+pub fn encode_all(
+    tokenizer: &Tokenizer,
+    options: &Options,
+    texts: &[Option<&str>],
+    with_offsets: bool,
+    threads: &dyn Threads,
+    observer: &dyn Observer,
+) -> Result<Encoded> {
+    let parts = parts_of(texts);
+    let done: Vec<Mutex<Result<Encoded>>> =
+        parts.iter().map(|_| Mutex::new(Ok(Encoded::default()))).collect();
+    let idle = Mutex::new(Vec::new());
+    threads.each(parts.len(), &|at| {
+        let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut worker = taken.unwrap_or_else(|| tokenizer.worker(options));
+        let mut encoded = Encoded::default();
+        let (start, end) = parts[at];
+        let mut work = || {
+            for (row, text) in (start..end).zip(&texts[start..end]) {
+                if (row - start).is_multiple_of(LOOK_EVERY) && observer.cancelled() {
+                    return Err(Error::Cancelled);
+                }
+                let text = text.unwrap_or_default();
+                let worked = match texts[row] {
+                    None => Ok(()),
+                    Some(_) if with_offsets => {
+                        worker.encode_with_offsets(text, &mut encoded.ids, &mut encoded.offsets)
+                    }
+                    Some(_) => worker.encode(text, &mut encoded.ids),
+                };
+                worked.map_err(|error| match error {
+                    Error::Tokenizer(what) => Error::Tokenizer(format!("text `{row}`: {what}")),
+                    other => other,
+                })?;
+                encoded.ends.push(encoded.ids.len());
+            }
+            Ok(())
+        };
+        let worked = work();
+        idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+        *done[at].lock().unwrap_or_else(PoisonError::into_inner) = worked.map(|()| encoded);
+    });
+    let mut all = Encoded::default();
+    for part in done {
+        let part = part.into_inner().unwrap_or_else(PoisonError::into_inner)?;
+        if parts.len() == 1 {
+            return Ok(part);
+        }
+        let before = all.ids.len();
+        all.ends.extend(part.ends.iter().map(|end| before + end));
+        all.ids.extend_from_slice(&part.ids);
+        all.offsets.extend_from_slice(&part.offsets);
+    }
+    Ok(all)
+}
+
+/// Ranges of rows.
+fn parts_of(texts: &[Option<&str>]) -> Vec<(usize, usize)> {
+    let (mut parts, mut start, mut bytes) = (Vec::new(), 0, 0);
+    for (row, text) in texts.iter().enumerate() {
+        bytes += text.map_or(0, str::len);
+        if bytes >= PART_BYTES || row + 1 - start >= PART_TEXTS {
+            parts.push((start, row + 1));
+            (start, bytes) = (row + 1, 0);
+        }
+    }
+    if start < texts.len() {
+        parts.push((start, texts.len()));
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use thresher_core::observe::Unobserved;
+    use thresher_core::parallel::Pool;
+
+    use super::*;
+
+    const JSON: &[u8] = br#"{"version": "1.0", "added_tokens": [], "model":
+        {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]}}"#;
+
+    #[test]
+    fn many_texts_have_the_ids_of_each_by_itself() {
+        let tokenizer = Tokenizer::from_json(JSON).unwrap();
+        let long = "ab".repeat(PART_BYTES / 3);
+        let texts: Vec<Option<&str>> = (0..40_000)
+            .map(|row| match row % 10_001 {
+                7 => Some(&*long),
+                row if row % 5 == 0 => None,
+                row if row % 5 == 1 => Some(""),
+                _ => Some("abba"),
+            })
+            .collect();
+        let options = Options { eos: Some(9), ..Options::default() };
+        assert!(parts_of(&texts).len() > 3);
+        let all = encode_all(&tokenizer, &options, &texts, true, &Pool, &Unobserved).unwrap();
+        let mut worker = tokenizer.worker(&options);
+        let mut wanted = Encoded::default();
+        for text in &texts {
+            if let Some(text) = text {
+                worker.encode_with_offsets(text, &mut wanted.ids, &mut wanted.offsets).unwrap();
+            }
+            wanted.ends.push(wanted.ids.len());
+        }
+        assert!(all == wanted);
+        assert_eq!(
+            encode_all(&tokenizer, &options, &[], true, &Pool, &Unobserved).unwrap(),
+            Encoded::default()
+        );
+    }
+
+    #[test]
+    fn a_wish_to_stop_ends_it() {
+        struct Stop;
+        impl Observer for Stop {
+            fn cancelled(&self) -> bool {
+                true
+            }
+        }
+        let tokenizer = Tokenizer::from_json(JSON).unwrap();
+        let options = Options::default();
+        let encoded = encode_all(&tokenizer, &options, &[Some("a")], false, &Pool, &Stop);
+        assert_eq!(encoded, Err(Error::Cancelled));
+    }
+}
