@@ -10,6 +10,7 @@ from thresher import chat, generate, tokens
 from thresher._core import version as _version
 from thresher._dedup import DedupReport, DedupResult, Summary, dedup, dedup_files, minhash
 from thresher._explain import explain
+from thresher._pack import PackAccounts, PackPlan, PackReport, pack, pack_files
 from thresher._pipeline import Pipeline, PipelineReport
 from thresher._runs import RunOptions, RunReport
 from thresher._shuffle import Permutation, shuffle_files
@@ -41,6 +42,9 @@ __all__ = [
     "FileCheck",
     "FileError",
     "InternalError",
+    "PackAccounts",
+    "PackPlan",
+    "PackReport",
     "ParameterError",
     "Permutation",
     "Pipeline",
@@ -59,6 +63,8 @@ __all__ = [
     "explain",
     "generate",
     "minhash",
+    "pack",
+    "pack_files",
     "plan",
     "shuffle_files",
     "tokenize",

@@ -10,6 +10,7 @@ __all__ = [
     "Output",
     "convert",
     "dedup",
+    "pack",
     "parameters",
     "pipeline",
     "render",
@@ -51,6 +52,9 @@ def shuffle(config_json: str, progress: Callable[[Progress], object] | None) -> 
 def tokenize(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Texts of files as ids of tokens; as `dedup`, with the parameters of a tokenization."""
 
+def pack(config_json: str, progress: Callable[[Progress], object] | None) -> str:
+    """Rows of tokens of files, packed into bins; as `dedup`, with the parameters of packing."""
+
 def pipeline(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Several steps over files; as `dedup`, with `inputs`, `output`, `steps` and the options of every run."""
 
@@ -58,7 +62,7 @@ def parameters(verb: str) -> str:
     """What there is to ask a verb for, or of `options` every run: a list in JSON.
 
     Args:
-        verb: `dedup`, `convert`, `validate`, `render`, `shuffle`, `tokenize` or `options`.
+        verb: `dedup`, `convert`, `validate`, `render`, `shuffle`, `tokenize`, `pack` or `options`.
 
     Returns:
         Of each parameter `name`, `kind`, `metavar`, `about`, `default`, `required` and `schema`.

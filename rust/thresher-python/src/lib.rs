@@ -14,6 +14,7 @@ mod import;
 mod minhash;
 mod novelty;
 mod output;
+mod pack;
 mod params;
 mod permutation;
 mod ranks;
@@ -85,7 +86,7 @@ mod _core {
         use crate::output::Output;
         #[pymodule_export]
         use crate::runs::{
-            convert_files, dedup_files, parameters, pipeline_files, render_files, shuffle_files,
+            convert_files, dedup_files, pack_files, parameters, pipeline_files, render_files, shuffle_files,
             tokenize_files, validate_files,
         };
     }
@@ -97,9 +98,11 @@ mod _core {
         use crate::permutation::Permutation;
     }
 
-    /// Texts as ids of tokens, and files of tokens.
+    /// Texts as ids of tokens, files of tokens, and bins of sequences.
     #[pymodule(gil_used = false)]
     mod tokens {
+        #[pymodule_export]
+        use crate::pack::{PackPlan, pack, plan};
         #[pymodule_export]
         use crate::tokens::{Tokenizer, info, merge};
     }
