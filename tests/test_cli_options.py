@@ -33,6 +33,7 @@ COMMANDS = {
     "plan": ["in.jsonl"],
     "explain": ["out", "in.jsonl:0"],
     "run": ["pipeline.yaml"],
+    "mix": ["mix.yaml"],
     "doctor": [],
     "tokenize": ["in.jsonl", "-o", "out", "--tokenizer", "tokenizer.json"],
     "tokens merge": ["in.bin", "-o", "out.bin"],
@@ -62,6 +63,12 @@ TEXTS = {
     "settings": "threshold",
     "endpoint": "ftp.host",
     "prompts": "domain",
+    "sources": "web",
+    "floors": "language",
+    "ceilings": "language",
+    "phases": "first",
+    "length": "nowhere",
+    "real_field": "a..b",
     "strategies": "explain",
 }
 # Any text will do: a folder that is made, a pattern that fits no file, the name of one of several templates.
@@ -69,6 +76,7 @@ TEXTS = {
 FREE = {"output", "tmp", "glob", "name", "against", "journal", "holdout", "dev", "task_types", "batch_files"}
 # So do names of models, of variables of the environment, and what a card is to say.
 FREE |= {"rubric", "question", "answer", "reference", "items", "verdicts", "student", "prefix"}
+FREE |= {"tokenizer", "real_values"}
 FREE |= {"model", "revision", "key_env", "family", "licence", "terms"}
 # A column of any name there may be.
 FREE |= {"tokens", "mask"}
@@ -106,6 +114,8 @@ NUMBERS = {
     "budget_seconds": ["-1", "inf"],
     "near_duplicates": ["2", "nan", "-1"],
     "temperature": ["-1", "nan"],
+    "max_epochs": ["0", "-1", "nan", "inf"],
+    "real_share": ["2", "-0.1", "nan"],
     "max_tokens": ["0", str(2**70)],
     "per_request": ["0", "51"],
     "round_size": ["0"],
@@ -160,6 +170,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     byte_level(tmp_path / "tokenizer.json")
     pq.write_table(pa.table({"input_ids": [[1, 2]]}), tmp_path / "in.parquet")
     (tmp_path / "chat.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}", "utf-8")
+    mix = "{sources: {a: in.jsonl}, unit: documents, output: out}\n"
+    (tmp_path / "mix.yaml").write_text(mix, "utf-8")
     (tmp_path / "pipeline.yaml").write_text("{inputs: in.jsonl, output: out, steps: [dedup]}\n", "utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path

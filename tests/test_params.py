@@ -54,6 +54,9 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "pack_files": (
         th.pack_files,
         {"inputs": "in.parquet", "output": "out.parquet", "overwrite": True, "context": 8},
+    "mix_files": (
+        th.mix_files,
+        {"sources": {"a": "in.jsonl"}, "output": "out.jsonl", "overwrite": True, "unit": "documents"},
     ),
     "probe": (th.chat.probe, {"template": TEMPLATE}),
     "check_mismatch": (
@@ -129,6 +132,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "render": th.chat.render_files,
     "tokenize": th.tokenize_files,
     "pack": th.pack_files,
+    "mix": th.mix_files,
 }
 
 
@@ -165,7 +169,7 @@ def test_the_options_that_type_checkers_know_are_those_of_every_run() -> None:
 def test_a_command_has_the_parameters_and_defaults_of_its_native_run(verb: str) -> None:
     command = cli.cli.commands[verb]
     native = {**parameters(verb), **parameters("options")}
-    values = {"whole": "8"}
+    values = {"whole": "8", "mapping": "a=openai"}
     needed = [
         f"--{name}={values.get(parameter.kind, 'openai')}"
         for name, parameter in native.items()

@@ -10,6 +10,7 @@ from thresher import chat, generate, tokens
 from thresher._core import version as _version
 from thresher._dedup import DedupReport, DedupResult, Summary, dedup, dedup_files, minhash
 from thresher._explain import explain
+from thresher._mix import MixReport, mix_files
 from thresher._pack import PackAccounts, PackPlan, PackReport, pack, pack_files
 from thresher._pipeline import Pipeline, PipelineReport
 from thresher._runs import RunOptions, RunReport
@@ -42,6 +43,7 @@ __all__ = [
     "FileCheck",
     "FileError",
     "InternalError",
+    "MixReport",
     "PackAccounts",
     "PackPlan",
     "PackReport",
@@ -63,6 +65,7 @@ __all__ = [
     "explain",
     "generate",
     "minhash",
+    "mix_files",
     "pack",
     "pack_files",
     "plan",

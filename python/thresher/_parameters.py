@@ -124,6 +124,7 @@ _CHECKS: Mapping[str, Check] = {
     "flag": lambda parameter, value: _params.flag(parameter.name, value),
     "whole": lambda parameter, value: _params.whole(parameter.name, value, *parameter.limits),
     "share": lambda parameter, value: _params.share(parameter.name, value),
+    "number": lambda parameter, value: _params.number(parameter.name, value),
     "size": lambda parameter, value: _params.size(parameter.name, value),
     "text": lambda parameter, value: _params.word(parameter.name, value, "a text"),
     "choice": lambda parameter, value: _params.choice(parameter.name, value, parameter.choices),
@@ -135,5 +136,9 @@ _CHECKS: Mapping[str, Check] = {
     "mapping": lambda parameter, value: dict(
         _params.mapping(parameter.name, value, "a mapping of values by name")
     ),
+    "records": lambda parameter, value: [
+        dict(_params.mapping(parameter.name, one, "a list of mappings"))
+        for one in _params.several(parameter.name, value, "a list of mappings")
+    ],
     "path": lambda parameter, value: _params.path(parameter.name, value),
 }

@@ -10,6 +10,7 @@ __all__ = [
     "Output",
     "convert",
     "dedup",
+    "mix",
     "pack",
     "parameters",
     "pipeline",
@@ -55,6 +56,9 @@ def tokenize(config_json: str, progress: Callable[[Progress], object] | None) ->
 def pack(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Rows of tokens of files, packed into bins; as `dedup`, with the parameters of packing."""
 
+def mix(config_json: str, progress: Callable[[Progress], object] | None) -> str:
+    """Rows of several sources in one mix; as `dedup`, with the parameters of a mix."""
+
 def pipeline(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Several steps over files; as `dedup`, with `inputs`, `output`, `steps` and the options of every run."""
 
@@ -62,7 +66,8 @@ def parameters(verb: str) -> str:
     """What there is to ask a verb for, or of `options` every run: a list in JSON.
 
     Args:
-        verb: `dedup`, `convert`, `validate`, `render`, `shuffle`, `tokenize`, `pack` or `options`.
+        verb: `dedup`, `convert`, `validate`, `render`, `shuffle`, `tokenize`, `pack`, `mix` with `mix.source` and
+            `mix.phase`, or `options`.
 
     Returns:
         Of each parameter `name`, `kind`, `metavar`, `about`, `default`, `required` and `schema`.

@@ -9,7 +9,7 @@ from thresher.chat.render import origin
 from thresher.errors import ParameterError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from thresher._pipeline.document import Node
 
@@ -26,66 +26,71 @@ def checked(root: Node) -> dict[str, Any]:
     Raises:
         ParameterError: Something is wrong; the message has a line for each mistake.
     """
-    checker = _Checker()
+    checker = Checker()
     found = checker.pipeline(root)
     if checker.wrong:
         raise ParameterError("\n".join(checker.wrong))
     return found
 
 
-class _Checker:
+class Checker:
+    """Looks at a document and collects what is wrong."""
+
     def __init__(self) -> None:
         self.wrong: list[str] = []
 
     def pipeline(self, root: Node) -> dict[str, Any]:
-        members = self._members(root, "", dict.fromkeys(_KEYS), "a pipeline has")
+        members = self.members(root, "", dict.fromkeys(_KEYS), "a pipeline has")
         for name in _NEEDED:
             if name not in members:
-                self._say(
+                self.say(
                     root,
                     name,
                     f"it is missing; a pipeline has {', '.join(_NEEDED)} and, if you like, options",
                 )
-        inputs = self._texts(members["inputs"]) if "inputs" in members else []
+        inputs = self.texts(members["inputs"]) if "inputs" in members else []
         output = (
-            self._text(members["output"], "output", "a folder, a data file, or `-`")
+            self.text(members["output"], "output", "a folder, a data file, or `-`")
             if "output" in members
             else ""
         )
-        options = self._values(members["options"], "options", "options") if "options" in members else {}
+        options = self.values(members["options"], "options", "options") if "options" in members else {}
         steps = self._steps(members["steps"]) if "steps" in members else []
         return {"inputs": inputs, "output": output, "steps": steps, **options}
 
     def _steps(self, node: Node) -> list[dict[str, Any]]:
         if not isinstance(node.value, list) or not node.value:
-            self._say(node, "steps", f"it is a list of one or more steps: {', '.join(VERBS)}")
+            self.say(node, "steps", f"it is a list of one or more steps: {', '.join(VERBS)}")
             return []
         found = []
         for at, step in enumerate(node.value):
             key = f"steps.{at}"
             members = {step.value: None} if isinstance(step.value, str) else step.value
             if not isinstance(members, dict) or len(members) != 1:
-                self._say(step, key, f"a step is one of {', '.join(VERBS)} with its parameters")
+                self.say(step, key, f"a step is one of {', '.join(VERBS)} with its parameters")
                 continue
             ((verb, given),) = members.items()
             if verb not in VERBS:
                 near = nearest(verb, dict.fromkeys(VERBS)) or f"; the steps are {', '.join(VERBS)}"
-                self._say(
+                self.say(
                     given or step,
                     f"{key}.{verb}",
                     f"there is no such step{near}",
                 )
                 continue
-            found.append({verb: self._values(given or step, f"{key}.{verb}", verb, is_bare=given is None)})
+            found.append({verb: self.values(given or step, f"{key}.{verb}", verb, is_bare=given is None)})
         return found
 
-    def _values(self, node: Node, key: str, verb: str, *, is_bare: bool = False) -> dict[str, Any]:
-        known = parameters(verb)
+    def values(
+        self, node: Node, key: str, verb: str, *, is_bare: bool = False, without: Collection[str] = ()
+    ) -> dict[str, Any]:
+        """The parameters of a verb, but for some of them."""
+        known = {name: one for name, one in parameters(verb).items() if name not in without}
         has = "an option of every run is" if verb == "options" else f"{verb} has"
-        members = {} if is_bare or node.value is None else self._members(node, key, known, has)
+        members = {} if is_bare or node.value is None else self.members(node, key, known, has)
         for name, parameter in known.items():
             if parameter.required and name not in members:
-                self._say(node, f"{key}.{name}", f"it is missing: {parameter.about}")
+                self.say(node, _below(key, name), f"it is missing: {parameter.about}")
         found = {}
         for name, value in members.items():
             plain = value.plain
@@ -94,44 +99,46 @@ class _Checker:
                     _template(plain, members) if known[name].kind == "template" else check(known[name], plain)
                 )
             except ParameterError as error:
-                self._say(value, f"{key}.{name}", str(error))
+                self.say(value, _below(key, name), str(error))
         return found
 
-    def _members(self, node: Node, key: str, known: Mapping[str, Any], has: str) -> dict[str, Node]:
+    def members(self, node: Node, key: str, known: Mapping[str, Any], has: str) -> dict[str, Node]:
         """The members of a mapping that are known."""
         if not isinstance(node.value, dict):
-            self._say(node, key or "pipeline", f"it is a mapping; {has} {', '.join(known)}")
+            self.say(node, key or "pipeline", f"it is a mapping; {has} {', '.join(known)}")
             return {}
         for name, value in node.value.items():
             if name in known:
                 continue
             where = f"{key}.{name}" if key else name
             if key.startswith("steps") and name in parameters("options"):
-                self._say(
+                self.say(
                     value, where, f"it is an option of the whole run; write it as `options: {{{name}: ...}}`"
                 )
             else:
                 near = nearest(name, known) or f"; {has} {', '.join(known)}"
-                self._say(value, where, f"there is no such name{near}")
+                self.say(value, where, f"there is no such name{near}")
         return {name: value for name, value in node.value.items() if name in known}
 
-    def _texts(self, node: Node) -> list[str]:
+    def texts(self, node: Node) -> list[str]:
         several = node.value if isinstance(node.value, list) else [node]
         if not several:
-            self._say(
+            self.say(
                 node, "inputs", "it is a file, a pattern or a folder, or a list of them, but it is empty"
             )
         return [
-            self._text(one, "inputs", "a file, a pattern or a folder, or a list of them") for one in several
+            self.text(one, "inputs", "a file, a pattern or a folder, or a list of them") for one in several
         ]
 
-    def _text(self, node: Node, key: str, allowed: str) -> str:
+    def text(self, node: Node, key: str, allowed: str) -> str:
+        """A text that is not empty."""
         if isinstance(node.value, str) and node.value:
             return node.value
-        self._say(node, key, f"it is `{node.plain}`, but it has to be {allowed}")
+        self.say(node, key, f"it is `{node.plain}`, but it has to be {allowed}")
         return ""
 
-    def _say(self, node: Node, key: str, message: str) -> None:
+    def say(self, node: Node, key: str, message: str) -> None:
+        """Notes a mistake."""
         self.wrong.append(f"{node.place}: {key}: {message}")
 
 
@@ -141,3 +148,7 @@ def _template(value: Any, members: Mapping[str, Node]) -> dict[str, str | None]:
         message = f"template is `{value}`, but it is a template, or the path of one"
         raise ParameterError(message)
     return origin(value, name if isinstance(name, str) else None)
+
+
+def _below(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name

@@ -18,25 +18,30 @@ Command = TypeVar("Command", bound="Callable[..., Any]")
 _ALIASES = {"from_format": ["--from"]}
 """Shorter names that options have besides their own."""
 
-_SCALARS: dict[str, Any] = {"whole": int, "share": float}
-_LISTS = ("texts", "choices")
+_SCALARS: dict[str, Any] = {"whole": int, "share": float, "number": float}
+_LISTS = ("texts", "choices", "mapping", "records")
 
 
-def options_of(verb: str, only: Collection[str] | None = None) -> Callable[[Command], Command]:
-    """The options of a verb, or of `options` those of every run, or `only` some of them, for click."""
+def options_of(
+    verb: str, only: Collection[str] | None = None, *, required: bool = True
+) -> Callable[[Command], Command]:
+    """The options of a verb, or of `options` those of every run, or `only` some of them, for click.
+
+    Without `required`, what has to be given may also stand elsewhere.
+    """
 
     def add(command: Command) -> Command:
         for parameter in reversed(parameters(verb).values()):
             if only is None or parameter.name in only:
-                command = _option(parameter)(command)
+                command = _option(parameter, required=required)(command)
         return command
 
     return add
 
 
-def _option(parameter: Parameter) -> Callable[[Command], Command]:
+def _option(parameter: Parameter, *, required: bool) -> Callable[[Command], Command]:
     name = f"--{parameter.name.replace('_', '-')}"
-    settings: dict[str, Any] = {"help": parameter.about, "required": parameter.required}
+    settings: dict[str, Any] = {"help": parameter.about, "required": required and parameter.required}
     if parameter.kind == "flag":
         flag = f"{name}/--no-{name.removeprefix('--')}" if parameter.default else name
         return click.option(flag, parameter.name, default=parameter.default, is_flag=True, **settings)
@@ -46,10 +51,10 @@ def _option(parameter: Parameter) -> Callable[[Command], Command]:
         settings["type"] = click.Choice(parameter.choices)
     elif parameter.kind in _SCALARS:
         settings["type"] = _SCALARS[parameter.kind]
-    elif parameter.kind in _LISTS or parameter.kind == "mapping":
+    elif parameter.kind in _LISTS:
         settings["multiple"] = True
-        if parameter.kind == "mapping":
-            settings["callback"] = _mapping
+        if parameter.kind in _STRUCTURED:
+            settings["callback"] = _STRUCTURED[parameter.kind]
         elif parameter.is_optional:
             settings["callback"] = lambda _context, _option, values: list(values) or None
         settings["help"] += " Repeatable."
@@ -76,6 +81,24 @@ def _mapping(_context: click.Context, option: click.Parameter, values: Iterable[
         except ValueError:
             found[name] = value
     return found
+
+
+def _records(_context: click.Context, option: click.Parameter, values: Iterable[str]) -> list[dict[str, Any]]:
+    """Mappings of values by name, each as JSON."""
+    found = []
+    for text in values:
+        try:
+            record = json.loads(text)
+        except ValueError:
+            record = None
+        if not isinstance(record, dict):
+            message = f'`{text}` is no JSON object, as {{"name": ...}}'
+            raise click.BadParameter(message, param=option)
+        found.append(record)
+    return found
+
+
+_STRUCTURED: dict[str, Callable[..., Any]] = {"mapping": _mapping, "records": _records}
 
 
 def _format(

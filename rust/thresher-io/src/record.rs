@@ -39,6 +39,8 @@ pub enum Reason {
     TextNotString,
     /// The text has an escaped surrogate without its partner (`\ud800`), which no UTF-8 can carry.
     LoneSurrogate,
+    /// The field with the number of tokens is not there, or holds something else.
+    NoLength,
     /// The record is longer than the limit on one record.
     TooLong,
     /// The file ends, or its compressed data breaks off, inside the record.
@@ -70,6 +72,7 @@ impl Reason {
         Self::NullText,
         Self::TextNotString,
         Self::LoneSurrogate,
+        Self::NoLength,
         Self::TooLong,
         Self::Truncated,
         Self::DamagedMember,
@@ -124,6 +127,7 @@ impl Reason {
             Self::NullText => "null_text",
             Self::TextNotString => "text_not_string",
             Self::LoneSurrogate => "lone_surrogate",
+            Self::NoLength => "no_length",
             Self::TooLong => "too_long",
             Self::Truncated => "truncated",
             Self::DamagedMember => "damaged_member",

@@ -86,8 +86,8 @@ mod _core {
         use crate::output::Output;
         #[pymodule_export]
         use crate::runs::{
-            convert_files, dedup_files, pack_files, parameters, pipeline_files, render_files, shuffle_files,
-            tokenize_files, validate_files,
+            convert_files, dedup_files, mix_files, pack_files, parameters, pipeline_files, render_files,
+            shuffle_files, tokenize_files, validate_files,
         };
     }
 

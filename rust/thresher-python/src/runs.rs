@@ -10,6 +10,7 @@ use serde_json::Value;
 use thresher_io::runs::dedup::{self, DedupStep};
 use thresher_io::runs::estimate::PlanStep;
 use thresher_io::runs::flow::{self, FlowRun};
+use thresher_io::runs::mix::{self, MixPhase, MixSource, MixStep};
 use thresher_io::runs::pack::{self, PackStep};
 use thresher_io::runs::parameters::{Step, describe};
 use thresher_io::runs::rows::convert::{self, ConvertStep};
@@ -92,6 +93,17 @@ pub(crate) fn tokenize_files(
     over_files(py, config_json, progress, bound, tokenize::run)
 }
 
+/// Rows of several sources in one mix.
+#[pyfunction]
+#[pyo3(name = "mix")]
+pub(crate) fn mix_files(
+    py: Python<'_>,
+    config_json: &str,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    over_files(py, config_json, progress, bound, mix::run)
+}
+
 /// Rows of tokens of files, packed into bins.
 #[pyfunction]
 #[pyo3(name = "pack")]
@@ -125,6 +137,9 @@ pub(crate) fn parameters(verb: &str) -> PyResult<String> {
         PackStep::NAME => describe::<PackStep>(),
         RenderStep::NAME => describe::<RenderStep>(),
         TokenizeStep::NAME => describe::<TokenizeStep>(),
+        MixStep::NAME => describe::<MixStep>(),
+        MixSource::NAME => describe::<MixSource>(),
+        MixPhase::NAME => describe::<MixPhase>(),
         ValidateStep::NAME => describe::<ValidateStep>(),
         ShuffleStep::NAME => describe::<ShuffleStep>(),
         other => return Err(to_py(parameter(format!("there is no verb `{other}`")))),

@@ -28,6 +28,10 @@ use thresher_core::json::{FieldPath, Fields, Scalar};
 use crate::error::Error;
 use crate::suggest::{self, nearest};
 
+/// Takes some columns of some slots, or why they cannot be decoded.
+pub(crate) type SlotBatch<'r> =
+    &'r mut dyn FnMut(&[u32], Result<RecordBatch, &str>) -> crate::error::Result<()>;
+
 /// Where the fields of a run stand in a schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Places {

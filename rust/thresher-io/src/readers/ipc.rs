@@ -130,6 +130,27 @@ impl IpcInput {
         self.by_types = true;
     }
 
+    /// Hands over the columns of these names, as far as there are any, of every slot of a unit. `receive` gets the slots and a
+    /// batch of them, or why they cannot be decoded.
+    ///
+    /// # Errors
+    /// I/O failures and those of `receive`.
+    pub(crate) fn columns(&self, unit: &Unit, names: &[&str], receive: columns::SlotBatch<'_>) -> Result<()> {
+        let fields = self.schema().map(|schema| schema.fields().iter()).into_iter().flatten().enumerate();
+        let named = fields.filter(|(_, field)| names.contains(&field.name().as_str()));
+        let columns: Vec<usize> = named.map(|(at, _)| at).collect();
+        let rows = match &unit.payload {
+            Payload::RowGroup { rows, .. } => *rows,
+            Payload::Batch(Ok(batch)) => batch.num_rows(),
+            _ => 1,
+        };
+        let slots = rows::slots(rows, None);
+        match self.batch_of(unit, Some(&columns))? {
+            Ok(batch) => receive(&slots, Ok(batch)),
+            Err((_, detail)) => receive(&slots, Err(&detail)),
+        }
+    }
+
     /// The schema; nothing if the file is damaged beyond reading.
     #[must_use]
     pub fn schema(&self) -> Option<&SchemaRef> {

@@ -11,6 +11,7 @@
 pub(crate) mod alike;
 mod canonical;
 pub(crate) mod chunks;
+mod columns_of;
 mod flags;
 mod footer;
 mod groups;

@@ -17,6 +17,7 @@ pub mod flow;
 mod ledger;
 mod lens;
 mod memory;
+pub mod mix;
 mod names;
 pub mod options;
 pub(crate) mod output;

@@ -137,6 +137,7 @@ mod tests {
     use super::*;
     use crate::runs::dedup::DedupStep;
     use crate::runs::pack::PackStep;
+    use crate::runs::mix::MixStep;
     use crate::runs::parameters::{Step, fields_of};
     use crate::runs::rows::convert::ConvertStep;
     use crate::runs::rows::render::RenderStep;
@@ -173,6 +174,7 @@ mod tests {
         law::<PackStep>();
         law::<RenderStep>();
         law::<ValidateStep>();
+        law::<MixStep>();
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub enum Kind {
     },
     /// A number from 0 to 1.
     Share,
+    /// Any number; the name that stands for it in help texts.
+    Number(&'static str),
     /// Bytes: a whole number, or a text with a unit, as `4GB`.
     Size,
     /// A text; the name that stands for it in help texts.
@@ -44,6 +46,8 @@ pub enum Kind {
     Template,
     /// Values by name.
     Mapping,
+    /// Any number of mappings of values by name; the name that stands for one.
+    Records(&'static str),
     /// The path of a file or folder; the name that stands for it.
     Path(&'static str),
 }
@@ -82,6 +86,7 @@ impl Parameter {
             Kind::Whole { least, most } => {
                 ("whole", "N", json!({"type": "integer", "minimum": least, "maximum": most}))
             }
+            Kind::Number(metavar) => ("number", metavar, json!({"type": "number"})),
             Kind::Share => ("share", "SHARE", json!({"type": "number", "minimum": 0, "maximum": 1})),
             Kind::Size => {
                 let text = json!({"type": "string", "pattern": SIZE});
@@ -101,6 +106,9 @@ impl Parameter {
             }
             Kind::Template => ("template", "FILE", json!({"type": "string"})),
             Kind::Mapping => ("mapping", "NAME=VALUE", json!({"type": "object"})),
+            Kind::Records(metavar) => {
+                ("records", metavar, json!({"type": "array", "items": {"type": "object"}}))
+            }
             Kind::Path(metavar) => ("path", metavar, json!({"type": "string"})),
         };
         let schema = if self.default.is_null() && !self.required {

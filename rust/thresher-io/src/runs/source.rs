@@ -7,7 +7,8 @@ use thresher_core::json::Fields;
 
 use crate::codec::{Codec, DataFormat};
 use crate::error::{Error, Result};
-use crate::input::{Checkpoint, GoOn, Input, Output};
+use crate::input::{Checkpoint, GoOn, Input, Output, Unit};
+use crate::readers::columns::SlotBatch;
 use crate::readers::folder::FolderInput;
 use crate::readers::ipc::IpcInput;
 use crate::readers::jsonl::JsonlInput;
@@ -127,6 +128,19 @@ impl Source {
         }
     }
 
+    /// Hands over the columns of these names, as far as there are any, of every slot of a unit of a columnar file. `receive` gets
+    /// the slots and a batch of them, or why they cannot be decoded.
+    ///
+    /// # Errors
+    /// I/O failures, those of `receive`, and `Error::Internal` for rows of another format.
+    pub(crate) fn columns(&self, unit: &Unit, names: &[&str], receive: SlotBatch<'_>) -> Result<()> {
+        match self {
+            Self::Parquet(input) => input.columns(unit, names, receive),
+            Self::Ipc(input) => input.columns(unit, names, receive),
+            _ => Err(Error::Internal("rows of these have no columns".into())),
+        }
+    }
+
     /// The name of a row of this input: the file of a folder, else `source:row`.
     pub(crate) fn name_row(&self, row: u64) -> String {
         match self {
@@ -174,7 +188,9 @@ impl Source {
             (Self::Seen(input), from) => {
                 return input.source().create_with(path, form, means, input.columns(), from);
             }
-            (Self::Placed(input), from) => return input.like().create_with(path, form, means, added, from),
+            (Self::Placed(input), from) => {
+                return input.like().create_with(path, form, means, input.columns(), from);
+            }
             (Self::Ipc(_) | Self::Folder(_), Some(_)) => {
                 return Err(Error::Internal(format!("`{}` cannot be gone on with", path.display())));
             }

@@ -2,6 +2,7 @@
 //! every verb: a section appears if the report has what it shows.
 
 mod generation;
+mod mix;
 
 use serde_json::{Map, Value};
 
@@ -21,6 +22,7 @@ pub(crate) fn report(verb: &str, run: &Value, exhibits: &Exhibits) -> String {
     let is_made = verb.split(' ').next() == Some("generate");
     funnel(&mut page, run, if is_made { &CANDIDATES } else { &DOCUMENTS });
     notes(&mut page, run);
+    mix::mix(&mut page, run);
     if is_made {
         generation::rejections(&mut page, run);
         generation::requests(&mut page, run);

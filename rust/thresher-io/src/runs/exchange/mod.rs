@@ -20,7 +20,13 @@ mod spill;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
+use arrow_array::RecordBatch;
+use arrow_schema::FieldRef;
+
 use crate::crew::Crew;
+use crate::error::Result;
 use crate::runs::memory::Memory;
 use crate::runs::progress::Progress;
 use crate::runs::source::Source;
@@ -42,7 +48,22 @@ pub(crate) trait Order: Sync {
     fn places(&self) -> u64;
 
     /// Appends the places of a row: none if it is left out, several if it is copied.
-    fn of(&self, row: RowNumber, places: &mut Vec<u64>);
+    ///
+    /// # Errors
+    /// I/O failures of whoever looks them up.
+    fn of(&self, row: RowNumber, places: &mut Vec<u64>) -> Result<()>;
+}
+
+/// Columns that are known from the place of a row alone.
+pub(crate) trait PlaceColumns: Send + Sync {
+    /// What they are. A column of a name that is there already is replaced.
+    fn fields(&self) -> &[FieldRef];
+
+    /// Their values at some places.
+    ///
+    /// # Errors
+    /// `Error::Internal` only.
+    fn of(&self, places: Range<u64>) -> Result<RecordBatch>;
 }
 
 /// An exchange of rows.

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_schema::FieldRef;
 use thresher_core::json::Fields;
 
+use super::PlaceColumns;
 use super::layout::Layout;
 use super::rows::{Types, broken, decode, gathered};
 use super::shards;
@@ -19,6 +21,7 @@ use crate::input::{Cutter, GoOn, Input, Payload, Piece, Position, Scratch, SlotM
 use crate::readers::guard::guarded;
 use crate::record::Visitor;
 use crate::runs::books::Count;
+use crate::runs::changed::{Changes, changed};
 use crate::runs::source::Source;
 use crate::runs::spill::file::SpillFile;
 
@@ -76,13 +79,18 @@ impl Spilled {
         self.files.iter().map(SpillFile::bytes).sum()
     }
 
-    /// The rows in shards, as inputs like one of those that they come from.
-    pub(crate) fn into_sources(self, shards: Vec<Range<u64>>, like: Source) -> Vec<Source> {
+    /// The rows in shards, as inputs like one of those that they come from, with added columns.
+    pub(crate) fn into_sources(
+        self,
+        shards: Vec<Range<u64>>,
+        like: Source,
+        columns: Option<Arc<dyn PlaceColumns>>,
+    ) -> Vec<Source> {
         let (count, spilled, like) = (shards.len(), Arc::new(self), Arc::new(like));
         let shard = |(shard, places): (usize, Range<u64>)| {
             let name = shards::name(shard, count, like.input().name());
-            let (spilled, like) = (spilled.clone(), like.clone());
-            Source::Placed(Box::new(PlacedInput { spilled, like, name, places }))
+            let (spilled, like, columns) = (spilled.clone(), like.clone(), columns.clone());
+            Source::Placed(Box::new(PlacedInput { spilled, like, name, places, columns }))
         };
         shards.into_iter().enumerate().map(shard).collect()
     }
@@ -271,6 +279,7 @@ pub(crate) struct PlacedInput {
     like: Arc<Source>,
     name: String,
     places: Range<u64>,
+    columns: Option<Arc<dyn PlaceColumns>>,
 }
 
 impl PlacedInput {
@@ -279,13 +288,26 @@ impl PlacedInput {
         &self.like
     }
 
+    /// The columns that are added.
+    pub(crate) fn columns(&self) -> &[FieldRef] {
+        self.columns.as_ref().map_or(&[], |columns| columns.fields())
+    }
+
     /// All rows of a unit, with their number and bytes.
     ///
     /// # Errors
     /// I/O failures; `Error::Internal` for files that are not what was written.
     pub(crate) fn all(&self, unit: &Unit) -> Result<(Piece, u64, u64)> {
         let Payload::Places(places) = &unit.payload else { return Err(foreign()) };
-        Ok((self.spilled.rows(places)?, places.end - places.start, unit.weight / 2))
+        let (piece, rows) = (self.spilled.rows(places)?, places.end - places.start);
+        let piece = match &self.columns {
+            None => piece,
+            Some(columns) => {
+                let added = Some(columns.of(places.clone())?);
+                changed(piece, &vec![true; rows as usize], Changes { added, ..Changes::default() })?
+            }
+        };
+        Ok((piece, rows, unit.weight / 2))
     }
 }
 

@@ -219,7 +219,7 @@ impl Exchange<'_> {
                     for row in 0..held.rows() as u32 {
                         places.clear();
                         let number = RowNumber { input, row: state.rows[input], of_all: state.all };
-                        self.order.of(number, &mut places);
+                        self.order.of(number, &mut places)?;
                         state.note(input, places.len() as u64);
                         tasks.take(at, row, &places)?;
                     }

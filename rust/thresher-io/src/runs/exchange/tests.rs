@@ -28,8 +28,9 @@ impl Order for Given {
         self.0.iter().map(|places| places.len() as u64).sum()
     }
 
-    fn of(&self, row: RowNumber, places: &mut Vec<u64>) {
+    fn of(&self, row: RowNumber, places: &mut Vec<u64>) -> Result<()> {
         places.extend(&self.0[row.of_all as usize]);
+        Ok(())
     }
 }
 
@@ -93,7 +94,7 @@ fn exchanged(
     assert_eq!(spilled.left_out, left_out);
     let shards = shards::cut(spilled.places(), Some(3), None, 1)?;
     let mut pieces = Vec::new();
-    for source in spilled.into_sources(shards, sources.into_iter().next().unwrap()) {
+    for source in spilled.into_sources(shards, sources.into_iter().next().unwrap(), None) {
         let Source::Placed(shard) = &source else { panic!("another source") };
         let mut from = Position::default();
         // A later run goes on behind any unit.

@@ -111,8 +111,9 @@ impl Order for Shuffled {
         self.0.len()
     }
 
-    fn of(&self, row: RowNumber, places: &mut Vec<u64>) {
+    fn of(&self, row: RowNumber, places: &mut Vec<u64>) -> Result<()> {
         places.extend(self.0.place(row.of_all));
+        Ok(())
     }
 }
 
@@ -271,7 +272,7 @@ impl Shuffle<'_> {
             shards::cut(places, shards, rows_per_shard, inputs)?
         };
         let like = sources.iter().position(Source::is_readable).unwrap_or_default();
-        let placed = spilled.into_sources(shards, sources.swap_remove(like));
+        let placed = spilled.into_sources(shards, sources.swap_remove(like), None);
         write_seen(&placed, self.output, &self.crew, self.memory, self.progress)
     }
 }
