@@ -10,7 +10,7 @@ import pytest
 import thresher as th
 from thresher import errors
 
-PACKAGES = {"chat", "generate", "tokens"}
+PACKAGES = {"chat", "generate", "tokenizers", "tokens"}
 """Capabilities that are called by the name of their package, as in `th.chat.convert`."""
 
 

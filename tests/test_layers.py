@@ -21,7 +21,7 @@ LAYERS = [
     {"_arrow", "_params"},
     {"_parameters"},
     {"_runs"},
-    {"_dedup", "_mix", "_pack", "_shuffle", "chat", "estimate", "explanation", "results"},
+    {"_dedup", "_mix", "_pack", "_shuffle", "chat", "estimate", "explanation", "results", "tokenizers"},
     {"tokens"},
     {"_pipeline", "generate"},
     {"_explain"},

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -54,10 +55,16 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "pack_files": (
         th.pack_files,
         {"inputs": "in.parquet", "output": "out.parquet", "overwrite": True, "context": 8},
+    ),
     "mix_files": (
         th.mix_files,
         {"sources": {"a": "in.jsonl"}, "output": "out.jsonl", "overwrite": True, "unit": "documents"},
     ),
+    "train": (
+        th.tokenizers.train,
+        {"inputs": "in.jsonl", "output": "tok.json", "overwrite": True},
+    ),
+    "train_texts": (th.tokenizers.train_texts, {"texts": ["a b"]}),
     "probe": (th.chat.probe, {"template": TEMPLATE}),
     "check_mismatch": (
         th.chat.check_mismatch,
@@ -133,12 +140,16 @@ VERBS: dict[str, Callable[..., Any]] = {
     "tokenize": th.tokenize_files,
     "pack": th.pack_files,
     "mix": th.mix_files,
+    "train": th.tokenizers.train,
 }
+GROUPS = {"train": "tokenizer"}
+"""Groups of commands that verbs are in."""
 
 
 def _plain(default: object) -> object:
     """A default of a signature as the native module writes it: nothing given is nothing, in any form."""
-    return None if default in ((), [], {}, inspect.Parameter.empty) else default
+    plain = list(default) if isinstance(default, tuple) else default
+    return None if plain in ([], {}, inspect.Parameter.empty) else plain
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -167,7 +178,9 @@ def test_the_options_that_type_checkers_know_are_those_of_every_run() -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_command_has_the_parameters_and_defaults_of_its_native_run(verb: str) -> None:
-    command = cli.cli.commands[verb]
+    group = cli.cli.commands[GROUPS[verb]] if verb in GROUPS else cli.cli
+    assert isinstance(group, click.Group)
+    command = group.commands[verb]
     native = {**parameters(verb), **parameters("options")}
     values = {"whole": "8", "mapping": "a=openai"}
     needed = [

@@ -6,7 +6,7 @@
 ([True, False, True], [None, 0, None])
 """
 
-from thresher import chat, generate, tokens
+from thresher import chat, generate, tokenizers, tokens
 from thresher._core import version as _version
 from thresher._dedup import DedupReport, DedupResult, Summary, dedup, dedup_files, minhash
 from thresher._explain import explain
@@ -72,6 +72,7 @@ __all__ = [
     "shuffle_files",
     "tokenize",
     "tokenize_files",
+    "tokenizers",
     "tokens",
     "verify",
 ]

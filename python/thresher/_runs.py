@@ -81,7 +81,9 @@ def over_files(function: F) -> F:
     return function
 
 
-def run(core: NativeRun, own: Mapping[str, Any], options: RunOptions, report: type[R]) -> R:
+def run(
+    core: NativeRun, own: Mapping[str, Any], options: RunOptions, report: type[R], *, name: str = ""
+) -> R:
     """Checks what was given, does the run, and gives its report.
 
     Args:
@@ -89,6 +91,7 @@ def run(core: NativeRun, own: Mapping[str, Any], options: RunOptions, report: ty
         own: `inputs`, `output`, and the parameters of the verb.
         options: What was given of the options of every run.
         report: The class of the report.
+        name: What the function is called. Default: the verb and `_files`.
 
     Raises:
         TypeError: An option is not there.
@@ -96,9 +99,10 @@ def run(core: NativeRun, own: Mapping[str, Any], options: RunOptions, report: ty
     """
     verb = core.__name__
     given = dict(options)
-    for name in given.keys() - RunOptions.__annotations__.keys():
-        meant = nearest(name, {**parameters(verb), **RunOptions.__annotations__})
-        message = f"{verb}_files() got an unexpected keyword argument '{name}'{meant}"
+    for unknown in given.keys() - RunOptions.__annotations__.keys():
+        meant = nearest(unknown, {**parameters(verb), **RunOptions.__annotations__})
+        called = name or f"{verb}_files"
+        message = f"{called}() got an unexpected keyword argument '{unknown}'{meant}"
         raise TypeError(message)
     progress = _params.callback("progress", given.pop("progress", None))
     step = {name: value for name, value in own.items() if name not in ("inputs", "output")}

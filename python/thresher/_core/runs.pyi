@@ -17,6 +17,7 @@ __all__ = [
     "render",
     "shuffle",
     "tokenize",
+    "train",
     "validate",
 ]
 
@@ -59,6 +60,9 @@ def pack(config_json: str, progress: Callable[[Progress], object] | None) -> str
 def mix(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Rows of several sources in one mix; as `dedup`, with the parameters of a mix."""
 
+def train(config_json: str, progress: Callable[[Progress], object] | None) -> str:
+    """A tokenizer trained on files; as `dedup`, with the parameters of a training."""
+
 def pipeline(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Several steps over files; as `dedup`, with `inputs`, `output`, `steps` and the options of every run."""
 
@@ -66,8 +70,8 @@ def parameters(verb: str) -> str:
     """What there is to ask a verb for, or of `options` every run: a list in JSON.
 
     Args:
-        verb: `dedup`, `convert`, `validate`, `render`, `shuffle`, `tokenize`, `pack`, `mix` with `mix.source` and
-            `mix.phase`, or `options`.
+        verb: `dedup`, `convert`, `validate`, `render`, `shuffle`, `tokenize`, `pack`, `train`, `mix` with
+            `mix.source` and `mix.phase`, or `options`.
 
     Returns:
         Of each parameter `name`, `kind`, `metavar`, `about`, `default`, `required` and `schema`.

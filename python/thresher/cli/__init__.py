@@ -30,6 +30,7 @@ from thresher.cli._plan import plan
 from thresher.cli._results import explain, verify
 from thresher.cli._run import EXIT_DATA, printable
 from thresher.cli._shuffle import shuffle
+from thresher.cli._tokenizer import tokenizer
 from thresher.cli._tokens import tokenize, tokens
 from thresher.errors import BusyError, DataError, InternalError
 
@@ -88,6 +89,7 @@ for command in (
     verify,
     explain,
     run,
+    tokenizer,
     doctor,
 ):
     cli.add_command(command)

@@ -56,6 +56,9 @@ pub enum Error {
     /// An error of the core.
     #[error(transparent)]
     Core(#[from] thresher_core::Error),
+    /// An error of tokens.
+    #[error(transparent)]
+    Tokens(#[from] thresher_tokens::Error),
 }
 
 impl From<thresher_tokens::Error> for Error {

@@ -21,6 +21,7 @@ mod ranks;
 mod results;
 mod runs;
 mod texts;
+mod tokenizers;
 mod tokens;
 mod validate;
 
@@ -87,7 +88,7 @@ mod _core {
         #[pymodule_export]
         use crate::runs::{
             convert_files, dedup_files, mix_files, pack_files, parameters, pipeline_files, render_files,
-            shuffle_files, tokenize_files, validate_files,
+            shuffle_files, tokenize_files, train_files, validate_files,
         };
     }
 
@@ -107,13 +108,22 @@ mod _core {
         use crate::tokens::{Tokenizer, info, merge};
     }
 
+    /// Training of tokenizers.
+    #[pymodule(gil_used = false)]
+    mod tokenizers {
+        #[pymodule_export]
+        use crate::tokenizers::train;
+    }
+
     /// This library is the whole Rust program of the process, so its panic hook is ours to set. The modules inside are
     /// made known to the import system, which asks for them by their whole names.
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         thresher_io::quiet_guarded_panics();
         let known = module.py().import("sys")?.getattr("modules")?;
-        for name in ["chat", "dedup", "filter", "generate", "results", "runs", "shuffle", "tokens"] {
+        for name in
+            ["chat", "dedup", "filter", "generate", "results", "runs", "shuffle", "tokenizers", "tokens"]
+        {
             let inner = module.getattr(name)?;
             let whole = format!("thresher._core.{name}");
             inner.setattr("__name__", &whole)?;

@@ -18,6 +18,7 @@ use thresher_io::runs::rows::render::{self, RenderStep};
 use thresher_io::runs::rows::tokenize::{self, TokenizeStep};
 use thresher_io::runs::rows::validate::{self, ValidateStep};
 use thresher_io::runs::shuffle::{self, ShuffleStep};
+use thresher_io::runs::train::{self, TrainStep};
 use thresher_io::runs::{Config, Progress, RunOptions};
 use thresher_io::{Error, Result};
 
@@ -104,6 +105,17 @@ pub(crate) fn mix_files(
     over_files(py, config_json, progress, bound, mix::run)
 }
 
+/// A tokenizer trained on files.
+#[pyfunction]
+#[pyo3(name = "train")]
+pub(crate) fn train_files(
+    py: Python<'_>,
+    config_json: &str,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    over_files(py, config_json, progress, bound, train::run)
+}
+
 /// Rows of tokens of files, packed into bins.
 #[pyfunction]
 #[pyo3(name = "pack")]
@@ -137,6 +149,7 @@ pub(crate) fn parameters(verb: &str) -> PyResult<String> {
         PackStep::NAME => describe::<PackStep>(),
         RenderStep::NAME => describe::<RenderStep>(),
         TokenizeStep::NAME => describe::<TokenizeStep>(),
+        TrainStep::NAME => describe::<TrainStep>(),
         MixStep::NAME => describe::<MixStep>(),
         MixSource::NAME => describe::<MixSource>(),
         MixPhase::NAME => describe::<MixPhase>(),

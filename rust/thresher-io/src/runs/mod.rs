@@ -36,6 +36,7 @@ mod spill;
 mod stdin;
 pub mod steps;
 mod survey;
+pub mod train;
 pub mod within;
 mod worksite;
 mod writing;

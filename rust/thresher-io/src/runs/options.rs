@@ -136,8 +136,8 @@ impl<P> Config<P> {
 mod tests {
     use super::*;
     use crate::runs::dedup::DedupStep;
-    use crate::runs::pack::PackStep;
     use crate::runs::mix::MixStep;
+    use crate::runs::pack::PackStep;
     use crate::runs::parameters::{Step, fields_of};
     use crate::runs::rows::convert::ConvertStep;
     use crate::runs::rows::render::RenderStep;

@@ -9,5 +9,14 @@
 
 pub mod bpe;
 mod counts;
+mod cut;
+mod file;
+mod findings;
+mod special;
+pub mod unigram;
 
 pub use counts::Counts;
+pub use cut::{Cut, DIGITS, PATTERN_NAMES};
+pub use file::{bpe_json, config_json, unigram_json};
+pub use findings::{Findings, Token};
+pub use special::{CHAT_NAMES, special_tokens};

@@ -22,6 +22,7 @@ mod publish;
 mod stage;
 mod standing;
 mod state;
+mod tokenizer;
 pub mod verify;
 
 pub(crate) use files::DataFiles;

@@ -8,6 +8,7 @@
 //! rejected.parquet  OUT/rejected.parquet   OUT.jsonl.rejected.parquet
 //! lineage.parquet   OUT/lineage.parquet    OUT.jsonl.lineage.parquet
 //! quarantine        OUT/quarantine/        OUT.jsonl.quarantine/
+//! tokenizer.json    OUT/tokenizer.json     the data of OUT.json
 //! README.md         OUT/README.md          OUT.jsonl.README.md
 //! report.html       OUT/report.html        OUT.jsonl.report.html
 //! run.json          OUT/run.json           OUT.jsonl.run.json
@@ -34,6 +35,10 @@ pub(super) const REJECTED: &str = "rejected.parquet";
 pub(super) const LINEAGE: &str = "lineage.parquet";
 /// The dataset card.
 pub(super) const CARD: &str = "README.md";
+/// A trained tokenizer, in a folder.
+pub(super) const TOKENIZER: &str = "tokenizer.json";
+/// What transformers reads beside it.
+pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 /// Bad records.
 pub(super) const QUARANTINE: &str = "quarantine";
 /// The report as a page.
@@ -41,7 +46,8 @@ pub(super) const PAGE: &str = "report.html";
 /// The report, which is published last.
 pub(super) const RUN: &str = "run.json";
 /// Every part that a result can have.
-pub(super) const PARTS: [&str; 9] = [DATA, REMOVED, CLUSTERS, REJECTED, LINEAGE, QUARANTINE, CARD, PAGE, RUN];
+pub(super) const PARTS: [&str; 11] =
+    [DATA, REMOVED, CLUSTERS, REJECTED, LINEAGE, TOKENIZER, TOKENIZER_CONFIG, QUARANTINE, CARD, PAGE, RUN];
 
 /// An output, by its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -139,6 +139,11 @@ impl RunOutput {
         Ok(self.state.as_ref().ok_or_else(gone)?.new_part(""))
     }
 
+    /// Where a part will be found; `Error::Internal` on standard output.
+    pub(super) fn final_part(&self, part: &str) -> Result<PathBuf> {
+        self.place.part(part).ok_or_else(|| Error::Internal("standard output has no parts".into()))
+    }
+
     /// Whether a result is on its way to its place, which the next run completes.
     pub(super) fn is_decided(&self) -> bool {
         self.state.as_ref().is_some_and(|state| state.journal().exists())

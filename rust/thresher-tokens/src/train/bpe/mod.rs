@@ -20,19 +20,22 @@ mod corpus;
 mod merging;
 mod pairs;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use thresher_core::Observer;
 use thresher_core::parallel::Threads;
 
 use self::corpus::Corpus;
 use self::merging::{Merger, Queue};
 use self::pairs::Index;
-use super::Counts;
+use super::findings::{Findings, bytes_of, find};
+use super::{Counts, special};
 use crate::{Error, Result};
 
 /// How far the first floor lies below the most frequent pair, and each further one below that before.
 const FIRST_FALL: u64 = 64;
 const FALL: u64 = 8;
+/// Bytes of a slot of the corpus, and of a place.
+const SLOT: u64 = 4;
 /// Merges after which a wish to stop is asked for.
 const MERGES_A_QUESTION: usize = 64;
 
@@ -60,6 +63,17 @@ pub struct Bpe {
     pub merges: Vec<(u32, u32, u32)>,
     /// How often each token occurs in what it was trained on, once all merges are done.
     pub occurrences: Vec<u64>,
+    /// Different pre-tokens of that.
+    pub words: u64,
+}
+
+impl Bpe {
+    /// Figures of the vocabulary over what it was trained on.
+    #[must_use]
+    pub fn findings(&self) -> Findings {
+        let bytes = bytes_of(&self.tokens, self.special_tokens);
+        find(&bytes, self.special_tokens, &self.occurrences, self.merges.len(), self.words)
+    }
 }
 
 /// The tokens so far.
@@ -106,17 +120,7 @@ impl Vocabulary {
 /// # Errors
 /// `Error::Parameter` for a vocabulary without room, or a special token that is empty or there twice.
 pub fn check(options: &BpeOptions) -> Result<()> {
-    let mut seen = HashSet::new();
-    for token in &options.special_tokens {
-        if token.is_empty() {
-            return Err(Error::Parameter("a special token is ``, but it has at least one character".into()));
-        }
-        if !seen.insert(token) {
-            return Err(Error::Parameter(format!(
-                "the special token `{token}` is given twice; name it once"
-            )));
-        }
-    }
+    special::check(&options.special_tokens)?;
     let needed = Vocabulary::new(&options.special_tokens).tokens.len();
     if (options.vocab_size as usize) < needed {
         return Err(Error::Parameter(format!(
@@ -129,6 +133,15 @@ pub fn check(options: &BpeOptions) -> Result<()> {
         return Err(Error::Parameter("max_token_length is `0`, but a token has at least 1 byte".into()));
     }
     Ok(())
+}
+
+/// About how many bytes of memory it takes to train on `counts`, the counts themselves included.
+#[must_use]
+pub fn bytes_needed(counts: &Counts) -> u64 {
+    let mut slots = 0;
+    counts.for_each(|word, _| slots += word.len() as u64 + 1);
+    // First the table and the corpus; then the corpus, its places in order, and those of frequent pairs.
+    (counts.resident_bytes() + SLOT * slots).max(3 * SLOT * slots)
 }
 
 /// Trains on `counts`. The result is the same for any number of threads.
@@ -144,6 +157,7 @@ pub fn train(
     check(options)?;
     let mut vocabulary = Vocabulary::new(&options.special_tokens);
     let mut corpus = Corpus::new(&counts, &vocabulary.symbol_of, vocabulary.tokens.len())?;
+    let words = counts.len() as u64;
     drop(counts);
     let longest = options.max_token_length.map_or(usize::MAX, |length| length as usize);
     let least = options.min_frequency.max(1);
@@ -183,6 +197,7 @@ pub fn train(
         special_tokens: options.special_tokens.len(),
         merges,
         occurrences: corpus.occurrences(),
+        words,
     })
 }
 

@@ -81,7 +81,7 @@ fn by_definition(words: &[(Vec<u8>, u64)], options: &BpeOptions) -> Bpe {
             occurrences[id] += times;
         }
     }
-    Bpe { tokens, special_tokens: special.len(), merges, occurrences }
+    Bpe { tokens, special_tokens: special.len(), merges, occurrences, words: counts.len() as u64 }
 }
 
 fn options(vocab_size: u32) -> BpeOptions {
@@ -154,7 +154,7 @@ fn options_that_cannot_be_met_are_refused_by_their_values() {
     let small = BpeOptions { vocab_size: 257, special_tokens: special(&["<s>", "</s>"]), ..options(0) };
     assert!(refused(&small).contains("`257`") && refused(&small).contains("258"), "{}", refused(&small));
     let twice = BpeOptions { vocab_size: 999, special_tokens: special(&["<s>", "<s>"]), ..options(0) };
-    assert!(refused(&twice).contains("`<s>` is given twice"));
+    assert!(refused(&twice).contains("has `<s>` twice"));
     let empty = BpeOptions { vocab_size: 999, special_tokens: special(&[""]), ..options(0) };
     assert!(refused(&empty).contains("at least one character"));
     // One that is a byte takes no second place.
