@@ -3,7 +3,7 @@
 >>> import thresher as th
 >>> trained = th.tokenizers.train_texts(["low lower lowest"] * 9, vocab_size=270)
 >>> trained.vocab_size, trained.report["longest"][0]["text"]
-(266, ' lowest')
+(264, ' lowest')
 """
 
 from thresher.tokenizers.train import TrainedTokenizer, TrainReport, train, train_texts

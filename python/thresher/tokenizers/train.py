@@ -99,7 +99,7 @@ def train(
         >>> folder = pathlib.Path(tempfile.mkdtemp())
         >>> _ = (folder / "in.jsonl").write_text('{"text": "low lower lowest"}\n' * 9)
         >>> th.tokenizers.train(folder / "in.jsonl", folder / "tok", vocab_size=260)
-        TrainReport(documents=9, kept=9, quarantined=0, vocab_size=260, bytes_per_token=2.67)
+        TrainReport(documents=9, kept=9, quarantined=0, vocab_size=260, bytes_per_token=2.00)
         >>> sorted(path.name for path in (folder / "tok").iterdir())
         ['report.html', 'run.json', 'tokenizer.json', 'tokenizer_config.json']
     """
@@ -167,7 +167,7 @@ def train_texts(
     Example:
         >>> import thresher as th
         >>> th.tokenizers.train_texts(["low lower lowest"] * 9, vocab_size=260)
-        TrainedTokenizer(vocab_size=260, bytes_per_token=2.67)
+        TrainedTokenizer(vocab_size=260, bytes_per_token=2.00)
     """
     given = {
         "vocab_size": vocab_size,

@@ -53,11 +53,18 @@ pub(crate) struct FieldWatch<'a> {
     fields: &'a Fields,
     having: Having,
     is_settled: bool,
+    /// The parameter that names the field of the id.
+    id: &'static str,
 }
 
 impl<'a> FieldWatch<'a> {
     pub(crate) fn new(sources: &'a [Source], fields: &'a Fields) -> Self {
-        Self { sources, fields, having: Having::default(), is_settled: false }
+        Self { sources, fields, having: Having::default(), is_settled: false, id: "id" }
+    }
+
+    /// The field of the id is named by this parameter.
+    pub(crate) fn with_id_as(self, id: &'static str) -> Self {
+        Self { id, ..self }
     }
 
     /// Takes the records of the next unit, of the input of this index.
@@ -115,7 +122,7 @@ impl<'a> FieldWatch<'a> {
         }
         let scalar = format!("{only}number or string in it");
         match (&self.fields.id, &self.fields.rank) {
-            (Some(path), _) if id == 0 && text_is_string > 0 => lacking("id", path, &scalar),
+            (Some(path), _) if id == 0 && text_is_string > 0 => lacking(self.id, path, &scalar),
             (_, Some(path)) if rank == 0 && text_is_string > 0 => lacking("the rank of keep", path, &scalar),
             _ => Ok(()),
         }

@@ -154,7 +154,7 @@ pub(super) fn count(
         bytes: AtomicU64::new(0),
         room: memory.tables(),
     };
-    let mut watch = FieldWatch::new(sources, &training.fields);
+    let mut watch = FieldWatch::new(sources, &training.fields).with_id_as("by");
     let (mut rows, mut kept, mut blank_bytes) = (vec![0; sources.len()], Count::default(), 0);
     let mut quarantine = output.quarantine();
     for_each_unit(

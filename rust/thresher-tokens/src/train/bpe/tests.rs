@@ -23,7 +23,7 @@ fn trained(words: &[(Vec<u8>, u64)], options: &BpeOptions) -> Bpe {
 /// The same by the definition.
 fn by_definition(words: &[(Vec<u8>, u64)], options: &BpeOptions) -> Bpe {
     let mut counts: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
-    for (word, times) in words {
+    for (word, times) in words.iter().filter(|(word, _)| !word.is_empty()) {
         *counts.entry(word.clone()).or_default() += times;
     }
     let special = &options.special_tokens;
