@@ -73,6 +73,9 @@ test-report: build ## open the report of a hostile run in a headless Chromium
 test-chat-10k: ## 10,000 generated rows of each chat format, there and back
 	cargo test -p thresher-chat --quiet --test chat -- --ignored --nocapture
 
+test-tokens: ## a million generated texts cut by every published pattern, and the ids of 100,000 documents, against the crate tokenizers
+	cargo test -p thresher-tokens --quiet --lib -- --ignored as_the_crate_cuts_them are_those_of_the_crate
+
 test-kill: build ## 200 kills at random times, each followed by the same command, against an undisturbed run
 	THRESHER_KILLS=200 $(PY) -m pytest -q tests/test_resume.py
 

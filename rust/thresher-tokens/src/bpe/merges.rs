@@ -7,7 +7,7 @@
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 /// The rank of a pair that has none.
-const NONE: u32 = u32::MAX;
+pub(crate) const NONE: u32 = u32::MAX;
 
 /// Symbols up to which a piece is an array.
 const SHORT: usize = 48;
@@ -60,8 +60,23 @@ impl Merges {
     }
 
     #[inline(always)]
-    fn rank(&self, left: u32, right: u32) -> u32 {
+    pub(crate) fn rank(&self, left: u32, right: u32) -> u32 {
         self.slots[self.slot(pair(left, right))].1
+    }
+
+    /// Every pair: left, right, rank.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (u32, u32, u32)> {
+        let used = self.slots.iter().filter(|slot| slot.0 != EMPTY);
+        used.map(|&(pair, rank)| ((pair >> 32) as u32, pair as u32, rank))
+    }
+
+    /// The two ids that the last merge of `ids` joins, if all of them become `made`.
+    pub(crate) fn last_merge(&self, mut ids: Vec<u32>, made: u32) -> Option<(u32, u32)> {
+        let mut ranks = vec![NONE; ids.len()];
+        let len = self.reduce(&mut ids, &mut ranks, 2);
+        let &[left, right] = &ids[..len] else { return None };
+        let rank = self.rank(left, right);
+        (rank != NONE && self.made[rank as usize] == made).then_some((left, right))
     }
 
     /// Merges `symbols` in place.
@@ -76,12 +91,16 @@ impl Merges {
 
     /// Merges at the front of `ids`, and says how many are left.
     fn apply_short(&self, ids: &mut [u32]) -> usize {
+        self.reduce(ids, &mut [NONE; SHORT], 1)
+    }
+
+    /// Merges until `least_len` are left, or none can be merged; `ranks` has room for all.
+    fn reduce(&self, ids: &mut [u32], ranks: &mut [u32], least_len: usize) -> usize {
         let mut len = ids.len();
-        let mut ranks = [NONE; SHORT];
         for (rank, pair) in ranks.iter_mut().zip(ids.windows(2)) {
             *rank = self.rank(pair[0], pair[1]);
         }
-        while len > 1 {
+        while len > least_len {
             let (mut at, mut least) = (0, NONE);
             for (place, &rank) in ranks[..len - 1].iter().enumerate() {
                 if rank < least {

@@ -8,6 +8,7 @@
 //! (<https://arxiv.org/abs/1508.07909>); on bytes: Radford et al., Language Models are Unsupervised Multitask Learners, 2019.
 
 mod cache;
+mod longest;
 mod merges;
 
 use std::collections::HashMap;
@@ -16,8 +17,10 @@ use crate::{
     model::{Answer, Model, ModelWorker, Stretch},
     pretokenize::PreTokenizer,
     tokenizer::file::{File, Merge, ModelFile, Vocab},
+    train::bpe::alphabet,
 };
 use cache::{Cache, MEDIUM, Place, SHORT, ShortKey};
+use longest::{Longest, Places};
 use merges::{Merges, Scratch};
 
 /// A byte that no token stands for.
@@ -30,11 +33,13 @@ pub(crate) struct ByteLevelBpe {
     /// The id of each byte.
     bytes: [u32; 256],
     merges: Merges,
+    /// Where the merges allow it, a faster way to the same ids.
+    longest: Option<Longest>,
     /// Tokens by their bytes: a pre-token that is one needs no merges. With `ignore_merges` every token is here, else those
     /// that their own bytes are merged to.
     whole: HashMap<Box<[u8]>, u32>,
-    /// The longest of them.
-    longest: usize,
+    /// Bytes of the longest of them.
+    longest_token: usize,
 }
 
 impl ByteLevelBpe {
@@ -68,26 +73,33 @@ impl ByteLevelBpe {
         }
         let in_bytes =
             |token: &str| -> Option<Box<[u8]>> { token.chars().map(|c| by_char.get(&c).copied()).collect() };
-        let mut read =
-            Self { pre_tokenizer, bytes, merges: Merges::new(&ranked), whole: HashMap::new(), longest: 0 };
-        let (mut symbols, mut scratch) = (Vec::new(), Scratch::default());
+        let merges = Merges::new(&ranked);
+        let (mut whole, mut canonical) = (HashMap::new(), Vec::new());
         for (token, id) in tokens {
             let Some(token) = in_bytes(token) else { continue };
-            if model.ignore_merges != Some(true) {
-                read.merge(&token, &mut symbols, &mut scratch);
-                if symbols != [*id] {
-                    continue;
-                }
+            let symbols: Vec<u32> =
+                token.iter().map(|&byte| bytes[usize::from(byte)]).filter(|&id| id != NO_TOKEN).collect();
+            let parts = (symbols.len() == token.len()).then(|| merges.last_merge(symbols, *id)).flatten();
+            let is_canonical = token.len() == 1 || parts.is_some();
+            if is_canonical {
+                canonical.push((token.to_vec(), *id, parts));
             }
-            read.longest = read.longest.max(token.len());
-            read.whole.insert(token, *id);
+            if is_canonical || model.ignore_merges == Some(true) {
+                whole.insert(token, *id);
+            }
         }
-        Ok(read)
+        let longest_token = whole.keys().map(|token| token.len()).max().unwrap_or(0);
+        let all_bytes = !bytes.contains(&NO_TOKEN);
+        let longest = if all_bytes { Longest::new(&canonical, &merges) } else { None };
+        Ok(Self { pre_tokenizer, bytes, merges, longest, whole, longest_token })
     }
 
-    /// Puts the ids of a pre-token into `symbols`, by merges alone.
-    fn merge(&self, piece: &[u8], symbols: &mut Vec<u32>, scratch: &mut Scratch) {
+    /// Puts the ids of a pre-token into `symbols`, whole or not.
+    fn merge(&self, piece: &[u8], symbols: &mut Vec<u32>, scratch: &mut Scratch, places: &mut Places) {
         symbols.clear();
+        if let Some(longest) = &self.longest {
+            return longest.encode(&self.merges, piece, places, symbols);
+        }
         let bytes = piece.iter().map(|&byte| self.bytes[usize::from(byte)]);
         // The crate drops a byte without a token, and what stands around it meets.
         symbols.extend(bytes.filter(|&id| id != NO_TOKEN));
@@ -115,20 +127,16 @@ fn unusual(model: &ModelFile) -> Result<(), String> {
     Ok(())
 }
 
-/// The byte that each character of a byte-level vocabulary stands for: itself if it can be printed, else those from U+0100 on
-/// in order.
+/// The byte that each character of a byte-level vocabulary stands for.
 fn byte_of_chars() -> HashMap<char, u8> {
-    let mut beyond = '\u{100}'..;
-    let printed = |byte: u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
-    (0..=255_u8)
-        .filter_map(|byte| Some((if printed(byte) { byte as char } else { beyond.next()? }, byte)))
-        .collect()
+    alphabet::characters().into_iter().zip(0..=255).collect()
 }
 
 impl Model for ByteLevelBpe {
     fn resident_bytes(&self) -> u64 {
         let whole: usize = self.whole.keys().map(|token| token.len() + 48).sum();
-        (size_of::<Self>() + self.merges.bytes() + whole) as u64
+        let longest = self.longest.as_ref().map_or(0, Longest::bytes);
+        (size_of::<Self>() + self.merges.bytes() + longest + whole) as u64
     }
 
     fn worker(&self, cache_bytes: usize) -> Box<dyn ModelWorker + '_> {
@@ -139,6 +147,7 @@ impl Model for ByteLevelBpe {
             num_waiting: 0,
             symbols: Vec::new(),
             scratch: Scratch::default(),
+            places: Places::default(),
             spaced: String::new(),
         })
     }
@@ -163,6 +172,7 @@ struct Worker<'m> {
     num_waiting: usize,
     symbols: Vec<u32>,
     scratch: Scratch,
+    places: Places,
     /// A stretch with a blank before it.
     spaced: String,
 }
@@ -185,7 +195,8 @@ impl ModelWorker for Worker<'_> {
     }
 
     fn bytes(&self) -> usize {
-        self.cache.bytes() + self.symbols.capacity() * 4 + self.scratch.bytes() + self.spaced.capacity()
+        let scratch = self.scratch.bytes() + Longest::scratch_bytes(&self.places);
+        self.cache.bytes() + self.symbols.capacity() * 4 + scratch + self.spaced.capacity()
     }
 }
 
@@ -246,13 +257,13 @@ impl Worker<'_> {
     /// Puts the ids of a pre-token into `symbols`.
     #[inline(never)]
     fn merge(&mut self, piece: &[u8]) {
-        if piece.len() <= self.model.longest
+        if piece.len() <= self.model.longest_token
             && let Some(&id) = self.model.whole.get(piece)
         {
             self.symbols.clear();
             self.symbols.push(id);
             return;
         }
-        self.model.merge(piece, &mut self.symbols, &mut self.scratch);
+        self.model.merge(piece, &mut self.symbols, &mut self.scratch, &mut self.places);
     }
 }

@@ -172,6 +172,38 @@ fn the_path_says_which_encoder_runs_and_why() {
     assert!(why(&|file| file["normalizer"] = json!({"type": "Lowercase"})).contains("Lowercase"));
 }
 
+/// Hundreds of merges, of letters and of bytes of other scripts, drawn by a number; each side is made before.
+fn merged(seed: u64) -> Value {
+    let mut file = file();
+    let mut known: Vec<String> = "etaonhrisĠÐÑ°²¸äĊ1".chars().map(String::from).collect();
+    let mut merges = Vec::new();
+    let mut state = seed;
+    let mut draw = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    while merges.len() < 600 {
+        let (left, right) = (known[draw(known.len())].clone(), known[draw(known.len())].clone());
+        let made = format!("{left}{right}");
+        if made.chars().count() <= 7 && !known.contains(&made) {
+            merges.push(json!([left, right]));
+            known.push(made);
+        }
+    }
+    let mut tokens: Vec<String> =
+        tokenizers::pre_tokenizers::byte_level::ByteLevel::alphabet().into_iter().map(String::from).collect();
+    tokens.sort_unstable();
+    tokens.extend(known.into_iter().skip(17));
+    for (at, token) in file["added_tokens"].as_array_mut().unwrap().iter_mut().enumerate() {
+        token["id"] = (tokens.len() + at).into();
+    }
+    file["post_processor"] = Value::Null;
+    file["model"]["vocab"] =
+        tokens.into_iter().zip(0..).map(|(token, id)| (token, Value::from(id))).collect();
+    file["model"]["merges"] = merges.into();
+    file
+}
+
 /// Files whose every part is done by an encoder of ours.
 fn own() -> Vec<Value> {
     let change = |change: &dyn Fn(&mut Value)| {
@@ -181,6 +213,8 @@ fn own() -> Vec<Value> {
     };
     vec![
         file(),
+        merged(1),
+        merged(2),
         change(&|file| file["model"]["ignore_merges"] = true.into()),
         change(&|file| file["pre_tokenizer"]["add_prefix_space"] = true.into()),
         change(&|file| file["normalizer"] = json!({"type": "NFC"})),
@@ -219,6 +253,7 @@ fn ids_of_every_file_are_those_of_the_crate() {
         let part = prop_oneof![
             3 => crate::pretokenize::tests::texts(),
             2 => "[ \\n]{0,2}(<s>|</s>|<tool>|e\u{301}<|\u{e9}<)[ \\n\u{3000}]{0,2}",
+            3 => "( ?[etaonhrisа-я1]{1,20}){1,4}",
             2 => "(hello| world|hell|ll|aé|ê|ㅏ|각|가\u{11a8}|\u{93c}|क\u{93c}|\u{301}|\u{323}\u{302}){1,3}",
         ];
         let texts = prop::collection::vec(part, 0..6).prop_map(|parts| parts.concat());
@@ -233,6 +268,26 @@ fn ids_of_every_file_are_those_of_the_crate() {
                 worker.encode(&text, &mut ids).unwrap();
                 prop_assert_eq!(&ids[..], expected.get_ids());
             }
+        });
+    }
+}
+
+#[test]
+#[ignore = "minutes; `make test-tokens`"]
+fn ids_of_100_000_documents_are_those_of_the_crate() {
+    for (file, documents) in [(merged(3), 100_000), (own().remove(4), 20_000)] {
+        let json = file.to_string();
+        let tokenizer = Tokenizer::from_json(json.as_bytes()).unwrap();
+        let mut oracle: tokenizers::Tokenizer = json.parse().unwrap();
+        oracle.set_encode_special_tokens(true);
+        let part = prop_oneof![crate::pretokenize::tests::texts(), "( ?[etaonhrisа-я1]{1,20}){1,8}"];
+        let texts = prop::collection::vec(part, 0..30).prop_map(|parts| parts.concat());
+        let worker = std::cell::RefCell::new(tokenizer.worker(&Options::default()));
+        proptest!(ProptestConfig::with_cases(documents), |(text in texts)| {
+            let mut ids = Vec::new();
+            worker.borrow_mut().encode(&text, &mut ids).unwrap();
+            let expected = oracle.encode_fast(text.as_str(), false).unwrap();
+            prop_assert_eq!(&ids[..], expected.get_ids());
         });
     }
 }
