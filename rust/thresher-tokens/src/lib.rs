@@ -15,9 +15,11 @@ pub mod error;
 pub mod layout;
 pub mod mixing;
 mod model;
+mod normalize;
 pub mod pack;
 pub mod permute;
 mod pretokenize;
+mod spm;
 pub mod tokenizer;
 pub mod train;
 

@@ -12,7 +12,6 @@ pub(crate) struct Stretch<'t> {
     /// What is to be encoded.
     pub(crate) text: &'t str,
     /// Whether the text begins here.
-    #[expect(dead_code, reason = "models that put a blank before a text read it")]
     pub(crate) first: bool,
 }
 

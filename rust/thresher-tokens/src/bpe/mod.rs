@@ -7,9 +7,9 @@
 //! Sennrich, Haddow, Birch: Neural Machine Translation of Rare Words with Subword Units, 2016
 //! (<https://arxiv.org/abs/1508.07909>); on bytes: Radford et al., Language Models are Unsupervised Multitask Learners, 2019.
 
-mod cache;
+pub(crate) mod cache;
 mod longest;
-mod merges;
+pub(crate) mod merges;
 
 use std::collections::HashMap;
 

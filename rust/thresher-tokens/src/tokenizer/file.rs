@@ -65,7 +65,6 @@ pub(crate) struct ModelFile {
     #[serde(default)]
     pub(crate) end_of_word_suffix: Option<String>,
     #[serde(default)]
-    #[expect(dead_code, reason = "models with a token for what is unknown read it")]
     pub(crate) fuse_unk: Option<bool>,
     #[serde(default)]
     pub(crate) byte_fallback: Option<bool>,

@@ -14,12 +14,9 @@ mod choose;
 pub(crate) mod file;
 mod foreign;
 mod frame;
-mod nfc;
 mod path;
 #[cfg(test)]
 mod tests;
-
-use std::borrow::Cow;
 
 use crate::{
     Error, Result,
@@ -168,7 +165,7 @@ impl Worker<'_> {
             Part::Token(id) => ids.push(id),
             Part::Text(start, end) => {
                 let piece = &text[start..end];
-                let piece = if own.nfc { nfc::normalize(piece) } else { Cow::Borrowed(piece) };
+                let piece = own.normalizer.normalize(piece);
                 split(own.normalized.as_ref(), &piece, special_in_text, |part| match part {
                     Part::Token(id) => ids.push(id),
                     Part::Text(from, to) => {

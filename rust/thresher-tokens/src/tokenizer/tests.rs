@@ -169,7 +169,7 @@ fn the_path_says_which_encoder_runs_and_why() {
     assert!(why(&|file| file["model"]["dropout"] = json!(0.5)).contains("by chance"));
     assert!(why(&|file| file["model"]["byte_fallback"] = true.into()).contains("falls back"));
     assert!(why(&|file| file["added_tokens"][0]["single_word"] = true.into()).contains("`<s>`"));
-    assert!(why(&|file| file["normalizer"] = json!({"type": "Lowercase"})).contains("Lowercase"));
+    assert!(why(&|file| file["normalizer"] = json!({"type": "Nmt"})).contains("`Nmt`"));
 }
 
 /// Hundreds of merges, of letters and of bytes of other scripts, drawn by a number; each side is made before.

@@ -1,0 +1,207 @@
+//! What both kinds of models have in common: a stretch is cut into words, and words that were met before are in a cache.
+
+use std::fmt::Debug;
+
+use super::{joints::Joints, words::Words};
+use crate::{
+    bpe::cache::{Cache, MEDIUM, SHORT, ShortKey},
+    model::{Answer, Model, ModelWorker, Stretch},
+};
+
+/// Bytes of scratch that are kept from one text to the next.
+const KEPT: usize = 1 << 16;
+
+/// Where a stretch may be cut without changing its ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cuts {
+    /// Nowhere.
+    None,
+    /// Before blanks, where the file cuts or no token lies across.
+    Blanks,
+    /// Wherever no token lies across.
+    Joints,
+}
+
+/// A model of words.
+pub(super) trait WordModel: Send + Sync + Debug {
+    /// What one thread needs.
+    type Scratch: Send + Default;
+
+    /// Between which characters no token lies.
+    fn joints(&self) -> &Joints;
+
+    /// The id of a whole word that is not to be cut.
+    fn whole(&self, word: &str) -> Option<u32>;
+
+    /// Appends the ids of a word, or of a part of one that no token reaches over.
+    fn encode(&self, part: &str, scratch: &mut Self::Scratch, ids: &mut Vec<u32>) -> Answer;
+
+    /// Where a part of a stretch has the ids that it has by itself; words are cut at blanks by the file if `split`.
+    fn cuts(&self, split: bool) -> Cuts;
+
+    fn resident_bytes(&self) -> usize;
+
+    fn scratch_bytes(scratch: &Self::Scratch) -> usize;
+}
+
+/// A model and how its words are cut.
+#[derive(Debug)]
+pub(super) struct Front<M> {
+    words: Words,
+    model: M,
+    cuts: Cuts,
+}
+
+impl<M: WordModel> Front<M> {
+    pub(super) fn new(words: Words, model: M) -> Self {
+        let cuts = model.cuts(words.split);
+        Self { words, model, cuts }
+    }
+}
+
+impl<M: WordModel> Model for Front<M> {
+    fn resident_bytes(&self) -> u64 {
+        (size_of::<Self>() + self.model.resident_bytes()) as u64
+    }
+
+    fn worker(&self, cache_bytes: usize) -> Box<dyn ModelWorker + '_> {
+        Box::new(Worker {
+            front: self,
+            cache: Cache::new(cache_bytes),
+            prepared: String::new(),
+            scratch: M::Scratch::default(),
+            found: Vec::new(),
+        })
+    }
+}
+
+/// What one thread encodes with.
+struct Worker<'m, M: WordModel> {
+    front: &'m Front<M>,
+    cache: Cache,
+    /// A stretch with blanks where they belong.
+    prepared: String,
+    scratch: M::Scratch,
+    /// The ids of one part.
+    found: Vec<u32>,
+}
+
+impl<M: WordModel> ModelWorker for Worker<'_, M> {
+    fn encode(&mut self, stretch: Stretch<'_>, ids: &mut Vec<u32>) -> Answer {
+        let mut prepared = std::mem::take(&mut self.prepared);
+        let answer = self.append_stretch(self.front.words.prepare(stretch, &mut prepared), ids);
+        if prepared.capacity() <= KEPT {
+            self.prepared = prepared;
+        }
+        answer
+    }
+
+    fn bytes(&self) -> usize {
+        let scratch = self.prepared.capacity() + self.found.capacity() * 4 + M::scratch_bytes(&self.scratch);
+        self.cache.bytes() + scratch
+    }
+}
+
+impl<M: WordModel> Worker<'_, M> {
+    fn append_stretch(&mut self, text: &str, ids: &mut Vec<u32>) -> Answer {
+        let Front { words, model, cuts } = self.front;
+        if !words.split {
+            if let Some(id) = model.whole(text) {
+                ids.push(id);
+                return Answer::Done;
+            }
+            if *cuts == Cuts::None {
+                return model.encode(text, &mut self.scratch, ids);
+            }
+        }
+        let mut answer = Answer::Done;
+        words.cut(text, model.joints(), |start, end| {
+            if answer == Answer::Done {
+                answer = self.append_word(text, start, end, ids);
+            }
+        });
+        answer
+    }
+
+    /// Appends the ids of the word `text[start..end]`.
+    #[inline(always)]
+    fn append_word(&mut self, text: &str, start: usize, end: usize, ids: &mut Vec<u32>) -> Answer {
+        let bytes = text.as_bytes();
+        let len = end - start;
+        // Scripts without blanks have phrases here, which do not come again.
+        let phrase = len > MEDIUM || len > 1 && matches!(bytes[start + 1], 0xE3..=0xE9 | 0xEF);
+        if !phrase {
+            return self.append(text, start, end, ids);
+        }
+        self.append_phrase(text, start, end, ids)
+    }
+
+    /// Appends the ids of a long word, part by part.
+    #[inline(never)]
+    fn append_phrase(&mut self, text: &str, start: usize, end: usize, ids: &mut Vec<u32>) -> Answer {
+        let Front { model, cuts, .. } = self.front;
+        if *cuts != Cuts::Joints {
+            return self.append(text, start, end, ids);
+        }
+        let mut from = start;
+        let mut chars = text[start..end].char_indices();
+        let Some((_, mut before)) = chars.next() else { return Answer::Done };
+        for (at, c) in chars {
+            if !model.joints().join(before, c) {
+                if self.append(text, from, start + at, ids) == Answer::Unusual {
+                    return Answer::Unusual;
+                }
+                from = start + at;
+            }
+            before = c;
+        }
+        self.append(text, from, end, ids)
+    }
+
+    /// Appends the ids of `text[start..end]`, a word or a part of one.
+    #[inline(always)]
+    fn append(&mut self, text: &str, start: usize, end: usize, ids: &mut Vec<u32>) -> Answer {
+        let len = end - start;
+        if len <= SHORT {
+            let key = ShortKey::new(text.as_bytes(), start, end);
+            let place = self.cache.place(key);
+            if let Some(known) = self.cache.short(place, key) {
+                known.append_to(ids);
+                return Answer::Done;
+            }
+            let answer = self.find(&text[start..end]);
+            if answer == Answer::Done {
+                self.cache.keep_short(place, key, &self.found);
+            }
+            ids.extend_from_slice(&self.found);
+            return answer;
+        }
+        let part = &text[start..end];
+        if len <= MEDIUM && self.cache.medium(part.as_bytes(), ids) {
+            return Answer::Done;
+        }
+        let answer = self.find(part);
+        if len <= MEDIUM && answer == Answer::Done {
+            self.cache.keep_medium(part.as_bytes(), &self.found);
+        }
+        ids.extend_from_slice(&self.found);
+        if self.found.capacity() * 4 > KEPT {
+            self.found = Vec::new();
+        }
+        answer
+    }
+
+    /// Puts the ids of a part into `found`.
+    #[inline(never)]
+    fn find(&mut self, part: &str) -> Answer {
+        self.found.clear();
+        let model = &self.front.model;
+        if self.front.words.split
+            && let Some(id) = model.whole(part)
+        {
+            self.found.push(id);
+            return Answer::Done;
+        }
+        model.encode(part, &mut self.scratch, &mut self.found)
+    }
+}
