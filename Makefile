@@ -11,7 +11,7 @@ BENCH_VENV ?= .venv-bench
 DATA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help preflight demo test test-rust test-python test-report test-kill test-faults test-model test-generate test-chat-10k test-passthrough fuzz lint format build wheel bench bench-setup bench-quick bench-limits \
+.PHONY: help preflight demo test test-rust test-python test-report test-kill test-faults test-model test-generate test-chat-10k test-passthrough test-tokens fuzz lint format build wheel bench bench-setup bench-quick bench-limits \
 	bench-templates bench-novelty bench-asking bench-memory bench-functions bench-scripts bench-rust clean
 
 help: ## list the targets
@@ -72,6 +72,9 @@ test-report: build ## open the report of a hostile run in a headless Chromium
 
 test-chat-10k: ## 10,000 generated rows of each chat format, there and back
 	cargo test -p thresher-chat --quiet --test chat -- --ignored --nocapture
+
+test-tokens: ## a million generated texts cut by every published pattern, against the crate tokenizers
+	cargo test -p thresher-tokens --quiet --lib -- --ignored as_the_crate_cuts_them
 
 test-kill: build ## 200 kills at random times, each followed by the same command, against an undisturbed run
 	THRESHER_KILLS=200 $(PY) -m pytest -q tests/test_resume.py
