@@ -7,8 +7,8 @@
 //! Sizes are seen twice, in any order, and not kept: first they are summed by ranges of places in the stream, then the
 //! rows of those ranges in which a cut lies are looked at one by one. Memory is a million sums and the rows of these ranges.
 //!
-//! A cut lies where it is nearest to the amount. If a floor binds, its cells end behind the amount and all others before it, so
-//! that the floor is held; a cap is never exceeded.
+//! A cut lies where it is nearest to the amount. If a floor binds, each phase takes at least the amount of its cells and at most
+//! that of all others, so that the floor is held; a cap is never exceeded.
 
 use super::plan::{Bound, Plan};
 use super::{Cell, plan::EQUAL};
@@ -16,8 +16,9 @@ use crate::error::{Error, Result};
 
 /// Ranges of all cells together.
 const RANGES: u64 = 1 << 20;
-/// Ranges of one cell.
+/// Ranges of one cell, and rows of a range that has few.
 const RANGES_OF_A_CELL: u64 = 1 << 14;
+const ROWS_OF_A_RANGE: u64 = 64;
 
 /// The cuts of all streams, under construction.
 #[derive(Debug)]
@@ -48,10 +49,10 @@ struct End {
     passes: u64,
     /// What is wanted of the pass in which it lies.
     rest: f64,
-    /// The range of that pass in which it lies, and the size of those before it.
+    /// The range of that pass in which it lies.
     range: u64,
+    /// The size of what comes before its rows: those of the range and of its neighbours, by places and sizes.
     before: u64,
-    /// Rows of the range: their places and sizes.
     rows: Vec<(u64, u64)>,
 }
 
@@ -89,7 +90,7 @@ impl Cutting {
             let ends: Vec<End> =
                 if cell.size == 0 { Vec::new() } else { plan.phases.iter().map(end).collect() };
             let is_inside = ends.iter().any(|end| end.rest > 0.0);
-            let ranges = if is_inside { ranges.min(cell.documents) } else { 0 };
+            let ranges = if is_inside { ranges.min(cell.documents.div_ceil(ROWS_OF_A_RANGE)) } else { 0 };
             let most = size * most_epochs[cell.source];
             Stream { documents: cell.documents, size: cell.size, most, sums: vec![0; ranges as usize], ends }
         };
@@ -115,7 +116,7 @@ impl Cutting {
             return;
         }
         for end in &mut stream.ends {
-            if end.rest > 0.0 && end.range == range {
+            if end.rest > 0.0 && end.range.abs_diff(range) <= 1 {
                 end.rows.push((place, size));
             }
         }
@@ -143,7 +144,8 @@ impl Cutting {
                     before as f64 > end.rest
                 });
                 let range = inside.unwrap_or(stream.sums.len() - 1);
-                (end.range, end.before) = (range as u64, before - stream.sums[range]);
+                let neighbour = range.checked_sub(1).map_or(0, |neighbour| stream.sums[neighbour]);
+                (end.range, end.before) = (range as u64, before - stream.sums[range] - neighbour);
             }
         }
         Ok(())
@@ -158,18 +160,22 @@ impl Cutting {
 
 impl Stream {
     fn cuts(self) -> Vec<u64> {
-        let mut last = 0;
+        let size = self.size as f64;
+        // By how much the last cut is behind its amount.
+        let (mut last, mut drift) = (0, 0.0);
         let mut cuts = Vec::with_capacity(self.ends.len());
         for mut end in self.ends {
-            let inside = if end.rest > 0.0 {
-                end.rows.sort_unstable();
-                // In whole passes and what is wanted of the next one, the cap may bind before the amount does.
-                let room = self.most - end.passes as f64 * self.size as f64;
-                end.inside(room * (1.0 + EQUAL))
+            end.rows.sort_unstable();
+            // What a floor needs counts from the cut before, not from where that should have been.
+            let rest = if end.rounding == Rounding::Nearest { end.rest } else { end.rest + drift };
+            let (inside, sum) = if end.rest > 0.0 {
+                let room = (self.most - end.passes as f64 * size) * (1.0 + EQUAL);
+                end.inside(rest.clamp(0.0, size), room)
             } else {
-                0
+                (0, 0.0)
             };
             last = (end.passes * self.documents + inside).max(last);
+            drift = sum - end.rest;
             cuts.push(last);
         }
         cuts
@@ -177,24 +183,24 @@ impl Stream {
 }
 
 impl End {
-    /// Documents of its pass before it.
-    fn inside(&self, room: f64) -> u64 {
+    /// Documents of its pass before it, and their size.
+    fn inside(&self, rest: f64, room: f64) -> (u64, f64) {
         let mut sum = self.before as f64;
         let mut place = self.rows.first().map_or(0, |(place, _)| *place);
         for (at, size) in &self.rows {
             let next = sum + *size as f64;
-            if next > self.rest * (1.0 + EQUAL) {
+            if next > rest * (1.0 + EQUAL) {
                 // This is the document in which the amount ends.
                 let takes = match self.rounding {
                     Rounding::Down => false,
-                    Rounding::Nearest => next - self.rest < self.rest - sum,
-                    Rounding::Up => sum < self.rest * (1.0 - EQUAL),
+                    Rounding::Nearest => next - rest < rest - sum,
+                    Rounding::Up => sum < rest * (1.0 - EQUAL),
                 };
-                return if takes && next <= room { at + 1 } else { *at };
+                return if takes && next <= room { (at + 1, next) } else { (*at, sum) };
             }
             (sum, place) = (next, at + 1);
         }
-        place
+        (place, sum)
     }
 }
 
