@@ -11,7 +11,7 @@ BENCH_VENV ?= .venv-bench
 DATA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help preflight demo test test-rust test-python test-report test-kill test-token-files test-faults test-model test-generate test-chat-10k test-passthrough fuzz lint format build wheel bench \
+.PHONY: help preflight demo test test-rust test-python test-report test-kill test-token-files test-faults test-model test-generate test-chat-10k test-passthrough test-tokens fuzz lint format build wheel bench \
 	bench-setup bench-quick bench-limits bench-templates bench-novelty bench-asking bench-memory bench-functions bench-scripts bench-rust bench-packing clean
 
 help: ## list the targets

@@ -56,21 +56,6 @@ pub enum Error {
     /// An error of the core.
     #[error(transparent)]
     Core(#[from] thresher_core::Error),
-    /// An error of tokens.
-    #[error(transparent)]
-    Tokens(#[from] thresher_tokens::Error),
-}
-
-impl From<thresher_tokens::Error> for Error {
-    fn from(error: thresher_tokens::Error) -> Self {
-        use thresher_tokens::Error as Tokens;
-        match error {
-            Tokens::Parameter(message) | Tokens::Tokenizer(message) => Self::Parameter(message),
-            Tokens::Cancelled => Self::Cancelled,
-            // What is wrong with a file is told with its name; what is left is a fault of ours.
-            other => Self::Internal(other.to_string()),
-        }
-    }
 }
 
 impl Error {

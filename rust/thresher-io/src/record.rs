@@ -65,7 +65,7 @@ pub enum Reason {
 
 impl Reason {
     /// Those for which a record of a file is set aside, whatever is done with its content.
-    pub(crate) const OF_FILES: [Self; 14] = [
+    pub(crate) const OF_FILES: [Self; 15] = [
         Self::InvalidJson,
         Self::InvalidUtf8,
         Self::MissingText,

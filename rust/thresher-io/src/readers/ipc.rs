@@ -172,11 +172,11 @@ impl IpcInput {
         columns::check(&content.index.schema, fields, self.file.path())
     }
 
-    /// Columns of a unit; strings are bytes.
+    /// Columns of a unit as a whole; strings are bytes.
     ///
     /// # Errors
     /// I/O failures; `Error::Data` for damage.
-    pub(crate) fn columns(&self, unit: &Unit, names: &[&str]) -> Result<RecordBatch> {
+    pub(crate) fn whole_columns(&self, unit: &Unit, names: &[&str]) -> Result<RecordBatch> {
         let damaged = |(_, detail): Damage| Error::data(self.file.path(), detail);
         let content = self.content.as_ref().map_err(|damage| damaged(damage.clone()))?;
         let index = |name: &&str| content.bytes.index_of(name).ok();

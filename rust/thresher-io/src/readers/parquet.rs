@@ -155,11 +155,11 @@ impl ParquetInput {
         columns::check(content.exact.schema(), fields, self.file.path())
     }
 
-    /// Columns of a unit, with the types that the file declares.
+    /// Columns of a unit as a whole, with the types that the file declares.
     ///
     /// # Errors
     /// I/O failures; `Error::Data` for damage.
-    pub(crate) fn columns(&self, unit: &Unit, names: &[&str]) -> Result<Vec<RecordBatch>> {
+    pub(crate) fn whole_columns(&self, unit: &Unit, names: &[&str]) -> Result<Vec<RecordBatch>> {
         let damaged = |message: String| Error::data(self.file.path(), message);
         let content = self.content.as_ref().map_err(|(_, detail)| damaged(detail.clone()))?;
         let (span, view) = (Span::of(unit)?, &content.exact);

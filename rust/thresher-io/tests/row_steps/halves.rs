@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use thresher_core::json::{Json, Str};
 use thresher_io::Result;
-use thresher_io::record::Reason;
+use thresher_io::record::{Reason, Record};
 use thresher_io::runs::flow::{Opening, ReshapeVerb};
 use thresher_io::runs::parameters::Kind;
 use thresher_io::runs::rows::{NewRows, Reshape, ReshapeWorker};
@@ -33,7 +33,8 @@ impl Reshape for Halves {
 struct Worker<'w>(&'w Halves);
 
 impl ReshapeWorker for Worker<'_> {
-    fn row(&mut self, row: Json<'_>, _: u64, new: &mut NewRows) -> std::result::Result<(), Refusal> {
+    fn row(&mut self, row: &Record<'_>, new: &mut NewRows) -> std::result::Result<(), Refusal> {
+        let row = Json::checked(row.text);
         let text =
             row.get(&self.0.text_field).and_then(|text| text.as_str()?.decode().ok().map(String::from));
         let missing = || Refusal { reason: Reason::MissingText, detail: "there is no text".into() };

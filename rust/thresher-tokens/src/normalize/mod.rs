@@ -45,7 +45,7 @@ enum Step {
     Prepend(String),
     /// A text by another.
     Replace {
-        finder: memmem::Finder<'static>,
+        finder: Box<memmem::Finder<'static>>,
         by: String,
     },
     /// Two blanks and more by a text.

@@ -167,8 +167,8 @@ fn schema(source: &Source) -> Option<&Schema> {
 
 fn read(source: &Source, unit: &Unit, names: &[&str]) -> Result<Vec<RecordBatch>> {
     match source {
-        Source::Parquet(input) => input.columns(unit, names),
-        Source::Ipc(input) => Ok(vec![input.columns(unit, names)?]),
+        Source::Parquet(input) => input.whole_columns(unit, names),
+        Source::Ipc(input) => Ok(vec![input.whole_columns(unit, names)?]),
         _ => Err(Error::Internal("tokens are read from columns".into())),
     }
 }
