@@ -12,7 +12,7 @@ DATA ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help preflight demo test test-rust test-python test-report test-kill test-faults test-model test-generate test-chat-10k test-passthrough test-tokens fuzz lint format build wheel bench bench-setup bench-quick bench-limits \
-	bench-templates bench-novelty bench-asking bench-memory bench-functions bench-scripts bench-rust clean
+	bench-templates bench-packing bench-novelty bench-asking bench-memory bench-functions bench-scripts bench-rust clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -115,6 +115,9 @@ bench-limits: ## inputs that break what is quadratic somewhere, at two sizes eac
 
 bench-templates: build ## near-duplicates among pages of one template: how many are found, in four orders
 	$(PY) -m benches.templates
+
+bench-packing: ## log-normal lengths into bins of 2,048, against TRL if it is installed; SEQUENCES=400000
+	$(BENCH_VENV)/bin/python -m benches.packing $(SEQUENCES)
 
 bench-novelty: ## 52,000 instructions into a pool of novel ones, against what computes every F; SEEDS=seed_tasks.jsonl
 	$(BENCH_VENV)/bin/python -m benches.novelty $(SEEDS)

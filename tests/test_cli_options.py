@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from thresher import cli
@@ -25,6 +27,7 @@ COMMANDS = {
     "validate": ["in.jsonl"],
     "render": ["in.jsonl", "-o", "out", "--template", "chat.jinja"],
     "shuffle": ["in.jsonl", "-o", "out"],
+    "pack": ["in.parquet", "-o", "out", "--context", "8"],
     "verify": ["out"],
     "plan": ["in.jsonl"],
     "explain": ["out", "in.jsonl:0"],
@@ -60,7 +63,12 @@ FREE = {"output", "tmp", "glob", "name", "against", "journal", "holdout", "dev",
 # So do names of models, of variables of the environment, and what a card is to say.
 FREE |= {"rubric", "question", "answer", "reference", "items", "verdicts", "student", "prefix"}
 FREE |= {"model", "revision", "key_env", "family", "licence", "terms"}
+# A column of any name there may be.
+FREE |= {"tokens", "mask"}
 NUMBERS = {
+    "context": ["0", "-1", str(2**31)],
+    "eos": ["-1", str(2**32)],
+    "pad": ["-1", str(2**32)],
     "threshold": ["2", "nan", "-1"],
     "recall": ["1.5", "inf"],
     "max_quarantine": ["2", "-0.1"],
@@ -140,8 +148,9 @@ def _wrong_values() -> Iterator[Any]:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with one file of rows and a template."""
+    """A working folder with a file of rows, one of tokens and a template."""
     (tmp_path / "in.jsonl").write_text(json.dumps(ROW) + "\n", "utf-8")
+    pq.write_table(pa.table({"input_ids": [[1, 2]]}), tmp_path / "in.parquet")
     (tmp_path / "chat.jinja").write_text("{% for m in messages %}{{ m.content }}{% endfor %}", "utf-8")
     (tmp_path / "pipeline.yaml").write_text("{inputs: in.jsonl, output: out, steps: [dedup]}\n", "utf-8")
     monkeypatch.chdir(tmp_path)
@@ -188,6 +197,6 @@ def test_a_misspelt_command_is_refused_by_name(command: str, capsys: pytest.Capt
     assert f"{command.split()[-1]}e" in _fails(f"{command}e".split(), capsys)
 
 
-@pytest.mark.parametrize("command", ["dedup", "convert", "validate", "render"])
+@pytest.mark.parametrize("command", ["dedup", "convert", "validate", "render", "pack"])
 def test_an_input_that_is_missing_is_asked_for(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "in" in _fails([*command.split(), *COMMANDS[command][1:]], capsys).lower()

@@ -21,7 +21,7 @@ LAYERS = [
     {"_arrow", "_params"},
     {"_parameters"},
     {"_runs"},
-    {"_dedup", "_shuffle", "chat", "estimate", "explanation", "results"},
+    {"_dedup", "_pack", "_shuffle", "chat", "estimate", "explanation", "results"},
     {"_pipeline", "generate"},
     {"_explain"},
     {"__init__"},

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import thresher as th
@@ -40,6 +42,11 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         th.chat.render_files,
         {"inputs": "in.jsonl", "output": "out.jsonl", "overwrite": True, "template": TEMPLATE},
     ),
+    "pack": (th.pack, {"data": [[1, 2]], "context": 8}),
+    "pack_files": (
+        th.pack_files,
+        {"inputs": "in.parquet", "output": "out.parquet", "overwrite": True, "context": 8},
+    ),
     "probe": (th.chat.probe, {"template": TEMPLATE}),
     "check_mismatch": (
         th.chat.check_mismatch,
@@ -48,7 +55,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "detect_template": (th.chat.detect_template, {"texts": ["Hi"], "templates": {"a": TEMPLATE}}),
 }
 # Their errors speak of what was given, not of the parameter.
-DATA = {"texts", "text", "rows"}
+DATA = {"texts", "text", "rows", "data"}
 OTHER_WORDS = {
     "from_format": "mapping",
     "format": "mapping",
@@ -70,6 +77,7 @@ def _parameters() -> Iterator[Any]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with one file of rows."""
     (tmp_path / "in.jsonl").write_text(json.dumps(ROW) + "\n", "utf-8")
+    pq.write_table(pa.table({"input_ids": [[1, 2]]}), tmp_path / "in.parquet")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -110,6 +118,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "convert": th.chat.convert_files,
     "validate": th.chat.validate_files,
     "render": th.chat.render_files,
+    "pack": th.pack_files,
 }
 
 
@@ -146,7 +155,12 @@ def test_the_options_that_type_checkers_know_are_those_of_every_run() -> None:
 def test_a_command_has_the_parameters_and_defaults_of_its_native_run(verb: str) -> None:
     command = cli.cli.commands[verb]
     native = {**parameters(verb), **parameters("options")}
-    needed = [f"--{name}=openai" for name, parameter in native.items() if parameter.required]
+    values = {"whole": "8"}
+    needed = [
+        f"--{name}={values.get(parameter.kind, 'openai')}"
+        for name, parameter in native.items()
+        if parameter.required
+    ]
     found = command.make_context(verb, ["in.jsonl", "-o", "out", *needed]).params
     for name, parameter in native.items():
         assert parameter.required or _plain(found[name]) == _plain(parameter.default), name

@@ -10,6 +10,7 @@ from thresher import chat, generate
 from thresher._core import version as _version
 from thresher._dedup import DedupReport, DedupResult, Summary, dedup, dedup_files, minhash
 from thresher._explain import explain
+from thresher._pack import PackAccounts, PackPlan, PackReport, pack, pack_files
 from thresher._pipeline import Pipeline, PipelineReport
 from thresher._runs import RunOptions, RunReport
 from thresher._shuffle import Permutation, shuffle_files
@@ -40,6 +41,9 @@ __all__ = [
     "FileCheck",
     "FileError",
     "InternalError",
+    "PackAccounts",
+    "PackPlan",
+    "PackReport",
     "ParameterError",
     "Permutation",
     "Pipeline",
@@ -57,6 +61,8 @@ __all__ = [
     "explain",
     "generate",
     "minhash",
+    "pack",
+    "pack_files",
     "plan",
     "shuffle_files",
     "verify",

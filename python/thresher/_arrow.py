@@ -41,7 +41,7 @@ def column(data: Any, name: str | int | None) -> Texts:  # noqa: ANN401 - any li
     """
     if _is_lazy(data):
         raise ColumnError(_how_to_compute(data, name))
-    names = _column_names(data)
+    names = column_names(data)
     if name is None:
         if names is not None:
             message = f"a table was given, not a column; choose one with `text=`: {_listed(names)}"
@@ -60,8 +60,8 @@ def column(data: Any, name: str | int | None) -> Texts:  # noqa: ANN401 - any li
         data = data.select_columns([name]).with_format("arrow")[:]
     picked = data[name]
     # A column of a DuckDB relation is a relation of one column, and of a Daft frame an expression.
-    is_column = _column_names(picked) is None and (_exports(picked) or hasattr(type(picked), "__iter__"))
-    return column(picked, None) if is_column or not _exports(data) else _column_of_stream(data, name)
+    is_column = column_names(picked) is None and (exports(picked) or hasattr(type(picked), "__iter__"))
+    return column(picked, None) if is_column or not exports(data) else _column_of_stream(data, name)
 
 
 def rank_column(ranks: Any) -> Ranks:  # noqa: ANN401 - any library's column
@@ -76,7 +76,7 @@ def rank_column(ranks: Any) -> Ranks:  # noqa: ANN401 - any library's column
         return ranks
     import pyarrow as pa
 
-    if isinstance(ranks, str | bytes | dict) or not (_exports(ranks) or hasattr(type(ranks), "__iter__")):
+    if isinstance(ranks, str | bytes | dict) or not (exports(ranks) or hasattr(type(ranks), "__iter__")):
         message = f"ranks is of type `{type(ranks).__name__}`, but it has one number or string for each text"
         raise ColumnError(message)
     try:
@@ -106,14 +106,14 @@ _COMPUTE = {
 """What computes the data of lazy objects: polars, pyarrow data sets, Daft and Ibis, Dask, Spark."""
 
 
-def _exports(data: Any) -> bool:  # noqa: ANN401
+def exports(data: Any) -> bool:  # noqa: ANN401
     """Whether `data` exports itself through the Arrow PyCapsule interface."""
     return hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__")
 
 
 def _is_lazy(data: Any) -> bool:  # noqa: ANN401
     """Whether `data` says what to compute or to load, and holds nothing that can be read now."""
-    if _exports(data):
+    if exports(data):
         return False
     is_streaming = hasattr(data, "with_format") and not hasattr(data, "__len__")
     return is_streaming or any(callable(getattr(data, method, None)) for method in _COMPUTE)
@@ -129,7 +129,7 @@ def _how_to_compute(data: Any, name: str | int | None) -> str:  # noqa: ANN401
     return f"texts is of type `{kind}`, which holds no data yet; give `{write}`"
 
 
-def _column_names(data: Any) -> list[Any] | None:  # noqa: ANN401
+def column_names(data: Any) -> list[Any] | None:  # noqa: ANN401
     """The columns of something like a table; None of a column or of a stream that has to be read first."""
     if isinstance(data, Mapping):
         return list(data)
@@ -156,7 +156,7 @@ def _column_of_rows(rows: list[Any] | tuple[Any, ...], name: str | int) -> list[
 
 
 def _column_of_stream(data: Any, name: str | int) -> Texts:  # noqa: ANN401
-    if not _exports(data):
+    if not exports(data):
         kind = type(data).__name__
         message = f"text is `{name}`, but texts is of type `{kind}`, which has no columns; leave `text=` out"
         raise ColumnError(message)

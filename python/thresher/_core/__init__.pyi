@@ -2,7 +2,7 @@
 
 from typing import Any, final
 
-from thresher._core import chat, dedup, filter, generate, results, runs, shuffle
+from thresher._core import chat, dedup, filter, generate, results, runs, shuffle, tokens
 
 __all__ = [
     "ArrowArray",
@@ -17,6 +17,7 @@ __all__ = [
     "runs",
     "scheme_version",
     "shuffle",
+    "tokens",
     "version",
 ]
 

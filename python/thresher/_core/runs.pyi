@@ -6,7 +6,7 @@ from typing import final
 
 from thresher._types import Progress
 
-__all__ = ["Output", "convert", "dedup", "parameters", "pipeline", "render", "shuffle", "validate"]
+__all__ = ["Output", "convert", "dedup", "pack", "parameters", "pipeline", "render", "shuffle", "validate"]
 
 def dedup(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Near-duplicates among files.
@@ -38,6 +38,9 @@ def render(config_json: str, progress: Callable[[Progress], object] | None) -> s
 def shuffle(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Rows of files in a random order; as `dedup`, with the parameters of a shuffle."""
 
+def pack(config_json: str, progress: Callable[[Progress], object] | None) -> str:
+    """Rows of tokens of files, packed into bins; as `dedup`, with the parameters of packing."""
+
 def pipeline(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Several steps over files; as `dedup`, with `inputs`, `output`, `steps` and the options of every run."""
 
@@ -45,7 +48,7 @@ def parameters(verb: str) -> str:
     """What there is to ask a verb for, or of `options` every run: a list in JSON.
 
     Args:
-        verb: `dedup`, `convert`, `validate`, `render`, `shuffle` or `options`.
+        verb: `dedup`, `convert`, `validate`, `render`, `shuffle`, `pack` or `options`.
 
     Returns:
         Of each parameter `name`, `kind`, `metavar`, `about`, `default`, `required` and `schema`.

@@ -23,6 +23,7 @@ from thresher.cli._dedup import dedup
 from thresher.cli._doctor import doctor
 from thresher.cli._generate import generate
 from thresher.cli._judge import judge
+from thresher.cli._pack import pack
 from thresher.cli._pipeline import run
 from thresher.cli._plan import plan
 from thresher.cli._results import explain, verify
@@ -76,6 +77,7 @@ for command in (
     validate,
     render,
     shuffle,
+    pack,
     plan,
     verify,
     explain,

@@ -50,6 +50,9 @@ pub enum Error {
     /// A broken invariant of ours.
     #[error("internal error: {0}; please report it")]
     Internal(String),
+    /// An error of tokenizers, packing and what else is about tokens.
+    #[error(transparent)]
+    Tokens(#[from] thresher_tokens::Error),
     /// An error of the core.
     #[error(transparent)]
     Core(#[from] thresher_core::Error),

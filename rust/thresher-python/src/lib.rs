@@ -14,6 +14,7 @@ mod import;
 mod minhash;
 mod novelty;
 mod output;
+mod pack;
 mod params;
 mod permutation;
 mod ranks;
@@ -84,7 +85,7 @@ mod _core {
         use crate::output::Output;
         #[pymodule_export]
         use crate::runs::{
-            convert_files, dedup_files, parameters, pipeline_files, render_files, shuffle_files,
+            convert_files, dedup_files, pack_files, parameters, pipeline_files, render_files, shuffle_files,
             validate_files,
         };
     }
@@ -96,13 +97,20 @@ mod _core {
         use crate::permutation::Permutation;
     }
 
+    /// Sequences of tokens.
+    #[pymodule(gil_used = false)]
+    mod tokens {
+        #[pymodule_export]
+        use crate::pack::{PackPlan, pack, plan};
+    }
+
     /// This library is the whole Rust program of the process, so its panic hook is ours to set. The modules inside are
     /// made known to the import system, which asks for them by their whole names.
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         thresher_io::quiet_guarded_panics();
         let known = module.py().import("sys")?.getattr("modules")?;
-        for name in ["chat", "dedup", "filter", "generate", "results", "runs", "shuffle"] {
+        for name in ["chat", "dedup", "filter", "generate", "results", "runs", "shuffle", "tokens"] {
             let inner = module.getattr(name)?;
             let whole = format!("thresher._core.{name}");
             inner.setattr("__name__", &whole)?;

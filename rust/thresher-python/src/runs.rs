@@ -10,6 +10,7 @@ use serde_json::Value;
 use thresher_io::runs::dedup::{self, DedupStep};
 use thresher_io::runs::estimate::PlanStep;
 use thresher_io::runs::flow::{self, FlowRun};
+use thresher_io::runs::pack::{self, PackStep};
 use thresher_io::runs::parameters::{Step, describe};
 use thresher_io::runs::rows::convert::{self, ConvertStep};
 use thresher_io::runs::rows::render::{self, RenderStep};
@@ -79,6 +80,17 @@ pub(crate) fn shuffle_files(
     over_files(py, config_json, progress, bound, shuffle::run)
 }
 
+/// Rows of tokens of files, packed into bins.
+#[pyfunction]
+#[pyo3(name = "pack")]
+pub(crate) fn pack_files(
+    py: Python<'_>,
+    config_json: &str,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    over_files(py, config_json, progress, bound, pack::run)
+}
+
 /// Several steps over files.
 #[pyfunction]
 #[pyo3(name = "pipeline")]
@@ -98,6 +110,7 @@ pub(crate) fn parameters(verb: &str) -> PyResult<String> {
         DedupStep::NAME => describe::<DedupStep>(),
         PlanStep::NAME => describe::<PlanStep>(),
         ConvertStep::NAME => describe::<ConvertStep>(),
+        PackStep::NAME => describe::<PackStep>(),
         RenderStep::NAME => describe::<RenderStep>(),
         ValidateStep::NAME => describe::<ValidateStep>(),
         ShuffleStep::NAME => describe::<ShuffleStep>(),

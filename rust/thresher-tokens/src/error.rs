@@ -10,6 +10,9 @@ pub enum Error {
     /// A parameter is outside its range. The message names the value, the range and the way out.
     #[error("{0}")]
     Parameter(String),
+    /// A column is not of the type that is needed, or holds what it may not. The message names the row.
+    #[error("{0}")]
+    Column(String),
     /// A tokenizer cannot be used. The message says what in its file is wrong.
     #[error("{0}")]
     Tokenizer(String),

@@ -151,6 +151,18 @@ impl IpcInput {
         columns::check(&content.index.schema, fields, self.file.path())
     }
 
+    /// Columns of a unit; strings are bytes.
+    ///
+    /// # Errors
+    /// I/O failures; `Error::Data` for damage.
+    pub(crate) fn columns(&self, unit: &Unit, names: &[&str]) -> Result<RecordBatch> {
+        let damaged = |(_, detail): Damage| Error::data(self.file.path(), detail);
+        let content = self.content.as_ref().map_err(|damage| damaged(damage.clone()))?;
+        let index = |name: &&str| content.bytes.index_of(name).ok();
+        let columns: Vec<usize> = names.iter().filter_map(index).collect();
+        self.batch_of(unit, Some(&columns))?.map_err(damaged)
+    }
+
     fn places(&self, content: &Content, fields: &Asked) -> Result<Places> {
         columns::resolve(&content.index.schema, fields)
             .map_err(|message| Error::data(self.file.path(), message))

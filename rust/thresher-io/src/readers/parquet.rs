@@ -154,6 +154,22 @@ impl ParquetInput {
         columns::check(content.exact.schema(), fields, self.file.path())
     }
 
+    /// Columns of a unit, with the types that the file declares.
+    ///
+    /// # Errors
+    /// I/O failures; `Error::Data` for damage.
+    pub(crate) fn columns(&self, unit: &Unit, names: &[&str]) -> Result<Vec<RecordBatch>> {
+        let damaged = |message: String| Error::data(self.file.path(), message);
+        let content = self.content.as_ref().map_err(|(_, detail)| damaged(detail.clone()))?;
+        let (span, view) = (Span::of(unit)?, &content.exact);
+        content.pages.plan(view.metadata(), span.group, self.unit_bytes, &*self.file.reopen()?);
+        let mask = ProjectionMask::columns(view.parquet_schema(), names.iter().copied());
+        let source = Source { input: self, view, span, mask };
+        let batches =
+            source.open(&rows::slots(span.rows, None), MAX_BATCH_ROWS as usize)?.map_err(damaged)?;
+        guarded(|| batches.collect::<std::result::Result<_, _>>()).map_err(damaged)
+    }
+
     fn places(&self, content: &Content, fields: &Fields) -> Result<Places> {
         columns::resolve(content.exact.schema(), fields)
             .map_err(|message| Error::data(self.file.path(), message))

@@ -20,6 +20,7 @@ mod memory;
 mod names;
 pub mod options;
 pub(crate) mod output;
+pub mod pack;
 pub mod parameters;
 mod pipeline;
 pub mod plan;

@@ -136,6 +136,7 @@ impl<P> Config<P> {
 mod tests {
     use super::*;
     use crate::runs::dedup::DedupStep;
+    use crate::runs::pack::PackStep;
     use crate::runs::parameters::{Step, fields_of};
     use crate::runs::rows::convert::ConvertStep;
     use crate::runs::rows::render::RenderStep;
@@ -169,6 +170,7 @@ mod tests {
     fn the_parameters_of_each_step_stand_beside_the_options() {
         law::<DedupStep>();
         law::<ConvertStep>();
+        law::<PackStep>();
         law::<RenderStep>();
         law::<ValidateStep>();
     }

@@ -67,8 +67,12 @@ struct Cursor {
     pieces: u32,
     /// Bins of the strip behind this one.
     bins: u32,
-    /// The strip behind this one, among those of the length.
+    /// Pieces in each bin of the strip, and where the first of them begins.
+    each: u32,
+    first: u32,
+    /// The strip behind this one, and the end of those of the length.
     next: u32,
+    end: u32,
 }
 
 impl Assigner {
@@ -201,7 +205,7 @@ impl Fitted {
     #[inline]
     fn piece(&mut self, length: u32, start: u64, index: u64) -> Result<Piece> {
         let rank = self.ranks.of(length);
-        let place = rank.and_then(|rank| self.cursors.get_mut(rank)?.next(length, || self.strips.of(rank)));
+        let place = rank.and_then(|rank| self.cursors.get_mut(rank)?.next(length, self.strips.all()));
         let Some((opened, offset)) = place else { return Err(unseen(length, index)) };
         let name = &mut self.names[opened as usize];
         if *name == UNNAMED {
@@ -214,27 +218,24 @@ impl Fitted {
 
 impl Cursor {
     fn first(strips: &Strips, rank: usize) -> Self {
-        let mut cursor = Self::default();
-        cursor.step(strips.of(rank));
+        let of_rank = strips.of(rank);
+        let mut cursor = Self { next: of_rank.start as u32, end: of_rank.end as u32, ..Self::default() };
+        cursor.step(strips.all());
         cursor
     }
 
     /// To the next strip, if there is one.
     fn step(&mut self, strips: &[Strip]) {
-        if let Some(strip) = strips.get(self.next as usize) {
-            *self = Self {
-                bin: strip.bin,
-                offset: strip.offset,
-                pieces: strip.each,
-                bins: strip.bins - 1,
-                next: self.next + 1,
-            };
+        if self.next < self.end {
+            let Strip { bin, bins, each, offset } = strips[self.next as usize];
+            let (next, end) = (self.next + 1, self.end);
+            *self = Self { bin, offset, pieces: each, bins: bins - 1, each, first: offset, next, end };
         }
     }
 
     /// The place of a piece of `length`, as the bin in the order of opening and the offset; none if all are taken.
     #[inline]
-    fn next<'s>(&mut self, length: u32, strips: impl FnOnce() -> &'s [Strip]) -> Option<(u32, u32)> {
+    fn next(&mut self, length: u32, strips: &[Strip]) -> Option<(u32, u32)> {
         if self.pieces == 0 {
             return None;
         }
@@ -242,11 +243,9 @@ impl Cursor {
         self.pieces -= 1;
         self.offset += length;
         if self.pieces == 0 {
-            let strips = strips();
             if self.bins > 0 {
-                let strip = strips[self.next as usize - 1];
                 (self.bin, self.bins) = (self.bin + 1, self.bins - 1);
-                (self.offset, self.pieces) = (strip.offset, strip.each);
+                (self.offset, self.pieces) = (self.first, self.each);
             } else {
                 self.step(strips);
             }

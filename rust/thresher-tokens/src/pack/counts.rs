@@ -13,7 +13,7 @@ const NO_RANK: u32 = u32::MAX;
 const MAX_TOKENS: u64 = 1 << 62;
 
 /// So many sequences, and so many tokens of theirs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Tally {
     /// Sequences.
     pub sequences: u64,
@@ -30,7 +30,7 @@ impl Tally {
 
 /// What was given, and where it went: `given = packed + truncated + dropped` in tokens, and `given.sequences` is the sum of
 /// `packed`, `dropped`, `empty` and `missing` sequences.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Accounts {
     /// All sequences.
     pub given: Tally,

@@ -26,14 +26,24 @@
 
 mod assign;
 mod best_fit;
+mod bins;
+mod conserve;
 mod counts;
 mod first_fit;
+mod lengths;
+mod materialise;
 mod plan;
 mod strips;
+mod tokens;
 
 pub use assign::{Assigner, Piece};
+pub use bins::{Bins, Form, Segment};
+pub use conserve::{Sum, check};
 pub use counts::{Accounts, Survey, Tally};
-pub use plan::{Lengths, Plan, plan};
+pub use lengths::{LengthColumn, Lengths};
+pub use materialise::{Material, materialise};
+pub use plan::{Members, Plan, plan};
+pub use tokens::{TokenLists, Tokens, is_token_lists};
 
 use crate::error::{Error, Result};
 
@@ -64,6 +74,41 @@ pub enum Overlong {
     Drop,
     /// It is an error.
     Error,
+}
+
+impl Strategy {
+    /// All of them, by name.
+    pub const NAMED: [(&'static str, Self); 3] =
+        [("best_fit", Self::BestFit), ("first_fit", Self::FirstFit), ("wrapped", Self::Wrapped)];
+
+    /// The one of this name.
+    ///
+    /// # Errors
+    /// `Error::Parameter` if there is none.
+    pub fn named(name: &str) -> Result<Self> {
+        named("strategy", name, &Self::NAMED)
+    }
+}
+
+impl Overlong {
+    /// All of them, by name.
+    pub const NAMED: [(&'static str, Self); 4] =
+        [("split", Self::Split), ("truncate", Self::Truncate), ("drop", Self::Drop), ("error", Self::Error)];
+
+    /// The one of this name.
+    ///
+    /// # Errors
+    /// `Error::Parameter` if there is none.
+    pub fn named(name: &str) -> Result<Self> {
+        named("overlong", name, &Self::NAMED)
+    }
+}
+
+fn named<T: Copy>(parameter: &str, name: &str, all: &[(&str, T)]) -> Result<T> {
+    all.iter().find(|(known, _)| *known == name).map(|&(_, value)| value).ok_or_else(|| {
+        let known: Vec<String> = all.iter().map(|(known, _)| format!("`{known}`")).collect();
+        Error::Parameter(format!("{parameter} is `{name}`, but it is one of {}", known.join(", ")))
+    })
 }
 
 /// How sequences are packed.
@@ -108,6 +153,14 @@ impl Packer {
     #[must_use]
     pub fn context(self) -> u32 {
         self.context
+    }
+
+    /// How many of the first tokens of a sequence of `length` tokens are packed; `index` names it in an error.
+    ///
+    /// # Errors
+    /// `Error::Parameter` for one longer than the context, if that is an error.
+    pub fn kept(self, length: u64, index: u64) -> Result<u64> {
+        Ok(length - self.cut(length, index)?.lost)
     }
 
     /// What is packed of a sequence of `length` tokens; `index` names it in an error.

@@ -1,5 +1,7 @@
 //! Runs of bins that are alike, and what lengths take of them.
 
+use std::ops::Range;
+
 /// Bins `bin..bin + bins` with the same space left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
@@ -84,8 +86,13 @@ impl Strips {
         self.all.push(strip);
     }
 
-    /// The strips of the length at `rank`.
-    pub(super) fn of(&self, rank: usize) -> &[Strip] {
-        &self.all[self.starts[rank]..self.starts[rank + 1]]
+    /// All strips.
+    pub(super) fn all(&self) -> &[Strip] {
+        &self.all
+    }
+
+    /// Those of the length at `rank`.
+    pub(super) fn of(&self, rank: usize) -> Range<usize> {
+        self.starts[rank]..self.starts[rank + 1]
     }
 }

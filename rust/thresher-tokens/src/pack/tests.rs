@@ -79,12 +79,11 @@ fn pack_naively(
 
 /// The pieces of a plan, as the naive cut has them.
 fn pieces_of(plan: &Plan) -> Vec<(u32, u64, u32)> {
-    (0..plan.bin.len())
-        .map(|piece| {
-            let sequence = plan.sequence.get(piece).copied().unwrap_or(piece as u32);
-            (sequence, plan.start.get(piece).copied().unwrap_or(0), plan.length[piece])
-        })
-        .collect()
+    let piece = |piece: usize| {
+        let (sequence, start) = plan.origin(piece);
+        (sequence, start, plan.length[piece])
+    };
+    (0..plan.bin.len()).map(piece).collect()
 }
 
 fn overlong() -> impl prop::strategy::Strategy<Value = Overlong> {
@@ -119,6 +118,7 @@ proptest! {
         let found: Vec<(u32, u32)> = plan.bin.iter().copied().zip(plan.offset.iter().copied()).collect();
         prop_assert_eq!(found, places);
         books_balance(&lengths, &plan);
+        members_lie_behind_each_other(&plan);
     }
 
     #[test]
@@ -169,6 +169,20 @@ fn tiles(lengths: &[u32], plan: &Plan, overlong: Overlong, context: u32) {
             _ => length,
         };
         assert_eq!(covered, u64::from(stays));
+    }
+}
+
+/// The members of each bin are all its pieces, each where the one before it ends.
+fn members_lie_behind_each_other(plan: &Plan) {
+    let members = plan.members();
+    assert_eq!((members.starts.len(), members.pieces.len()), (plan.bins as usize + 1, plan.bin.len()));
+    for bin in 0..plan.bins {
+        let mut end = 0;
+        for &piece in members.of(bin as usize) {
+            assert_eq!((plan.bin[piece as usize], plan.offset[piece as usize]), (bin, end));
+            end += plan.length[piece as usize];
+        }
+        assert!(end > 0, "no bin is empty");
     }
 }
 
@@ -269,4 +283,64 @@ fn lengths_that_change_between_the_passes_are_noticed() {
     let mut assigner = survey(&[3]);
     assigner.assign(Some(3), |_| Ok(())).unwrap();
     assert!(matches!(assigner.assign(Some(3), |_| Ok(())), Err(Error::Conservation(_))));
+}
+
+mod packed {
+    use std::sync::Arc;
+
+    use arrow_array::types::{Int32Type, UInt8Type};
+    use arrow_array::{ArrayRef, ListArray};
+
+    use super::*;
+
+    fn lists(rows: &[Vec<i32>]) -> ArrayRef {
+        let rows = rows.iter().map(|row| Some(row.iter().map(|&token| Some(token))));
+        Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(rows))
+    }
+
+    #[test]
+    fn a_plan_that_places_a_piece_twice_is_noticed() {
+        let rows: Vec<Vec<i32>> = (0..20).map(|row| (row..2 * row + 1).collect()).collect();
+        let tokens = TokenLists::try_new(&[lists(&rows)], "input_ids").unwrap();
+        let material = Material { tokens: &tokens, masks: None, documents: None, end: None };
+        let packer = packer(32, Strategy::BestFit, Overlong::Split);
+        let form = Form::default();
+        let right = plan(&material, packer, &Unobserved).unwrap();
+        assert!(material.pack(&right, packer, form, &Unobserved).is_ok());
+        let mut swapped = right.clone();
+        swapped.sequence = (0..20).collect();
+        swapped.start = vec![0; 20];
+        assert!(material.pack(&swapped, packer, form, &Unobserved).is_ok(), "the same, written out");
+        swapped.sequence[3] = 4;
+        let error = material.pack(&swapped, packer, form, &Unobserved).unwrap_err();
+        assert!(matches!(error, Error::Conservation(_)), "{error}");
+        let mut shorter = right.clone();
+        shorter.length[5] -= 1;
+        assert!(matches!(material.pack(&shorter, packer, form, &Unobserved), Err(Error::Conservation(_))));
+    }
+
+    #[test]
+    fn lists_that_lie_outside_of_their_column_are_an_error() {
+        let whole = lists(&[vec![1, 2, 3], vec![4]]);
+        let data = whole.to_data();
+        let values = data.child_data()[0].slice(0, 2);
+        // SAFETY: it is unsound to read, which is what has to be noticed.
+        let broken = unsafe { data.into_builder().child_data(vec![values]).build_unchecked() };
+        let error = TokenLists::try_new(&[arrow_array::make_array(broken)], "input_ids").unwrap_err();
+        assert!(error.to_string().contains("row `0` of input_ids has bounds"), "{error}");
+    }
+
+    #[test]
+    fn masks_of_other_lengths_and_numbers_are_refused() {
+        let tokens = TokenLists::try_new(&[lists(&[vec![1, 2], vec![3]])], "input_ids").unwrap();
+        for masks in [vec![vec![1u8, 0], vec![]], vec![vec![1, 0], vec![2]], vec![vec![1, 0]]] {
+            let rows = masks.iter().map(|row| Some(row.iter().map(|&bit| Some(bit))));
+            let masks: ArrayRef = Arc::new(ListArray::from_iter_primitive::<UInt8Type, _, _>(rows));
+            let masks = TokenLists::try_new(&[masks], "the mask").unwrap();
+            let material = Material { tokens: &tokens, masks: Some(&masks), documents: None, end: None };
+            let packer = packer(8, Strategy::BestFit, Overlong::Split);
+            let form = Form { masked: true, ..Form::default() };
+            assert!(matches!(materialise(&material, packer, form, &Unobserved), Err(Error::Column(_))));
+        }
+    }
 }

@@ -10,6 +10,7 @@ use super::marker::{FileEntry, Files, seal};
 use super::place::{CLUSTERS, DATA, PAGE, PARTS, Place, QUARANTINE, REMOVED, RUN};
 use super::state::{State, remove_tree};
 use super::{publish, standing};
+use crate::codec::{Codec, DataFormat};
 use crate::commit::commit_bytes;
 use crate::error::{Error, Result};
 use crate::input::{Checkpoint, GoOn, Output, Written};
@@ -78,6 +79,27 @@ impl RunOutput {
     /// Standard output takes plain lines, or the columns of the inputs.
     pub(crate) fn form(&self, source: &Source) -> Form {
         self.asked.unwrap_or_else(|| source.form())
+    }
+
+    /// In which form data that is like no input is written: the one that the name of a single output asks for, else Parquet.
+    pub(crate) fn form_of_columns(&self) -> Form {
+        self.asked.unwrap_or(Form { format: DataFormat::Parquet, codec: Codec::Plain, is_array: false })
+    }
+
+    /// Where a data file of this name is made; a single output has no other.
+    pub(crate) fn named_path(&self, name: &str) -> PathBuf {
+        let Some(state) = &self.state else { return PathBuf::from("-") };
+        let data = state.new_part(DATA);
+        if self.is_single() { data } else { data.join(name) }
+    }
+
+    /// Where it will be found.
+    pub(crate) fn final_named(&self, name: &str) -> PathBuf {
+        match self.place.part(DATA) {
+            Some(folder) if !self.is_single() => folder.join(name),
+            Some(path) => path,
+            None => self.place.path().to_path_buf(),
+        }
     }
 
     /// The form that the name of a single output asks for.

@@ -1,0 +1,307 @@
+//! Tokens as they lie in Arrow: integers of any width, in lists of any kind.
+
+use std::ops::Range;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow_array::{Array, ArrayRef};
+use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::DataType;
+
+use super::Lengths;
+use crate::error::{Error, Result};
+
+/// Does the same with numbers of every type.
+macro_rules! each_type {
+    ($tokens:expr, $kind:ident, $values:ident => $work:expr) => {
+        match $tokens {
+            $kind::U8($values) => $work,
+            $kind::U16($values) => $work,
+            $kind::U32($values) => $work,
+            $kind::U64($values) => $work,
+            $kind::I8($values) => $work,
+            $kind::I16($values) => $work,
+            $kind::I32($values) => $work,
+            $kind::I64($values) => $work,
+        }
+    };
+}
+
+pub(super) use each_type;
+
+/// The tokens of a sequence, or of a part of it.
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "each is named for the type of its numbers")]
+pub enum Tokens<'a> {
+    U8(&'a [u8]),
+    U16(&'a [u16]),
+    U32(&'a [u32]),
+    U64(&'a [u64]),
+    I8(&'a [i8]),
+    I16(&'a [i16]),
+    I32(&'a [i32]),
+    I64(&'a [i64]),
+}
+
+/// A number that may be a token.
+pub(super) trait Number: Copy {
+    /// The number in 64 bits; one below 0 has the upper ones set.
+    fn wide(self) -> u64;
+}
+
+macro_rules! numbers {
+    ($($number:ty),*) => { $(impl Number for $number {
+        #[inline(always)]
+        fn wide(self) -> u64 {
+            self as u64
+        }
+    })* };
+}
+
+numbers!(u8, u16, u32, u64, i8, i16, i32, i64);
+
+impl Tokens<'_> {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        each_type!(self, Self, values => values.len())
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The last one, in 64 bits; one below 0 has the upper ones set.
+    #[must_use]
+    pub fn last(&self) -> Option<u64> {
+        each_type!(self, Self, values => values.last().map(|value| value.wide()))
+    }
+
+    /// Those in a range that lies within them.
+    #[must_use]
+    pub fn within(&self, range: Range<usize>) -> Self {
+        match self {
+            Self::U8(values) => Self::U8(&values[range]),
+            Self::U16(values) => Self::U16(&values[range]),
+            Self::U32(values) => Self::U32(&values[range]),
+            Self::U64(values) => Self::U64(&values[range]),
+            Self::I8(values) => Self::I8(&values[range]),
+            Self::I16(values) => Self::I16(&values[range]),
+            Self::I32(values) => Self::I32(&values[range]),
+            Self::I64(values) => Self::I64(&values[range]),
+        }
+    }
+
+    /// Appends them to `to`; false if one is no number of 32 bits.
+    #[must_use]
+    pub fn append_to(&self, to: &mut Vec<u32>) -> bool {
+        fn append<T: Number>(values: &[T], to: &mut Vec<u32>) -> bool {
+            let bits = values.iter().fold(0, |bits, value| bits | value.wide());
+            to.extend(values.iter().map(|value| value.wide() as u32));
+            bits >> 32 == 0
+        }
+        each_type!(self, Self, values => append(values, to))
+    }
+}
+
+/// A column of lists of tokens, in chunks.
+#[derive(Debug)]
+pub struct TokenLists {
+    chunks: Vec<Chunk>,
+    /// The row at which each chunk begins, and at last how many there are.
+    starts: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct Chunk {
+    bounds: Bounds,
+    nulls: Option<NullBuffer>,
+    values: Values,
+}
+
+/// Where lists begin and end.
+#[derive(Debug)]
+enum Bounds {
+    Small(OffsetBuffer<i32>),
+    Large(OffsetBuffer<i64>),
+    Fixed(usize),
+}
+
+#[derive(Debug)]
+enum Values {
+    U8(ScalarBuffer<u8>),
+    U16(ScalarBuffer<u16>),
+    U32(ScalarBuffer<u32>),
+    U64(ScalarBuffer<u64>),
+    I8(ScalarBuffer<i8>),
+    I16(ScalarBuffer<i16>),
+    I32(ScalarBuffer<i32>),
+    I64(ScalarBuffer<i64>),
+}
+
+/// Whether a column of this type holds lists of tokens, or of the bits of a mask.
+#[must_use]
+pub fn is_token_lists(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            item.data_type().is_integer() || matches!(item.data_type(), DataType::Boolean | DataType::Null)
+        }
+        DataType::Null => true,
+        _ => false,
+    }
+}
+
+impl TokenLists {
+    /// The lists of `chunks`; `name` is what errors call the column.
+    ///
+    /// # Errors
+    /// `Error::Column` for a type that is no list of integers, and for a null within a list.
+    pub fn try_new(chunks: &[ArrayRef], name: &str) -> Result<Self> {
+        let mut starts = vec![0];
+        let mut read = Vec::with_capacity(chunks.len());
+        let mut row = 0;
+        for chunk in chunks {
+            read.push(Chunk::try_new(chunk, name, row)?);
+            row += chunk.len();
+            starts.push(row);
+        }
+        Ok(Self { chunks: read, starts })
+    }
+
+    /// Number of lists.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.starts.last().copied().unwrap_or(0)
+    }
+
+    /// Whether there is no list.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The tokens at `row`; none if they are null.
+    #[must_use]
+    pub fn get(&self, row: usize) -> Option<Tokens<'_>> {
+        let chunk = self.starts.partition_point(|&start| start <= row).checked_sub(1)?;
+        let within = row - self.starts[chunk];
+        self.chunks.get(chunk)?.get(within)
+    }
+}
+
+impl Lengths for TokenLists {
+    fn each(&self, mut visit: impl FnMut(Option<u64>) -> Result<()>) -> Result<()> {
+        for (chunk, rows) in self.chunks.iter().zip(self.starts.windows(2)) {
+            for row in 0..rows[1] - rows[0] {
+                visit(chunk.is_valid(row).then(|| chunk.bounds.of(row).len() as u64))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Bounds {
+    fn of(&self, row: usize) -> Range<usize> {
+        match self {
+            Self::Small(offsets) => offsets[row] as usize..offsets[row + 1] as usize,
+            Self::Large(offsets) => offsets[row] as usize..offsets[row + 1] as usize,
+            Self::Fixed(size) => row * size..(row + 1) * size,
+        }
+    }
+}
+
+impl Chunk {
+    fn try_new(array: &ArrayRef, name: &str, first_row: usize) -> Result<Self> {
+        let (bounds, values) = match array.data_type() {
+            DataType::List(_) => {
+                let list = array.as_list::<i32>();
+                (Bounds::Small(list.offsets().clone()), list.values())
+            }
+            DataType::LargeList(_) => {
+                let list = array.as_list::<i64>();
+                (Bounds::Large(list.offsets().clone()), list.values())
+            }
+            DataType::FixedSizeList(_, size) => {
+                (Bounds::Fixed(*size as usize), array.as_fixed_size_list().values())
+            }
+            DataType::Null => return Ok(Self::of_nulls(array.len())),
+            other => return Err(no_lists(name, other)),
+        };
+        let chunk = Self { bounds, nulls: array.nulls().cloned(), values: Values::try_new(values, name)? };
+        chunk.check(array.len(), values, name, first_row)?;
+        Ok(chunk)
+    }
+
+    fn of_nulls(len: usize) -> Self {
+        let values = Values::U32(ScalarBuffer::from(Vec::new()));
+        Self { bounds: Bounds::Fixed(0), nulls: Some(NullBuffer::new_null(len)), values }
+    }
+
+    /// Checks that all lists lie within the values and none has a null; what lies outside of lists may be anything.
+    fn check(&self, rows: usize, values: &ArrayRef, name: &str, first_row: usize) -> Result<()> {
+        let nulls = values.nulls().filter(|nulls| nulls.null_count() > 0);
+        for row in (0..rows).filter(|&row| self.is_valid(row)) {
+            let bounds = self.bounds.of(row);
+            if bounds.start > bounds.end || bounds.end > values.len() {
+                return Err(Error::Column(format!(
+                    "row `{}` of {name} has bounds that do not lie in its column; the Arrow data is broken",
+                    first_row + row
+                )));
+            }
+            if nulls.is_some_and(|nulls| nulls.slice(bounds.start, bounds.len()).null_count() > 0) {
+                return Err(Error::Column(format!(
+                    "row `{}` of {name} has a null within its list; leave it out, or make the whole list null",
+                    first_row + row
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_valid(&self, row: usize) -> bool {
+        self.nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row))
+    }
+
+    fn get(&self, row: usize) -> Option<Tokens<'_>> {
+        self.is_valid(row).then(|| self.values.within(self.bounds.of(row)))
+    }
+}
+
+impl Values {
+    fn try_new(values: &ArrayRef, name: &str) -> Result<Self> {
+        Ok(match values.data_type() {
+            DataType::UInt8 => Self::U8(values.as_primitive::<UInt8Type>().values().clone()),
+            DataType::UInt16 => Self::U16(values.as_primitive::<UInt16Type>().values().clone()),
+            DataType::UInt32 => Self::U32(values.as_primitive::<UInt32Type>().values().clone()),
+            DataType::UInt64 => Self::U64(values.as_primitive::<UInt64Type>().values().clone()),
+            DataType::Int8 => Self::I8(values.as_primitive::<Int8Type>().values().clone()),
+            DataType::Int16 => Self::I16(values.as_primitive::<Int16Type>().values().clone()),
+            DataType::Int32 => Self::I32(values.as_primitive::<Int32Type>().values().clone()),
+            DataType::Int64 => Self::I64(values.as_primitive::<Int64Type>().values().clone()),
+            DataType::Boolean => Self::U8(values.as_boolean().values().iter().map(u8::from).collect()),
+            DataType::Null => Self::U32(ScalarBuffer::from(vec![0; values.len()])),
+            other => return Err(no_lists(name, other)),
+        })
+    }
+
+    fn within(&self, range: Range<usize>) -> Tokens<'_> {
+        match self {
+            Self::U8(values) => Tokens::U8(&values[range]),
+            Self::U16(values) => Tokens::U16(&values[range]),
+            Self::U32(values) => Tokens::U32(&values[range]),
+            Self::U64(values) => Tokens::U64(&values[range]),
+            Self::I8(values) => Tokens::I8(&values[range]),
+            Self::I16(values) => Tokens::I16(&values[range]),
+            Self::I32(values) => Tokens::I32(&values[range]),
+            Self::I64(values) => Tokens::I64(&values[range]),
+        }
+    }
+}
+
+fn no_lists(name: &str, found: &DataType) -> Error {
+    Error::Column(format!("{name} is of type `{found}`, but it is a column of lists of integers"))
+}
