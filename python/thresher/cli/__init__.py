@@ -66,10 +66,9 @@ def cli() -> None:
     """Turn raw text and model calls into clean training data.
 
     Removes exact and near-duplicates from files within a bound on memory, and goes on where it was
-    interrupted. Makes instruction data with models and judges
-    it, and pays for no answer twice. Converts, validates and
-    renders chat data. Turns texts into tokens. Runs pipelines of steps
-    over files, plans runs, and verifies and explains results.
+    interrupted. Makes instruction data with models and judges it, and pays for no answer twice. Converts,
+    validates and renders chat data. Trains tokenizers, tokenises, mixes, shuffles and packs. Runs pipelines
+    of steps over files, plans runs, and verifies and explains results.
     """
 
 
@@ -80,16 +79,16 @@ for command in (
     convert,
     validate,
     render,
+    tokenizer,
+    tokenize,
     mix,
     shuffle,
-    tokenize,
-    tokens,
     pack,
+    tokens,
+    run,
     plan,
     verify,
     explain,
-    run,
-    tokenizer,
     doctor,
 ):
     cli.add_command(command)

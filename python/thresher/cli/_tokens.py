@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from thresher.tokens import TokenFile
 
 
-@click.command()
+@click.command(short_help="Turn texts of files into ids of tokens.")
 @inputs_and_output(required=True)
 @options_of("tokenize")
 @run_options
@@ -45,7 +45,7 @@ def tokenize(
         say(report)
 
 
-@click.group()
+@click.group(short_help="Merge and check files of tokens.")
 def tokens() -> None:
     """Look after files of tokens: .bin with .idx, as Megatron-LM reads them."""
 
