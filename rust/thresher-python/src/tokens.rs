@@ -84,8 +84,8 @@ impl Tokenizer {
         let options = Options { add_special_tokens, special_in_text, bos, eos, ..Options::default() };
         with_texts(texts, threads, LITTLE_BYTES, |texts, stop| {
             let encoded = encode_all(&self.0, &options, texts, offsets, &Pool, stop)?;
-            let nulls = NullBuffer::from_iter(texts.iter().map(Option::is_some));
-            lists(encoded, Some(nulls).filter(|nulls| nulls.null_count() > 0), offsets)
+            let nulls: NullBuffer = texts.iter().map(Option::is_some).collect();
+            lists(encoded, Some(&nulls).filter(|nulls| nulls.null_count() > 0), offsets)
         })
     }
 }
@@ -93,7 +93,7 @@ impl Tokenizer {
 /// Lists of ids, and of pairs.
 fn lists(
     encoded: Encoded,
-    nulls: Option<NullBuffer>,
+    nulls: Option<&NullBuffer>,
     with_offsets: bool,
 ) -> Result<(ArrowArray, Option<ArrowArray>)> {
     let Encoded { ids, ends, offsets } = encoded;
@@ -109,7 +109,7 @@ fn lists(
     let item = |kind: DataType| Arc::new(Field::new("item", kind, false));
     let list = |values: ArrayRef| {
         let list =
-            ListArray::try_new(item(values.data_type().clone()), places.clone(), values, nulls.clone());
+            ListArray::try_new(item(values.data_type().clone()), places.clone(), values, nulls.cloned());
         let list = list.map_err(|error| Error::Internal(format!("lists of tokens: {error}")))?;
         Ok::<_, Error>(ArrowArray(Arc::new(list)))
     };

@@ -65,7 +65,7 @@ pub fn merge(run: &MergeRun, progress: &Progress) -> Result<MergeReport> {
         run.inputs.iter().map(|path| TokenFile::open(Path::new(path))).collect::<Result<_>>()?;
     let [bin, index] = names(Path::new(&run.output));
     check_output(run, &inputs, [&bin, &index])?;
-    let go_on = || progress.check().map_err(Error::from);
+    let go_on = || progress.check();
     progress.begin(WRITE, inputs.iter().map(|input| input.bin.1.len() + input.index.1.len()).sum());
     for input in &inputs {
         input.check(&go_on)?;

@@ -102,9 +102,9 @@ fn a_merge_replaces_nothing_unasked_and_never_an_input() {
 
 #[test]
 fn an_index_and_tokens_that_do_not_agree_are_refused_before_anything_is_written() {
+    type Damage<'d> = &'d dyn Fn(&mut Vec<u8>, &mut Vec<u8>);
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    type Damage<'d> = &'d dyn Fn(&mut Vec<u8>, &mut Vec<u8>);
     let said_of = |what: Damage<'_>| {
         write(&dir.join("a"), 8, &vec![vec![vec![1, 2], vec![3]], vec![vec![4]]], false);
         let [bin, index] = ["a.bin", "a.idx"].map(|name| dir.join(name));

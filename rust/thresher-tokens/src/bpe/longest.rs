@@ -41,6 +41,9 @@ struct Step {
     token: u32,
 }
 
+/// A canonical token as it is loaded: its bytes, its id, and the ids that its last merge joins; none for a byte.
+pub(crate) type Canonical = (Vec<u8>, u32, Option<(u32, u32)>);
+
 /// Tables of the canonical tokens.
 #[derive(Debug)]
 pub(crate) struct Longest {
@@ -58,9 +61,8 @@ pub(crate) struct Places {
 }
 
 impl Longest {
-    /// Of the canonical tokens, each with its bytes and the ids that its last merge joins (none for a byte); nothing if their ranks do
-    /// not rise.
-    pub(crate) fn new(canonical: &[(Vec<u8>, u32, Option<(u32, u32)>)], merges: &Merges) -> Option<Self> {
+    /// Of the canonical tokens; nothing if their ranks do not rise.
+    pub(crate) fn new(canonical: &[Canonical], merges: &Merges) -> Option<Self> {
         let size = canonical.iter().map(|(_, id, _)| *id as usize + 1).max()?;
         let none = Token { len: 0, made: 0, left: NO, right: NO, shorter: NO };
         let mut tokens = vec![none; size];
@@ -239,7 +241,7 @@ mod tests {
     use crate::bpe::merges::Scratch;
 
     /// Canonical tokens of `letters` bytes and what merges make, by their bytes.
-    fn tables(letters: u32, made: &[(usize, usize)]) -> (Merges, Vec<(Vec<u8>, u32, Option<(u32, u32)>)>) {
+    fn tables(letters: u32, made: &[(usize, usize)]) -> (Merges, Vec<Canonical>) {
         let mut bytes: Vec<Vec<u8>> = (0..letters).map(|letter| vec![letter as u8]).collect();
         let mut merges = Vec::new();
         for &(left, right) in made {
@@ -286,7 +288,7 @@ mod tests {
     fn merges_whose_ranks_do_not_rise_are_refused() {
         // ab, then abc of a and bc before bc is made: `bc` has the later rank.
         let merges = Merges::new(&[(0, 1, 3), (0, 4, 5), (1, 2, 4)]);
-        let canonical: Vec<(Vec<u8>, u32, Option<(u32, u32)>)> = vec![
+        let canonical: Vec<Canonical> = vec![
             (vec![0], 0, None),
             (vec![1], 1, None),
             (vec![2], 2, None),

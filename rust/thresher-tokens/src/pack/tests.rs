@@ -300,7 +300,7 @@ mod packed {
 
     #[test]
     fn a_plan_that_places_a_piece_twice_is_noticed() {
-        let rows: Vec<Vec<i32>> = (0..20).map(|row| (row..2 * row + 1).collect()).collect();
+        let rows: Vec<Vec<i32>> = (0..20).map(|row| (row..=2 * row).collect()).collect();
         let tokens = TokenLists::try_new(&[lists(&rows)], "input_ids").unwrap();
         let material = Material { tokens: &tokens, masks: None, documents: None, end: None };
         let packer = packer(32, Strategy::BestFit, Overlong::Split);

@@ -128,7 +128,7 @@ mod tests {
             })
             .collect();
         let options = Options { eos: Some(9), ..Options::default() };
-        assert!(parts_of(&texts).len() > 3);
+        assert!(parts_of(&texts).len() > 2);
         let all = encode_all(&tokenizer, &options, &texts, true, &Pool, &Unobserved).unwrap();
         let mut worker = tokenizer.worker(&options);
         let mut wanted = Encoded::default();

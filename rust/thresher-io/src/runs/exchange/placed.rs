@@ -84,12 +84,12 @@ impl Spilled {
         self,
         shards: Vec<Range<u64>>,
         like: Source,
-        columns: Option<Arc<dyn PlaceColumns>>,
+        columns: Option<&Arc<dyn PlaceColumns>>,
     ) -> Vec<Source> {
         let (count, spilled, like) = (shards.len(), Arc::new(self), Arc::new(like));
         let shard = |(shard, places): (usize, Range<u64>)| {
             let name = shards::name(shard, count, like.input().name());
-            let (spilled, like, columns) = (spilled.clone(), like.clone(), columns.clone());
+            let (spilled, like, columns) = (spilled.clone(), like.clone(), columns.cloned());
             Source::Placed(Box::new(PlacedInput { spilled, like, name, places, columns }))
         };
         shards.into_iter().enumerate().map(shard).collect()

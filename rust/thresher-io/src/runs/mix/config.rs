@@ -33,7 +33,7 @@ parameters! {
         /// it may; without weights that is everything once.
         target: Option<u64> = None => Kind::Whole { least: 1, most: 1 << 53 };
         /// What weights are made of: `given` those of the sources, or their sizes if they have none; `unimax` all alike, as far as
-        /// `max_epochs` allows (UniMax, Chung et al. 2023).
+        /// `max_epochs` allows (`UniMax`, Chung et al. 2023).
         weighting: String = "given".into() => Kind::Choice(|| vec!["given", "unimax"]);
         /// Weights are sizes to the power of 1/temperature, as in T5: 1 keeps the proportions, more makes sources more alike; 3.33 is
         /// mT5's alpha of 0.3.

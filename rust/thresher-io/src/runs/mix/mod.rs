@@ -45,7 +45,7 @@ use crate::input::Written;
 use crate::runs::books::{Accounting, Count, InputReport, peak_rss_bytes};
 use crate::runs::clock::Clock;
 use crate::runs::exchange::census::CensusOf;
-use crate::runs::exchange::{Exchange, Spilled, shards};
+use crate::runs::exchange::{Exchange, PlaceColumns, Spilled, shards};
 use crate::runs::ledger::{Ledger, LedgerWriter};
 use crate::runs::lens::Lens;
 use crate::runs::memory::Memory;
@@ -267,9 +267,9 @@ impl Mix<'_> {
         let names = settled.cells.iter().map(|cell| name(cell.source)).collect();
         let phases: Vec<String> = self.wishes.phases.iter().map(|phase| phase.name.clone()).collect();
         let phases = (!phases.is_empty()).then_some(phases);
-        let columns = Arc::new(MixColumns::new(settled.order, names, phases, epochs));
+        let columns: Arc<dyn PlaceColumns> = Arc::new(MixColumns::new(settled.order, names, phases, epochs));
         let like = sources.iter().position(Source::is_readable).unwrap_or_default();
-        let placed = spilled.into_sources(shards, sources.swap_remove(like), Some(columns));
+        let placed = spilled.into_sources(shards, sources.swap_remove(like), Some(&columns));
         write_seen(&placed, self.output, &self.crew, self.memory, self.progress)
     }
 }

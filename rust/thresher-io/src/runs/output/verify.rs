@@ -366,12 +366,13 @@ pub(super) fn count_rows(path: &Path, name: &str, lines: u64, progress: &Progres
 /// The rows of files of tokens: sequences of an index and of the tokens that it is about, numbers of an array, and one less of
 /// a table of places.
 fn rows_of_tokens(path: &Path, name: &str, progress: &Progress) -> Result<Option<u64>> {
-    if name.ends_with(".bin") || name.ends_with(".idx") {
+    let suffix = Path::new(name).extension().and_then(|suffix| suffix.to_str());
+    if matches!(suffix, Some("bin" | "idx")) {
         let file = TokenFile::open(path)?;
-        file.check(&|| progress.check().map_err(Error::from))?;
+        file.check(&|| progress.check())?;
         return Ok(Some(file.sequences()));
     }
-    if !name.ends_with(".npy") {
+    if suffix != Some("npy") {
         return Ok(None);
     }
     let numbers = npy_numbers(path)?;

@@ -391,8 +391,7 @@ impl Packed<'_> {
     /// The name of a document that has none: its input and its row there.
     fn name(&self, first: &[Vec<u64>], sequence: u64) -> String {
         let starts = first.iter().map(|units| units.first().copied());
-        let input =
-            starts.enumerate().filter(|(_, start)| start.is_some_and(|start| start <= sequence)).next_back();
+        let input = starts.enumerate().rfind(|(_, start)| start.is_some_and(|start| start <= sequence));
         let (input, start) = input.map_or((0, 0), |(input, start)| (input, start.unwrap_or(0)));
         self.plan.sources[input].name_row(sequence - start)
     }

@@ -424,7 +424,7 @@ impl RowsRun<'_> {
     /// The formats of the outputs; for columns, all rows are worked on once, and what is found is noted in a file.
     fn forms(&self, reshape: &dyn Reshape, output: &RunOutput, noted: &Path) -> Result<Forms> {
         if let Some(columns) = reshape.columns() {
-            return Forms::known(output, &self.plan.sources, columns);
+            return Forms::known(output, &self.plan.sources, &columns);
         }
         let mut forms = Forms::new(output, &self.plan.sources);
         if !forms.have_columns() {

@@ -73,7 +73,7 @@ impl KnownFormat {
         match self {
             Self::Megatron(_) => "megatron",
             Self::Npy(_) => "npy",
-            rows => rows.suffix(),
+            Self::Rows(_) => self.suffix(),
         }
     }
 }
@@ -116,7 +116,7 @@ impl Forms {
     ///
     /// # Errors
     /// `Error::Parameter` for a format that an output of this name is not.
-    pub(crate) fn known(output: &RunOutput, sources: &[Source], columns: KnownColumns) -> Result<Self> {
+    pub(crate) fn known(output: &RunOutput, sources: &[Source], columns: &KnownColumns) -> Result<Self> {
         let mut forms = Self::new(output, sources);
         let by_name = forms.of_inputs.first().filter(|_| forms.is_single).copied();
         let parquet = KnownFormat::Rows(DataFormat::Parquet);
@@ -146,7 +146,10 @@ impl Forms {
         let document = Arc::new(Field::new(DOCUMENT, DataType::Utf8, false));
         let fields: Vec<FieldRef> =
             std::iter::once(document).chain(columns.schema.fields().iter().cloned()).collect();
-        forms.schemas = vec![Arc::new(Schema::new(fields)); forms.seen.shapes.len()];
+        forms.schemas = {
+            let schema = Arc::new(Schema::new(fields));
+            forms.seen.shapes.iter().map(|_| schema.clone()).collect()
+        };
         forms.known = Some(format);
         Ok(forms)
     }

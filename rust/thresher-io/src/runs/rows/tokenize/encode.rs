@@ -75,7 +75,7 @@ impl Encoding {
     fn worker(&self) -> Worker<'_> {
         Worker {
             encoding: self,
-            worker: self.tokenizer.worker(&self.options),
+            encoder: self.tokenizer.worker(&self.options),
             columns: Columns::default(),
             counts: TokenCounts::default(),
         }
@@ -86,7 +86,7 @@ impl Encoding {
     }
 
     fn report(&self, found: &mut dyn Iterator<Item = Result<Found>>) -> Result<Json> {
-        TokenCounts::summary(found, TokenizerReport::of(self))
+        TokenCounts::summary(found, &TokenizerReport::of(self))
     }
 }
 
@@ -153,7 +153,7 @@ impl RowStep for Encoding {
 /// One thread of it.
 struct Worker<'e> {
     encoding: &'e Encoding,
-    worker: tokenizer::Worker<'e>,
+    encoder: tokenizer::Worker<'e>,
     columns: Columns,
     counts: TokenCounts,
 }
@@ -171,7 +171,7 @@ struct Columns {
 impl Worker<'_> {
     /// Appends the tokens of a row, a text or a chat row as JSON.
     fn encode(&mut self, row: &str) -> std::result::Result<(), Refusal> {
-        let Self { encoding, worker, columns, counts } = self;
+        let Self { encoding, encoder, columns, counts } = self;
         let start = columns.ids.len();
         let rendered = match &encoding.chat {
             Some(chat) => {
@@ -182,9 +182,9 @@ impl Worker<'_> {
         };
         let text = rendered.as_ref().map_or(row, |rendered| &rendered.text);
         let worked = if rendered.is_some() || encoding.offsets {
-            worker.encode_with_offsets(text, &mut columns.ids, &mut columns.offsets)
+            encoder.encode_with_offsets(text, &mut columns.ids, &mut columns.offsets)
         } else {
-            worker.encode(text, &mut columns.ids)
+            encoder.encode(text, &mut columns.ids)
         };
         let worked = worked.map_err(|error| error.to_string()).and_then(|()| {
             i32::try_from(columns.ids.len())
@@ -236,7 +236,7 @@ impl Columns {
         let Self { ids, ends, masks, offsets } = self;
         let lengths: Vec<u32> =
             ends.iter().scan(0, |before, &end| Some((end - std::mem::replace(before, end)) as u32)).collect();
-        let places = OffsetBuffer::new(ScalarBuffer::from_iter(std::iter::once(0).chain(ends)));
+        let places = OffsetBuffer::new(std::iter::once(0).chain(ends).collect::<ScalarBuffer<_>>());
         let list = |kind: DataType, values: ArrayRef| -> ArrayRef {
             Arc::new(ListArray::new(Encoding::items(kind), places.clone(), values, None))
         };

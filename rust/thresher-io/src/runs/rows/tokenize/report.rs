@@ -124,7 +124,7 @@ impl TokenCounts {
     /// Those of all units, as what a step reports.
     pub(super) fn summary(
         found: &mut dyn Iterator<Item = Result<Found>>,
-        tokenizer: TokenizerReport,
+        tokenizer: &TokenizerReport,
     ) -> Result<Json> {
         let mut all = Self::default();
         for unit in found {
