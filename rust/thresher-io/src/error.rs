@@ -50,12 +50,23 @@ pub enum Error {
     /// A broken invariant of ours.
     #[error("internal error: {0}; please report it")]
     Internal(String),
-    /// An error of tokenizers, packing and what else is about tokens.
+    /// What is wrong with tokens themselves: columns and files of them, and bins that do not hold what was given.
     #[error(transparent)]
-    Tokens(#[from] thresher_tokens::Error),
+    Tokens(thresher_tokens::Error),
     /// An error of the core.
     #[error(transparent)]
     Core(#[from] thresher_core::Error),
+}
+
+impl From<thresher_tokens::Error> for Error {
+    fn from(error: thresher_tokens::Error) -> Self {
+        use thresher_tokens::Error as Tokens;
+        match error {
+            Tokens::Parameter(message) | Tokens::Tokenizer(message) => Self::Parameter(message),
+            Tokens::Cancelled => Self::Cancelled,
+            other => Self::Tokens(other),
+        }
+    }
 }
 
 impl Error {

@@ -22,23 +22,19 @@ const EIO: i32 = 5;
 pub(crate) fn to_py(error: Error) -> PyErr {
     let message = printable(error.to_string());
     match error {
-        Error::Parameter(_)
-        | Error::Core(CoreError::Parameter(_))
-        | Error::Tokens(TokensError::Parameter(_)) => ParameterError::new_err(message),
+        Error::Parameter(_) | Error::Core(CoreError::Parameter(_)) => ParameterError::new_err(message),
         Error::Core(CoreError::Column(_)) | Error::Tokens(TokensError::Column(_)) => {
             ColumnError::new_err(message)
         }
         Error::Data { .. }
         | Error::Uncopyable { .. }
         | Error::Core(CoreError::Scheme { .. })
-        | Error::Tokens(TokensError::Tokenizer(_) | TokensError::Layout(_)) => DataError::new_err(message),
+        | Error::Tokens(TokensError::Layout(_)) => DataError::new_err(message),
         Error::Io { path, source, .. } => {
             FileError::new_err((source.raw_os_error().unwrap_or(EIO), message, path.display().to_string()))
         }
         Error::Busy(path) => BusyError::new_err((EBUSY, message, path.display().to_string())),
-        Error::Cancelled | Error::Core(CoreError::Cancelled) | Error::Tokens(TokensError::Cancelled) => {
-            PyKeyboardInterrupt::new_err(())
-        }
+        Error::Cancelled | Error::Core(CoreError::Cancelled) => PyKeyboardInterrupt::new_err(()),
         // `Internal`, and variants that are not there yet.
         _ => InternalError::new_err(message),
     }

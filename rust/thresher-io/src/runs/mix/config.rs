@@ -183,7 +183,7 @@ impl MixStep {
             short: if self.short == "fill" { Short::Fill } else { Short::Error },
             phases: self.phases.iter().map(|phase| self.phase(phase)).collect::<Result<_>>()?,
         };
-        wishes.check().map_err(parameter)?;
+        wishes.check().map_err(Error::from)?;
         Ok((wishes, divided))
     }
 
@@ -247,13 +247,4 @@ impl MixStep {
 /// A field by its dotted path.
 pub(super) fn path(field: &str) -> Result<FieldPath> {
     FieldPath::parse(field).map_err(|error| Error::Parameter(error.to_string()))
-}
-
-/// What the plan says of parameters, as an error of the run.
-pub(super) fn parameter(error: thresher_tokens::Error) -> Error {
-    match error {
-        thresher_tokens::Error::Parameter(message) => Error::Parameter(message),
-        thresher_tokens::Error::Cancelled => Error::Cancelled,
-        other => Error::Internal(other.to_string()),
-    }
 }

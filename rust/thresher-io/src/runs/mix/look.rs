@@ -12,7 +12,7 @@ use arrow_schema::{ArrowError, DataType};
 use thresher_core::json::{FieldPath, Json, Kind};
 use thresher_tokens::tokenizer::{Options, Tokenizer, Worker};
 
-use super::config::{Divided, Sized, parameter, path};
+use super::config::{Divided, Sized, path};
 use crate::error::{Error, Result};
 use crate::record::Reason;
 use crate::runs::steps::row::text_of;
@@ -56,8 +56,8 @@ impl Look {
             Sized::Length(length) => Size::Length(path(length)?),
             Sized::Tokens { text, tokenizer } => {
                 let json = fs::read(tokenizer).map_err(Error::io("read", Path::new(tokenizer)))?;
-                let loaded = Tokenizer::from_json(&json).map_err(|error| match parameter(error) {
-                    Error::Internal(message) => Error::Parameter(format!("`{tokenizer}`: {message}")),
+                let loaded = Tokenizer::from_json(&json).map_err(|error| match Error::from(error) {
+                    Error::Parameter(message) => Error::Parameter(format!("`{tokenizer}`: {message}")),
                     other => other,
                 })?;
                 Size::Tokens(path(text)?, Box::new(loaded))

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use thresher_tokens::mixing::{Cell, Cutting, MixOrder, Plan, SourceWish, Wishes, plan, stream_of};
 
-use super::config::{Divided, MixStep, parameter};
+use super::config::{Divided, MixStep};
 use super::look::Look;
 use super::measure::Sums;
 use super::numbers::Numbers;
@@ -62,7 +62,7 @@ impl Settling<'_> {
             documents: *documents,
         };
         let cells: Vec<Cell> = sums.cells.iter().map(cell).collect();
-        let plan = plan(self.wishes, &cells).map_err(parameter)?;
+        let plan = plan(self.wishes, &cells).map_err(Error::from)?;
         let place = |id: usize| dense.get(&id).copied().unwrap_or_default();
         let numbers = Numbers::new(ledger, path, cells.len(), place, self.progress)?;
         let seed = self.step.seed;
@@ -77,7 +77,7 @@ impl Settling<'_> {
                 })
             };
             see(&mut cutting)?;
-            cutting.half().map_err(parameter)?;
+            cutting.half().map_err(Error::from)?;
             see(&mut cutting)?;
         }
         let order =
