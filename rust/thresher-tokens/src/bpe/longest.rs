@@ -41,8 +41,9 @@ struct Step {
     token: u32,
 }
 
-/// Bytes of the longest token that is looked for at every place of a text; those of published vocabularies have up to 256.
-const LONGEST: usize = 512;
+/// Bytes of the longest token with which tokens are looked for at every place of a text, which costs so many steps; those of
+/// published vocabularies have up to 256.
+pub(crate) const LONGEST: usize = 512;
 
 /// A canonical token as it is loaded: its bytes, its id, and the ids that its last merge joins; none for a byte.
 pub(crate) type Canonical = (Vec<u8>, u32, Option<(u32, u32)>);
@@ -64,12 +65,8 @@ pub(crate) struct Places {
 }
 
 impl Longest {
-    /// Of the canonical tokens; nothing if their ranks do not rise, or one is so long that looking for it at every place of a text
-    /// would cost more than merging.
+    /// Of the canonical tokens; nothing if their ranks do not rise.
     pub(crate) fn new(canonical: &[Canonical], merges: &Merges) -> Option<Self> {
-        if canonical.iter().any(|(bytes, ..)| bytes.len() > LONGEST) {
-            return None;
-        }
         let size = canonical.iter().map(|(_, id, _)| *id as usize + 1).max()?;
         let none = Token { len: 0, made: 0, left: NO, right: NO, shorter: NO };
         let mut tokens = vec![none; size];

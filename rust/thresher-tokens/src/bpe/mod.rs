@@ -20,7 +20,7 @@ use crate::{
     train::bpe::alphabet,
 };
 use cache::{Cache, MEDIUM, Place, SHORT, ShortKey};
-use longest::{Longest, Places};
+use longest::{LONGEST, Longest, Places};
 use merges::{Merges, Scratch};
 
 /// A byte that no token stands for.
@@ -74,12 +74,14 @@ impl ByteLevelBpe {
         let in_bytes =
             |token: &str| -> Option<Box<[u8]>> { token.chars().map(|c| by_char.get(&c).copied()).collect() };
         let merges = Merges::new(&ranked);
-        let (mut whole, mut canonical) = (HashMap::new(), Vec::new());
+        let (mut whole, mut canonical, mut is_long) = (HashMap::new(), Vec::new(), false);
         for (token, id) in tokens {
             let Some(token) = in_bytes(token) else { continue };
             let symbols: Vec<u32> =
                 token.iter().map(|&byte| bytes[usize::from(byte)]).filter(|&id| id != NO_TOKEN).collect();
-            let parts = (symbols.len() == token.len()).then(|| merges.last_merge(symbols, *id)).flatten();
+            is_long |= token.len() > LONGEST;
+            let is_known = symbols.len() == token.len() && token.len() <= LONGEST;
+            let parts = is_known.then(|| merges.last_merge(symbols, *id)).flatten();
             let is_canonical = token.len() == 1 || parts.is_some();
             if is_canonical {
                 canonical.push((token.to_vec(), *id, parts));
@@ -90,7 +92,7 @@ impl ByteLevelBpe {
         }
         let longest_token = whole.keys().map(|token| token.len()).max().unwrap_or(0);
         let all_bytes = !bytes.contains(&NO_TOKEN);
-        let longest = if all_bytes { Longest::new(&canonical, &merges) } else { None };
+        let longest = if all_bytes && !is_long { Longest::new(&canonical, &merges) } else { None };
         Ok(Self { pre_tokenizer, bytes, merges, longest, whole, longest_token })
     }
 
