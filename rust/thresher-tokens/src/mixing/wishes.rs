@@ -215,11 +215,14 @@ fn all_zero(mut weights: impl Iterator<Item = f64>, of: &str) -> Result<()> {
     Ok(())
 }
 
+/// The greatest number of epochs or copies that can be asked for: more is a slip, and a mix that does not end.
+const MOST_COPIES: f64 = 1e6;
+
 fn positive(value: f64, name: &str, of: &str) -> Result<()> {
-    if value.is_finite() && value > 0.0 {
+    if value > 0.0 && value <= MOST_COPIES {
         return Ok(());
     }
-    refused(format!("{of}: `{name}` is {value}; it is a number above 0"))
+    refused(format!("{of}: `{name}` is {value}; it is a number above 0 and at most {MOST_COPIES}"))
 }
 
 fn bounds(floor: f64, ceiling: f64, of: &str) -> Result<()> {
