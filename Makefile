@@ -44,10 +44,10 @@ test-rust: preflight ## tests of the crates
 	@$(STAGE) "tests of the crates" "about 3 minutes on two cores" cargo test --workspace --no-fail-fast
 
 test-python: build ## tests of the package, its documentation and the layers
-	@$(STAGE) "tests of the package" "about 8 minutes on two cores" $(PY) -m pytest
+	@$(STAGE) "tests of the package" "about 12 minutes on two cores" $(PY) -m pytest
 
 test-model: build ## recipes with a real language model in this process
-	@$(STAGE) "recipes with a real model" "about 4 minutes on two cores" $(PY) -m pytest -m model tests/generate
+	@$(STAGE) "recipes with a real model" "about 5 minutes on two cores" $(PY) -m pytest -m model tests/generate
 
 test-generate: build ## 10,000 requests with 20 % faults and 5 kills, for two recipes, against undisturbed runs
 	THRESHER_REQUESTS=10000 $(PY) -m pytest -q tests/generate/test_runs.py -k kills
