@@ -266,5 +266,10 @@ fn a_lost_piece_fails_the_run() {
             .map(|(_, tokens, _)| check(done.sums.given, tokens, done.sums.left_out))
     };
     let lost = plan(dir.path());
-    assert!(matches!(lost, Err(Error::Internal(_)) | Ok(Err(thresher_tokens::Error::Conservation(_)))));
+    let is_noticed = matches!(
+        lost,
+        Err(Error::Internal(_) | Error::Tokens(thresher_tokens::Error::Conservation(_)))
+            | Ok(Err(thresher_tokens::Error::Conservation(_)))
+    );
+    assert!(is_noticed, "{:?}", lost.map_err(|error| error.to_string()));
 }
