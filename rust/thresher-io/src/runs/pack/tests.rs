@@ -257,7 +257,7 @@ fn a_lost_piece_fails_the_run() {
         // What was spilled is found again.
         let again = packed.done_in(folder, &mut Clock::default()).unwrap();
         assert_eq!((again.files, again.layout), (done.files, done.layout));
-        files.pop();
+        files.remove(0);
         let spilled =
             Spilled { folder: folder.join(PIECES), layout: done.layout, form: packed.form, end: None, files };
         let output = RunOutput::open(config.output().unwrap(), false, &plan, false).unwrap();
