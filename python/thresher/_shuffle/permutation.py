@@ -78,7 +78,7 @@ class Permutation:
 
         Args:
             places: A place, counted from the end if it is negative; or a slice or a range of places, which
-                gives a numpy array of `uint64`: 8 bytes a number, some 20 million a second.
+                gives a numpy array of `uint64`: 8 bytes a number.
 
         Raises:
             IndexError: There is no such place.

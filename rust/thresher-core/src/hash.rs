@@ -234,7 +234,8 @@ pub(crate) const fn splitmix64(index: u64) -> u64 {
 
 /// The output step of `splitmix64`, a bijection that keeps 0; the last step of a shingle's hash.
 #[inline(always)]
-pub(crate) const fn finalise(mut z: u64) -> u64 {
+#[must_use]
+pub const fn finalise(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)

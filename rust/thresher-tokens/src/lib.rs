@@ -10,6 +10,7 @@
 //! row number -> row number (permutation)      sizes and weights -> what is taken of each source (mixing)
 //! ```
 
+pub mod alphabet;
 mod bpe;
 pub mod error;
 pub mod layout;

@@ -15,6 +15,8 @@
 
 use std::ops::Range;
 
+use thresher_core::hash::finalise;
+
 /// Fewer are uneven for small `n`; more show nothing in the tests of this file.
 const ROUNDS: usize = 12;
 /// 2^64 divided by the golden ratio: the step of `SplitMix64`.
@@ -135,14 +137,6 @@ impl Iterator for Numbers {
 }
 
 impl ExactSizeIterator for Numbers {}
-
-/// The output step of `SplitMix64`: every bit depends on every bit.
-#[inline]
-const fn finalise(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
 
 /// A number below `bound` made of all bits of another.
 #[inline]

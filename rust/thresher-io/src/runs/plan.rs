@@ -143,14 +143,12 @@ impl Plan {
         self.spools.is_empty()
     }
 
-    /// The one format of all inputs, which a single output needs.
-    pub(crate) fn single_format(&self, output: &str) -> Result<DataFormat> {
+    /// The one format of all inputs. `needs` says in an error what needs one, and `way` the way out.
+    pub(crate) fn single_format(&self, needs: &str, way: &str) -> Result<DataFormat> {
         let mut formats = self.sources.iter().map(Source::format);
         match formats.next() {
             Some(Some(first)) if formats.all(|format| format == Some(first)) => Ok(first),
-            _ => Err(Error::Parameter(format!(
-                "output {output} is a single file, which takes inputs of one data format; choose a folder"
-            ))),
+            _ => Err(Error::Parameter(format!("{needs} takes inputs of one data format; {way}"))),
         }
     }
 

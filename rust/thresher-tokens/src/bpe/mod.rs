@@ -14,10 +14,10 @@ pub(crate) mod merges;
 use std::collections::HashMap;
 
 use crate::{
+    alphabet,
     model::{Answer, Model, ModelWorker, Stretch},
     pretokenize::PreTokenizer,
     tokenizer::file::{File, Merge, ModelFile, Vocab},
-    train::bpe::alphabet,
 };
 use cache::{Cache, MEDIUM, Place, SHORT, ShortKey};
 use longest::{LONGEST, Longest, Places};

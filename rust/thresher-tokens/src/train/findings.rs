@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::bpe::alphabet;
+use crate::alphabet;
 
 /// Tokens that a list shows.
 const SHOWN: usize = 20;

@@ -91,7 +91,7 @@ pub fn run(config: &MixRun, progress: &Progress) -> Result<MixReport> {
     let mut plan = Plan::new(options.reading(&files.names, None), &Fields::default(), progress)?;
     let of_inputs = files.of(&plan.sources)?;
     plan.check_rows()?;
-    plan.single_format("of a mix")?;
+    plan.single_format("a mix", "bring all of them into one first")?;
     let name = config.output()?;
     plan.notes.extend(space::note(name, &plan));
     let output = RunOutput::open(name, options.overwrite, &plan, true)?;

@@ -45,7 +45,10 @@ impl RunOutput {
     /// # Errors
     /// `Error::Parameter` for an output that cannot be, `Error::Busy` if another run has it, I/O failures.
     pub(crate) fn open(output: &str, overwrite: bool, plan: &Plan, keeps_format: bool) -> Result<Self> {
-        let kept = |output: &str| keeps_format.then(|| plan.single_format(output)).transpose();
+        let kept = |output: &str| {
+            let needs = || format!("output {output} is a single file, which");
+            keeps_format.then(|| plan.single_format(&needs(), "choose a folder")).transpose()
+        };
         let (place, asked) = Place::of(output, kept)?;
         place.refuse_inputs(paths(plan))?;
         Self::take(place, asked, overwrite)

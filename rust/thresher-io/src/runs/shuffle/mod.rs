@@ -130,7 +130,7 @@ pub fn run(config: &ShuffleRun, progress: &Progress) -> Result<ShuffleReport> {
     progress.begin(0, 0);
     let mut plan = Plan::new(options.reading(&config.inputs, None), &Fields::default(), progress)?;
     plan.check_rows()?;
-    plan.single_format("of a shuffle")?;
+    plan.single_format("a shuffle", "bring all of them into one first")?;
     let name = config.output()?;
     plan.notes.extend(space::note(name, &plan));
     let output = RunOutput::open(name, options.overwrite, &plan, true)?;

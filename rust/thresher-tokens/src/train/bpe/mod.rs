@@ -15,7 +15,6 @@
 //! Time is that of the places merged, and of a scan for each floor, of which there are about five; memory is 12 bytes for each
 //! byte of different words, at most.
 
-pub mod alphabet;
 mod corpus;
 mod merging;
 mod pairs;
@@ -29,7 +28,7 @@ use self::merging::{Merger, Queue};
 use self::pairs::Index;
 use super::findings::{Findings, bytes_of, find};
 use super::{Counts, special};
-use crate::{Error, Result};
+use crate::{Error, Result, alphabet};
 
 /// How far the first floor lies below the most frequent pair, and each further one below that before.
 const FIRST_FALL: u64 = 64;
