@@ -4,7 +4,7 @@
 //! 1  journal      STATE/publish.json says which parts go; from here on the new result is the one that counts
 //! 2  retire       run.json first, then folders and parts that the new result has not: renamed to STATE/old
 //! 3  publish      each part renamed from STATE/new to its place, a file over the old one; run.json last
-//! 4  forget       the journal goes, then the old parts
+//! 4  forget       the temporary files go, the journal, then the old parts
 //! ```
 //!
 //! Before 1 is on disk the old result is whole. After it, whoever takes the output next carries out 2 to 4 again, where
@@ -18,7 +18,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::place::{PARTS, Place, RUN};
-use super::state::State;
+use super::state::{State, remove_tree};
 use crate::commit::{commit_bytes, parent_of, sync_folder};
 use crate::error::{Error, Result};
 
@@ -123,6 +123,9 @@ fn carry_out(
     }
     sync_home(place)?;
     state.sync_made()?;
+    step()?;
+    // While the journal stands, these are known to be of no use to anyone; afterwards they might be the start of a new run.
+    remove_tree(&state.work())?;
     step()?;
     // If this is lost with the power, nothing is left to do for whoever finds the journal again.
     let path = state.journal();

@@ -89,10 +89,15 @@ fn a_crash_at_any_step_of_publishing_and_of_the_recovery_leaves_one_result_whole
 
                 let state = take(&place);
                 stage(&state, &new);
+                commit_bytes(&state.work().join("sketches"), b"half").unwrap();
+                // As a kill leaves them.
+                state.keep_work(true);
                 done = publish(&place, &state, &mut until(n_steps)).is_ok();
                 let decided = done || state.journal().exists() || is_whole(&place, &new, "new");
+                let (is_over, work) = (decided && !state.journal().exists(), state.work());
                 drop(state);
                 assert!(decided || is_whole(&place, &old, "old"), "step {n_steps}");
+                assert!(!is_over || !work.exists(), "temporary files outlive the journal, step {n_steps}");
 
                 // The next run dies as well.
                 let state = take(&place);
