@@ -12,7 +12,9 @@
 
 pub mod alphabet;
 mod bpe;
+mod double_array;
 pub mod error;
+mod joints;
 pub mod layout;
 pub mod mixing;
 mod model;

@@ -69,10 +69,31 @@ impl ShortKey {
         let [low, high] = MASKS[len & 15];
         Self([bytes as u64 & low, (bytes >> 64) as u64 & high | (len as u64) << 56])
     }
+}
 
-    /// Bytes of the pre-token.
-    pub(crate) fn len(self) -> usize {
-        (self.0[1] >> 56) as usize
+/// A pre-token of 16 to 31 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct MediumKey([u64; 4]);
+
+impl MediumKey {
+    /// Of `text[start..end]`, which has 16 to 31 bytes.
+    #[inline(always)]
+    pub(crate) fn new(text: &[u8], start: usize, end: usize) -> Self {
+        let len = end - start;
+        debug_assert!((SHORT + 1..=MEDIUM).contains(&len));
+        let bytes = text[start..].first_chunk::<32>().copied().unwrap_or_else(|| {
+            let mut chunk = [0; 32];
+            chunk[..len].copy_from_slice(&text[start..end]);
+            chunk
+        });
+        let mut key = [0; 4];
+        for (number, chunk) in key.iter_mut().zip(bytes.as_chunks().0) {
+            *number = u64::from_le_bytes(*chunk);
+        }
+        let [low, high] = MASKS[len & 15];
+        key[2] &= low;
+        key[3] = key[3] & high | (len as u64) << 56;
+        Self(key)
     }
 }
 
@@ -89,7 +110,7 @@ const fn masks() -> [[u64; 2]; 16] {
     masks
 }
 
-/// The line of a short pre-token.
+/// The line of a pre-token.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Place(u64);
 
@@ -181,27 +202,22 @@ impl Cache {
         line[2..4].copy_from_slice(&[packed as u64, (packed >> 64) as u64]);
     }
 
-    /// The key of a pre-token of 16 to 31 bytes, and its line.
+    /// The same for a pre-token of 16 to 31 bytes.
     #[inline(always)]
-    fn medium_line(&mut self, piece: &[u8]) -> ([u64; 4], &mut [u64; LINE]) {
-        let mut bytes = [0; 32];
-        bytes[..piece.len()].copy_from_slice(piece);
-        bytes[MEDIUM] = piece.len() as u8;
-        let mut key = [0; 4];
-        for (number, chunk) in key.iter_mut().zip(bytes.as_chunks().0) {
-            *number = u64::from_le_bytes(*chunk);
-        }
+    pub(crate) fn medium_place(&self, key: &MediumKey) -> Place {
+        let key = key.0;
         let hash = fold(key[0] ^ 0xA076_1D64_78BD_642F, key[1] ^ 0xE703_7ED1_A0B4_28DB)
             ^ fold(key[2] ^ 0x8EBC_6AF0_9C88_C6E3, key[3] ^ 0x5899_65CC_7537_4CC3).rotate_left(32);
-        let place = hash >> self.medium.shift;
-        (key, &mut self.medium.lines_mut()[place as usize])
+        let place = Place(hash >> self.medium.shift);
+        prefetch_line(&raw const self.medium.lines()[place.0 as usize]);
+        place
     }
 
     /// Appends the ids of a pre-token of 16 to 31 bytes if it is known.
-    #[inline]
-    pub(crate) fn medium(&mut self, piece: &[u8], ids: &mut Vec<u32>) -> bool {
-        let (key, line) = self.medium_line(piece);
-        if line[..4] != key {
+    #[inline(always)]
+    pub(crate) fn medium(&self, place: Place, key: &MediumKey, ids: &mut Vec<u32>) -> bool {
+        let line = &self.medium.lines()[place.0 as usize];
+        if line[..4] != key.0 {
             return false;
         }
         let mut bytes = [0; 32];
@@ -216,7 +232,7 @@ impl Cache {
     }
 
     /// Keeps the ids of a pre-token of 16 to 31 bytes.
-    pub(crate) fn keep_medium(&mut self, piece: &[u8], ids: &[u32]) {
+    pub(crate) fn keep_medium(&mut self, place: Place, key: &MediumKey, ids: &[u32]) {
         if ids.len() > 10 {
             return;
         }
@@ -225,8 +241,8 @@ impl Cache {
         for (chunk, id) in bytes.as_chunks_mut::<3>().0.iter_mut().zip(ids) {
             chunk.copy_from_slice(&id.to_le_bytes()[..3]);
         }
-        let (key, line) = self.medium_line(piece);
-        line[..4].copy_from_slice(&key);
+        let line = &mut self.medium.lines_mut()[place.0 as usize];
+        line[..4].copy_from_slice(&key.0);
         for (number, chunk) in line[4..].iter_mut().zip(bytes.as_chunks().0) {
             *number = u64::from_le_bytes(*chunk);
         }
@@ -263,8 +279,11 @@ mod tests {
                     cache.keep_short(place, key, &ids);
                     known.is_some()
                 } else {
-                    let known = cache.medium(&piece, &mut found);
-                    cache.keep_medium(&piece, &ids);
+                    let key = MediumKey::new(&text, 0, piece.len());
+                    prop_assert_eq!(key, MediumKey::new(&piece, 0, piece.len()));
+                    let place = cache.medium_place(&key);
+                    let known = cache.medium(place, &key, &mut found);
+                    cache.keep_medium(place, &key, &ids);
                     known
                 };
                 if known {

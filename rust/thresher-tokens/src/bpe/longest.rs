@@ -15,6 +15,7 @@
 //! (<https://github.blog/ai-and-ml/llms/so-many-tokens-so-little-time-introducing-a-faster-more-flexible-byte-pair-tokenizer/>).
 
 use super::merges::{Merges, NONE};
+use crate::double_array::DoubleArray;
 
 /// No token.
 const NO: u32 = u32::MAX;
@@ -33,14 +34,6 @@ struct Token {
     shorter: u32,
 }
 
-/// A step in the tree of all tokens: from a node by a byte.
-#[derive(Debug, Clone, Copy)]
-struct Step {
-    key: u32,
-    node: u32,
-    token: u32,
-}
-
 /// Bytes of the longest token with which tokens are looked for at every place of a text, which costs so many steps; those of
 /// published vocabularies have up to 256.
 pub(crate) const LONGEST: usize = 512;
@@ -52,9 +45,7 @@ pub(crate) type Canonical = (Vec<u8>, u32, Option<(u32, u32)>);
 #[derive(Debug)]
 pub(crate) struct Longest {
     tokens: Vec<Token>,
-    /// Steps by node and byte; open addressing, at most half full.
-    steps: Vec<Step>,
-    shift: u32,
+    trie: DoubleArray,
 }
 
 /// What one thread needs.
@@ -87,85 +78,30 @@ impl Longest {
         if !merges.pairs().filter(both).all(rises) {
             return None;
         }
-        let nodes: usize = canonical.iter().map(|(bytes, ..)| bytes.len()).sum();
-        // Keys are node and byte in 32 bits.
-        if nodes >= 1 << 24 {
-            return None;
+        let mut sorted: Vec<(&[u8], u32)> =
+            canonical.iter().map(|(bytes, id, _)| (&bytes[..], *id)).collect();
+        sorted.sort_unstable();
+        let mut longest = Self { tokens, trie: DoubleArray::new(&sorted)? };
+        for (bytes, id) in sorted {
+            longest.tokens[id as usize].shorter = longest.longest(&bytes[..bytes.len() - 1]).0;
         }
-        let steps = (nodes * 2).next_power_of_two().max(2);
-        let empty = Step { key: NO, node: 0, token: NO };
-        let mut longest = Self { tokens, steps: vec![empty; steps], shift: 64 - steps.trailing_zeros() };
-        let mut next = 1;
-        for (bytes, id, _) in canonical {
-            let (mut node, mut place) = (0, 0);
-            for &byte in bytes {
-                let key = node << 8 | u32::from(byte);
-                place = longest.place(key);
-                if longest.steps[place].key == NO {
-                    longest.steps[place] = Step { key, node: next, token: NO };
-                    next += 1;
-                }
-                node = longest.steps[place].node;
-            }
-            longest.steps[place].token = *id;
-        }
-        for (bytes, id, _) in canonical {
-            let (mut node, mut shorter) = (0, NO);
-            for &byte in &bytes[..bytes.len() - 1] {
-                let step = longest.step(node, byte)?;
-                node = step.node;
-                if step.token != NO {
-                    shorter = step.token;
-                }
-            }
-            longest.tokens[*id as usize].shorter = shorter;
-        }
-        longest.shrink();
         Some(longest)
-    }
-
-    /// Tokens share most of their steps: the table is made again as small as it can be.
-    fn shrink(&mut self) {
-        let used: Vec<Step> = self.steps.iter().filter(|step| step.key != NO).copied().collect();
-        let size = (used.len() * 2).next_power_of_two().max(2);
-        self.steps = vec![Step { key: NO, node: 0, token: NO }; size];
-        self.shift = 64 - size.trailing_zeros();
-        for step in used {
-            let place = self.place(step.key);
-            self.steps[place] = step;
-        }
     }
 
     /// Bytes of the tables.
     pub(crate) fn bytes(&self) -> usize {
-        self.tokens.len() * size_of::<Token>() + self.steps.len() * size_of::<Step>()
+        self.tokens.len() * size_of::<Token>() + self.trie.bytes()
     }
 
-    /// Where a step is, or would be.
+    /// The longest token that `text` begins with, and its bytes.
     #[inline(always)]
-    fn place(&self, key: u32) -> usize {
-        let mut at = (u64::from(key).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize;
-        while self.steps[at].key != key && self.steps[at].key != NO {
-            at = (at + 1) & (self.steps.len() - 1);
-        }
-        at
-    }
-
-    #[inline(always)]
-    fn step(&self, node: u32, byte: u8) -> Option<Step> {
-        let step = self.steps[self.place(node << 8 | u32::from(byte))];
-        (step.key != NO).then_some(step)
-    }
-
-    /// The longest token that `text` begins with.
-    #[inline(always)]
-    fn longest(&self, text: &[u8]) -> u32 {
-        let (mut node, mut found) = (0, NO);
-        for &byte in text {
-            let Some(step) = self.step(node, byte) else { break };
-            node = step.node;
-            if step.token != NO {
-                found = step.token;
+    fn longest(&self, text: &[u8]) -> (u32, usize) {
+        let (mut node, mut found) = (self.trie.root(), (NO, 0));
+        for (at, &byte) in text.iter().enumerate() {
+            let Some(child) = self.trie.child(node, byte) else { break };
+            node = child;
+            if let Some(token) = node.value() {
+                found = (token, at + 1);
             }
         }
         found
@@ -198,20 +134,25 @@ impl Longest {
 
     /// Appends the ids of `piece`, all of whose bytes are tokens.
     pub(crate) fn encode(&self, merges: &Merges, piece: &[u8], places: &mut Places, ids: &mut Vec<u32>) {
+        let (mut candidate, mut len) = self.longest(piece);
+        if len == piece.len() {
+            ids.push(candidate);
+            return;
+        }
         let Places { open } = places;
         open.clear();
         open.resize(piece.len() / 64 + 1, !0);
         let first = ids.len();
-        let (mut at, mut candidate) = (0, self.longest(piece));
+        let mut at = 0;
         while at < piece.len() {
             let last = if ids.len() > first { ids.last().copied() } else { None };
             loop {
-                let end = at + self.tokens[candidate as usize].len as usize;
+                let end = at + len;
                 let is_open = open[end / 64] >> (end % 64) & 1 == 1;
                 if is_open && last.is_none_or(|last| self.fit(merges, last, candidate)) {
                     ids.push(candidate);
                     at = end;
-                    candidate = self.longest(&piece[at..]);
+                    (candidate, len) = self.longest(&piece[at..]);
                     break;
                 }
                 candidate = self.tokens[candidate as usize].shorter;
@@ -220,10 +161,12 @@ impl Longest {
                     open[at / 64] &= !(1 << (at % 64));
                     let Some(last) = last else { return };
                     ids.pop();
-                    at -= self.tokens[last as usize].len as usize;
+                    len = self.tokens[last as usize].len as usize;
+                    at -= len;
                     candidate = last;
                     break;
                 }
+                len = self.tokens[candidate as usize].len as usize;
             }
         }
         if open.capacity() > 1 << 12 {

@@ -20,6 +20,10 @@ pub(crate) struct Merges {
     mask: usize,
     shift: u32,
     made: Vec<u32>,
+    /// A bit for each pair by its hash, at most one of eight set: most pairs that are asked for have no rank, and this
+    /// fits into nearer memory.
+    bits: Vec<u64>,
+    bits_shift: u32,
 }
 
 /// Of a slot without a pair.
@@ -36,17 +40,27 @@ impl Merges {
         let size = (merges.len() * 2).next_power_of_two().max(2);
         let shift = 64 - size.trailing_zeros();
         let made = merges.iter().map(|&(_, _, made)| made).collect();
-        let mut table = Self { slots: vec![(EMPTY, NONE); size], mask: size - 1, shift, made };
+        let bits = (size * 4).max(64);
+        let mut table = Self {
+            slots: vec![(EMPTY, NONE); size],
+            mask: size - 1,
+            shift,
+            made,
+            bits: vec![0; bits / 64],
+            bits_shift: 64 - bits.trailing_zeros(),
+        };
         for (rank, &(left, right, _)) in merges.iter().enumerate() {
             let at = table.slot(pair(left, right));
             table.slots[at] = (pair(left, right), rank as u32);
+            let bit = table.bit(pair(left, right));
+            table.bits[bit / 64] |= 1 << (bit % 64);
         }
         table
     }
 
     /// Bytes of the tables.
     pub(crate) fn bytes(&self) -> usize {
-        self.slots.len() * size_of::<(u64, u32)>() + self.made.len() * 4
+        self.slots.len() * size_of::<(u64, u32)>() + self.made.len() * 4 + self.bits.len() * 8
     }
 
     /// Where a pair is, or would be.
@@ -60,8 +74,19 @@ impl Merges {
     }
 
     #[inline(always)]
+    fn bit(&self, pair: u64) -> usize {
+        (pair.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.bits_shift) as usize
+    }
+
+    /// The rank of a pair, or `NONE`.
+    #[inline(always)]
     pub(crate) fn rank(&self, left: u32, right: u32) -> u32 {
-        self.slots[self.slot(pair(left, right))].1
+        let pair = pair(left, right);
+        let bit = self.bit(pair);
+        if self.bits[bit / 64] >> (bit % 64) & 1 == 0 {
+            return NONE;
+        }
+        self.slots[self.slot(pair)].1
     }
 
     /// Every pair: left, right, rank.

@@ -1,7 +1,8 @@
 //! Byte-level BPE: pre-tokens become bytes, bytes become ids, ids are merged by rank.
 //!
-//! Most pre-tokens were met before, and their ids stand in a [`cache`]. The others are merged exactly ([`merges`]). The
-//! symbols of such a model are written as characters, one for each byte (`Ġ` is a blank), and are turned back into bytes when it is
+//! Most pre-tokens were met before, and their ids stand in a [`cache`]. The others are merged exactly ([`merges`], [`longest`]).
+//! Scripts without blanks have whole phrases as pre-tokens, which do not come again; they are cut where no token reaches over
+//! ([`crate::joints`]), and their parts come again. The symbols of such a model are written as characters, one for each byte (`Ġ` is a blank), and are turned back into bytes when it is
 //! loaded.
 //!
 //! Sennrich, Haddow, Birch: Neural Machine Translation of Rare Words with Subword Units, 2016
@@ -15,11 +16,12 @@ use std::collections::HashMap;
 
 use crate::{
     alphabet,
+    joints::Joints,
     model::{Answer, Model, ModelWorker, Stretch},
     pretokenize::PreTokenizer,
     tokenizer::file::{File, Merge, ModelFile, Vocab},
 };
-use cache::{Cache, MEDIUM, Place, SHORT, ShortKey};
+use cache::{Cache, MEDIUM, MediumKey, Place, SHORT, ShortKey};
 use longest::{LONGEST, Longest, Places};
 use merges::{Merges, Scratch};
 
@@ -35,8 +37,10 @@ pub(crate) struct ByteLevelBpe {
     merges: Merges,
     /// Where the merges allow it, a faster way to the same ids.
     longest: Option<Longest>,
-    /// Tokens by their bytes: a pre-token that is one needs no merges. With `ignore_merges` every token is here, else those
-    /// that their own bytes are merged to.
+    /// Where a phrase may be cut, if it may be cut at all.
+    joints: Option<Joints>,
+    /// Tokens by their bytes: a pre-token that is one needs no merges. Those that their own bytes are merged to are here if
+    /// `longest` does not find them, and the others with `ignore_merges`.
     whole: HashMap<Box<[u8]>, u32>,
     /// Bytes of the longest of them.
     longest_token: usize,
@@ -63,18 +67,20 @@ impl ByteLevelBpe {
             return Err("some bytes have no token but the one for what is unknown".to_owned());
         }
         let mut made = String::new();
-        let mut ranked = Vec::with_capacity(merges.len());
+        let in_bytes =
+            |token: &str| -> Option<Box<[u8]>> { token.chars().map(|c| by_char.get(&c).copied()).collect() };
+        let (mut ranked, mut crossed) = (Vec::with_capacity(merges.len()), Vec::new());
         for Merge(left, right) in merges {
             made.clear();
             made.push_str(left);
             made.push_str(right);
             let id = |token: &str| ids.get(token).copied().ok_or_else(|| format!("`{token}` is no token"));
             ranked.push((id(left)?, id(right)?, id(&made)?));
+            crossed.extend(in_bytes(&made));
         }
-        let in_bytes =
-            |token: &str| -> Option<Box<[u8]>> { token.chars().map(|c| by_char.get(&c).copied()).collect() };
         let merges = Merges::new(&ranked);
         let (mut whole, mut canonical, mut is_long) = (HashMap::new(), Vec::new(), false);
+        let mut others = false;
         for (token, id) in tokens {
             let Some(token) = in_bytes(token) else { continue };
             let symbols: Vec<u32> =
@@ -85,15 +91,21 @@ impl ByteLevelBpe {
             let is_canonical = token.len() == 1 || parts.is_some();
             if is_canonical {
                 canonical.push((token.to_vec(), *id, parts));
-            }
-            if is_canonical || model.ignore_merges == Some(true) {
+            } else if model.ignore_merges == Some(true) {
+                others = true;
                 whole.insert(token, *id);
             }
         }
-        let longest_token = whole.keys().map(|token| token.len()).max().unwrap_or(0);
         let all_bytes = !bytes.contains(&NO_TOKEN);
         let longest = if all_bytes && !is_long { Longest::new(&canonical, &merges) } else { None };
-        Ok(Self { pre_tokenizer, bytes, merges, longest, whole, longest_token })
+        if longest.is_none() {
+            whole.extend(canonical.into_iter().map(|(token, id, _)| (token.into(), id)));
+        }
+        let longest_token = whole.keys().map(|token| token.len()).max().unwrap_or(0);
+        // Around a byte that is dropped its neighbours meet; and what is a token only as a whole pre-token is none as a part.
+        let may_be_cut = all_bytes && !others;
+        let joints = may_be_cut.then(|| Joints::new(crossed.iter().map(|token| &**token)));
+        Ok(Self { pre_tokenizer, bytes, merges, longest, joints, whole, longest_token })
     }
 
     /// Puts the ids of a pre-token into `symbols`, whole or not.
@@ -138,7 +150,8 @@ impl Model for ByteLevelBpe {
     fn resident_bytes(&self) -> u64 {
         let whole: usize = self.whole.keys().map(|token| token.len() + 48).sum();
         let longest = self.longest.as_ref().map_or(0, Longest::bytes);
-        (size_of::<Self>() + self.merges.bytes() + longest + whole) as u64
+        let joints = self.joints.as_ref().map_or(0, Joints::bytes);
+        (size_of::<Self>() + self.merges.bytes() + longest + joints + whole) as u64
     }
 
     fn worker(&self, cache_bytes: usize) -> Box<dyn ModelWorker + '_> {
@@ -155,15 +168,17 @@ impl Model for ByteLevelBpe {
     }
 }
 
-/// Short pre-tokens that are looked up together: while one is read, the memory of the others is on its way.
+/// Pre-tokens that are looked up together: while one is read, the memory of the others is on its way.
 const BATCH: usize = 16;
 
-/// A short pre-token that is to be looked up.
+/// A pre-token, or a part of one, that is to be looked up.
 #[derive(Debug, Clone, Copy, Default)]
 struct Waiting {
+    /// Of a short one.
     key: ShortKey,
     place: Place,
     start: usize,
+    end: usize,
 }
 
 /// What one thread encodes with.
@@ -209,14 +224,40 @@ impl Worker<'_> {
         self.look_up(text.as_bytes(), ids);
     }
 
-    /// Appends the ids of the pre-token `text[start..end]`, of a short one a little later.
+    /// Appends the ids of the pre-token `text[start..end]`, a little later.
     #[inline(always)]
     fn append(&mut self, text: &[u8], start: usize, end: usize, ids: &mut Vec<u32>) {
-        if end - start > SHORT {
-            return self.append_long(text, start, end, ids);
+        let len = end - start;
+        let begin = start + usize::from(text[start] == b' ' && len > 1);
+        // Chinese and Japanese.
+        if len > MEDIUM || matches!(text[begin], 0xE3..=0xE9 | 0xEF) {
+            return self.append_phrase(text, start, end, ids);
         }
-        let key = ShortKey::new(text, start, end);
-        self.waiting[self.num_waiting % BATCH] = Waiting { key, place: self.cache.place(key), start };
+        self.wait(text, start, end, ids);
+    }
+
+    /// Appends the ids of a long pre-token, part by part.
+    #[inline(never)]
+    fn append_phrase(&mut self, text: &[u8], start: usize, end: usize, ids: &mut Vec<u32>) {
+        let Some(joints) = &self.model.joints else { return self.wait(text, start, end, ids) };
+        let mut from = start;
+        while from < end {
+            let to = joints.part_end(text, from, end);
+            self.wait(text, from, to, ids);
+            from = to;
+        }
+    }
+
+    #[inline(always)]
+    fn wait(&mut self, text: &[u8], start: usize, end: usize, ids: &mut Vec<u32>) {
+        let mut waiting = Waiting { start, end, ..Waiting::default() };
+        if end - start <= SHORT {
+            waiting.key = ShortKey::new(text, start, end);
+            waiting.place = self.cache.place(waiting.key);
+        } else if end - start <= MEDIUM {
+            waiting.place = self.cache.medium_place(&MediumKey::new(text, start, end));
+        }
+        self.waiting[self.num_waiting % BATCH] = waiting;
         self.num_waiting += 1;
         if self.num_waiting == BATCH {
             self.look_up(text, ids);
@@ -227,32 +268,29 @@ impl Worker<'_> {
     #[inline(never)]
     fn look_up(&mut self, text: &[u8], ids: &mut Vec<u32>) {
         for at in 0..std::mem::take(&mut self.num_waiting).min(BATCH) {
-            let Waiting { key, place, start } = self.waiting[at];
-            if let Some(known) = self.cache.short(place, key) {
-                known.append_to(ids);
-            } else {
-                self.merge(&text[start..start + key.len()]);
+            let Waiting { key, place, start, end } = self.waiting[at];
+            let len = end - start;
+            if len <= SHORT {
+                if let Some(known) = self.cache.short(place, key) {
+                    known.append_to(ids);
+                    continue;
+                }
+                self.merge(&text[start..end]);
                 self.cache.keep_short(place, key, &self.symbols);
-                ids.extend_from_slice(&self.symbols);
+            } else if len <= MEDIUM {
+                let key = MediumKey::new(text, start, end);
+                if self.cache.medium(place, &key, ids) {
+                    continue;
+                }
+                self.merge(&text[start..end]);
+                self.cache.keep_medium(place, &key, &self.symbols);
+            } else {
+                self.merge(&text[start..end]);
             }
-        }
-    }
-
-    #[inline(never)]
-    fn append_long(&mut self, text: &[u8], start: usize, end: usize, ids: &mut Vec<u32>) {
-        self.look_up(text, ids);
-        let piece = &text[start..end];
-        let cached = piece.len() <= MEDIUM;
-        if cached && self.cache.medium(piece, ids) {
-            return;
-        }
-        self.merge(piece);
-        if cached {
-            self.cache.keep_medium(piece, &self.symbols);
-        }
-        ids.extend_from_slice(&self.symbols);
-        if self.symbols.capacity() > Scratch::KEPT {
-            self.symbols = Vec::new();
+            ids.extend_from_slice(&self.symbols);
+            if self.symbols.capacity() > Scratch::KEPT {
+                self.symbols = Vec::new();
+            }
         }
     }
 

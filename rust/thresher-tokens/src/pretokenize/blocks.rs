@@ -1,4 +1,4 @@
-//! Where pre-tokens begin in 64 bytes of ASCII, all at once: a byte is a bit, a class a mask, and the alternatives of a pattern
+//! Where pre-tokens begin in 64 bytes of text, all at once: a byte is a bit, a class a mask, and the alternatives of a pattern
 //! are shifts of masks.
 //!
 //! ```text
@@ -8,10 +8,15 @@
 //! starts  #.#....###.#.#..#          masks shifted by one tell what stands before and behind
 //! ```
 //!
-//! A start is given only if the bytes of the window decide it; the next window begins at the last one. Patterns whose words are told by
-//! case are left to the scanner, and so is what is not ASCII.
+//! A start is given only if the bytes of the window decide it; the next window begins at the last one. Vectors tell the classes of
+//! ASCII; other characters are asked for one by one, and all bytes of one are of its class. What is rare ends a window, and
+//! is left to the scanner: white space and numbers beyond ASCII, a mark behind what is no word, a word that has both
+//! capitals and letters without case.
 
-use super::pattern::{Contractions, Letters, Meant, Numbers, Pattern, Tail};
+use super::{
+    classes::{Char, Classes, LETTERS, LOWER, MARK, NUMBER, SPACE, Set, TITLE, UPPER, set},
+    pattern::{Contractions, Letters, Meant, Numbers, Pattern, Tail},
+};
 
 /// Bytes of a window.
 pub(crate) const WINDOW: usize = 64;
@@ -26,8 +31,24 @@ pub(crate) struct Masks {
     blanks: u64,
     breaks: u64,
     apostrophes: u64,
-    /// Bytes of other characters than those of ASCII.
-    pub(crate) beyond: u64,
+    slashes: u64,
+    /// The first bytes of capitals.
+    capitals: u64,
+    lower: u64,
+    /// Bytes of characters beyond ASCII, and those of them with which none begins.
+    beyond: u64,
+    inner: u64,
+}
+
+/// What the marks of a text are to a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Marks {
+    /// Letters of words.
+    Words,
+    /// The same within a word; other characters behind these.
+    WithinWords,
+    Others,
+    Neither,
 }
 
 impl Masks {
@@ -60,14 +81,18 @@ impl Masks {
             let bytes = _mm_set_epi64x((chunk >> 64) as i64, chunk as i64);
             let put = |mask: &mut u64, bits: u16| *mask |= u64::from(bits) << (16 * at);
             put(&mut masks.letters, within(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), b'a', 26));
+            put(&mut masks.capitals, within(bytes, b'A', 26));
             put(&mut masks.numbers, within(bytes, b'0', 10));
             put(&mut masks.spaces, within(bytes, b'\t', 5));
             put(&mut masks.blanks, equal(bytes, b' '));
             put(&mut masks.breaks, equal(bytes, b'\n') | equal(bytes, b'\r'));
             put(&mut masks.apostrophes, equal(bytes, b'\''));
+            put(&mut masks.slashes, equal(bytes, b'/'));
             put(&mut masks.beyond, _mm_movemask_epi8(bytes) as u16);
+            put(&mut masks.inner, within(bytes, 0x80, 64));
         }
         masks.spaces |= masks.blanks;
+        masks.lower = masks.letters & !masks.capitals;
         masks
     }
 
@@ -84,18 +109,101 @@ impl Masks {
         for (at, &byte) in window.iter().enumerate() {
             let put = |mask: &mut u64, is: bool| *mask |= u64::from(is) << at;
             put(&mut masks.letters, byte.is_ascii_alphabetic());
+            put(&mut masks.capitals, byte.is_ascii_uppercase());
+            put(&mut masks.lower, byte.is_ascii_lowercase());
             put(&mut masks.numbers, byte.is_ascii_digit());
             put(&mut masks.spaces, matches!(byte, b'\t'..=b'\r' | b' '));
             put(&mut masks.blanks, byte == b' ');
             put(&mut masks.breaks, byte == b'\n' || byte == b'\r');
             put(&mut masks.apostrophes, byte == b'\'');
+            put(&mut masks.slashes, byte == b'/');
             put(&mut masks.beyond, byte >= 0x80);
+            put(&mut masks.inner, byte & 0xC0 == 0x80);
         }
         masks
     }
 
-    const NONE: Self =
-        Self { letters: 0, numbers: 0, spaces: 0, blanks: 0, breaks: 0, apostrophes: 0, beyond: 0 };
+    const NONE: Self = Self {
+        letters: 0,
+        numbers: 0,
+        spaces: 0,
+        blanks: 0,
+        breaks: 0,
+        apostrophes: 0,
+        slashes: 0,
+        capitals: 0,
+        lower: 0,
+        beyond: 0,
+        inner: 0,
+    };
+
+    /// Asks for the classes of characters beyond ASCII, and says how many bytes the window has: as far as `pattern` can be told
+    /// by masks.
+    #[inline(always)]
+    pub(crate) fn complete(&mut self, pattern: Pattern, classes: &Classes, window: &[u8; WINDOW]) -> u32 {
+        let mut limit = if self.beyond == 0 { WINDOW as u32 } else { self.ask(pattern, classes, window) };
+        if matches!(pattern.letters, Letters::Cased { .. }) {
+            limit = self.before_mixed_words(limit);
+        }
+        if pattern.others.tail == Tail::BreaksAndSlashes {
+            // Slashes behind a line break may belong to what stands before it.
+            limit = limit.min((self.slashes & self.breaks << 1).trailing_zeros());
+        }
+        limit
+    }
+
+    /// The same for the characters alone.
+    #[inline(never)]
+    fn ask(&mut self, pattern: Pattern, classes: &Classes, window: &[u8; WINDOW]) -> u32 {
+        const CAPITALS: Set = set([UPPER, TITLE]);
+        let marks = pattern.marks();
+        let words = if marks == Marks::Words { LETTERS | set([MARK]) } else { LETTERS };
+        let mut rare = set([NUMBER, SPACE]);
+        if matches!(marks, Marks::WithinWords | Marks::Neither) {
+            rare |= set([MARK]);
+        }
+        let mut left = self.beyond;
+        while left != 0 {
+            let at = left.trailing_zeros();
+            let here: Char = classes.at(window, at as usize);
+            if at as usize + here.len > WINDOW {
+                return at;
+            }
+            let bytes = lowest(here.len as u32) << at;
+            let mut word = here.is(words);
+            if here.is(rare) {
+                let behind_word = at > 0 && self.letters >> (at - 1) & 1 == 1;
+                word = here.class == MARK && marks == Marks::WithinWords && behind_word;
+                if !word {
+                    return at;
+                }
+            }
+            self.letters |= bytes & u64::from(word).wrapping_neg();
+            self.capitals |= u64::from(here.is(CAPITALS)) << at;
+            self.lower |= bytes & u64::from(here.class == LOWER).wrapping_neg();
+            left &= !bytes;
+        }
+        WINDOW as u32
+    }
+
+    /// How many bytes there are before the first word that has both capitals and letters without case, if that is less.
+    #[inline(always)]
+    fn before_mixed_words(&self, limit: u32) -> u32 {
+        let letters = self.letters & lowest(limit);
+        let caseless = letters & self.beyond & !self.lower & !(self.capitals | self.inner);
+        if caseless == 0 || self.capitals == 0 {
+            return limit;
+        }
+        let mut starts = firsts(letters);
+        while starts != 0 {
+            let word = flood(starts & starts.wrapping_neg(), letters);
+            if word & self.capitals != 0 && word & caseless != 0 {
+                return starts.trailing_zeros();
+            }
+            starts &= starts - 1;
+        }
+        limit
+    }
 }
 
 /// Of a run its first bit.
@@ -119,12 +227,21 @@ fn flood(seeds: u64, runs: u64) -> u64 {
 impl Pattern {
     /// Whether [`Pattern::starts`] can be asked.
     pub(crate) fn has_blocks(&self) -> bool {
-        let letters = matches!(self.letters, Letters::Spaced | Letters::Prefixed);
-        letters && self.others.meant == Meant::All && self.others.tail != Tail::BreaksAndSlashes
+        self.letters != Letters::Punctuated && self.others.meant != Meant::Punctuation
+    }
+
+    fn marks(&self) -> Marks {
+        let in_words = matches!(self.letters, Letters::Marked | Letters::Cased { .. });
+        match (in_words, self.others.meant == Meant::All) {
+            (true, true) => Marks::WithinWords,
+            (true, false) => Marks::Words,
+            (false, true) => Marks::Others,
+            (false, false) => Marks::Neither,
+        }
     }
 
     /// Where pre-tokens begin behind the first byte of `window`, at which one begins, as far as its first `limit` bytes
-    /// decide it; these are ASCII, and at least 2.
+    /// decide it; these are at least 2, as [`Masks::complete`] says.
     #[inline(always)]
     pub(crate) fn starts(&self, window: &[u8; WINDOW], masks: &Masks, limit: u32) -> u64 {
         let inside = lowest(limit);
@@ -164,9 +281,16 @@ impl Pattern {
         let prefixes = if self.letters == Letters::Spaced {
             blanks
         } else {
-            spaces & !breaks | other_starts & !(others >> 1)
+            // One other character: its last byte, if none follows.
+            let inner = others & masks.inner;
+            let first = other_starts | flood(other_starts << 1 & inner, inner);
+            spaces & !breaks | first & !(first >> 1) & !(others >> 1)
         };
         starts |= firsts(letters) & !(prefixes << 1);
+        let cased = matches!(self.letters, Letters::Cased { .. });
+        if cased {
+            starts |= masks.capitals & masks.lower << 1;
+        }
         match self.numbers {
             Numbers::Spaced => starts |= firsts(numbers) & !(blanks << 1),
             Numbers::UpTo(1) => starts |= numbers,
@@ -200,6 +324,23 @@ impl Pattern {
                 }
             }
         }
+        if self.letters == (Letters::Cased { contractions: true }) {
+            // Here they are the end of their word, which is no contraction itself.
+            let mut found = masks.apostrophes & letters << 1 & lowest(limit - 1);
+            let mut end = 0;
+            // One at the end of the window is not read whole.
+            known &= lowest(WINDOW as u32 - 2);
+            while found != 0 {
+                let at = found.trailing_zeros();
+                found &= found - 1;
+                let len = if at == end { 0 } else { contraction(window, at as usize, true) };
+                if len > 0 {
+                    end = at + 1 + len;
+                    starts &= !(lowest(len + 1) << at);
+                    starts |= (2 << at) << len;
+                }
+            }
+        }
         starts & known & !1
     }
 }
@@ -212,6 +353,8 @@ fn contraction(window: &[u8; WINDOW], at: usize, any_case: bool) -> u32 {
         if any_case { byte | 0x20 } else { byte }
     };
     match (letter(at + 1), letter(at + 2)) {
+        // The long s, which is an `s` where case does not count.
+        (0xE5, 0xBF) if any_case && window.get(at + 1) == Some(&0xC5) => 2,
         (b's' | b't' | b'm' | b'd', _) => 1,
         (b'r' | b'v', b'e') | (b'l', b'l') => 2,
         _ => 0,

@@ -163,10 +163,10 @@ impl Stage {
     }
 }
 
-/// The shortest stretch of ASCII for which a window pays.
+/// The shortest window that pays.
 const LEAST: u32 = 16;
 
-/// The matches of a pattern and what is between them: in ASCII a window at a time, else one by one.
+/// The matches of a pattern and what is between them: a window at a time where masks can tell, else one by one.
 #[inline]
 fn cut_by_pattern(pattern: Pattern, text: &str, mut take: impl FnMut(usize, usize)) {
     let scanner = Scanner::new(pattern, text);
@@ -179,8 +179,8 @@ fn cut_by_pattern(pattern: Pattern, text: &str, mut take: impl FnMut(usize, usiz
             && at >= windows_from
             && let Some(window) = bytes[at..].first_chunk::<WINDOW>()
         {
-            let masks = Masks::of(window);
-            let limit = masks.beyond.trailing_zeros();
+            let mut masks = Masks::of(window);
+            let limit = masks.complete(pattern, Classes::get(), window);
             if limit >= LEAST {
                 (base, starts) = (at, pattern.starts(window, &masks, limit));
             }

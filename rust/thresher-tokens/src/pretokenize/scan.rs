@@ -97,7 +97,7 @@ impl<'t> Scanner<'t> {
 
     #[inline(always)]
     fn char(&self, at: usize) -> Option<Char> {
-        (at < self.text.len()).then(|| self.classes.at(self.text, at))
+        if at < self.text.len() { Some(self.classes.at(self.text, at)) } else { None }
     }
 
     /// The end of the run of characters of `set` from `at` on.

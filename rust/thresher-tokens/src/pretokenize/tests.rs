@@ -81,6 +81,25 @@ fn plain_texts() -> impl Strategy<Value = String> {
     prop::collection::vec(part, 0..60).prop_map(|parts| parts.concat())
 }
 
+/// Long texts of several scripts.
+fn long_texts() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        6 => "( ?[а-яё]{1,9}){1,4}",
+        3 => "[А-Яа-яA-Za-zéÉǅ]{1,9}",
+        4 => "[一-龥]{1,9}[，。]?",
+        2 => "[ぁ-ゟァ-ヿー々〆]{1,9}",
+        3 => "[\u{900}-\u{97f}]{1,9}",
+        2 => "[a-zé]{1,4}[\u{300}-\u{36f}一ʰA]{1,3}[a-zA-Zé]{0,3}",
+        3 => "[a-zA-Zé一]{1,3}'(s|t|re|ve|m|ll|d|S|T|RE|ſ|r|'|'s|s's){1,2}[a-z一]?",
+        2 => "[!—«»…]{1,3}[\r\n/]{0,3}",
+        1 => "[\u{300}-\u{36f}٠\u{3000}\u{a0}😀😀]{1,3}",
+        3 => "[ \n]{1,3}",
+        2 => "[0-9]{1,5}",
+        1 => "[а-я]{30,40}|[一-龥]{20,30}|[«»]{30,40}",
+    ];
+    prop::collection::vec(part, 0..60).prop_map(|parts| parts.concat())
+}
+
 /// Where the crate cuts.
 fn crate_cuts(oracle: &PreTokenizerWrapper, text: &str) -> Vec<(usize, usize)> {
     let mut cut = PreTokenizedString::from(text);
@@ -118,6 +137,7 @@ fn generated_texts_are_cut_as_the_crate_cuts_them() {
 fn long_texts_are_cut_as_the_crate_cuts_them() {
     let all = loaded();
     proptest!(ProptestConfig::with_cases(600), |(text in plain_texts())| compare(&all, &text));
+    proptest!(ProptestConfig::with_cases(600), |(text in long_texts())| compare(&all, &text));
 }
 
 #[test]
@@ -149,6 +169,7 @@ fn what_is_not_known_is_named() {
 #[ignore = "minutes; `make test-tokens`"]
 fn a_million_generated_texts_are_cut_as_the_crate_cuts_them() {
     let all = loaded();
-    let cases = 1_000_000;
-    proptest!(ProptestConfig::with_cases(cases), |(text in texts())| compare(&all, &text));
+    let cases = ProptestConfig::with_cases(800_000);
+    proptest!(cases, |(text in texts())| compare(&all, &text));
+    proptest!(ProptestConfig::with_cases(200_000), |(text in long_texts())| compare(&all, &text));
 }

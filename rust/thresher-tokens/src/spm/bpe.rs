@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use super::{
     byte_tokens,
     front::{Cuts, WordModel},
-    joints::Joints,
     with_blanks,
 };
 use crate::{
     bpe::merges::{Merges, Scratch},
+    joints::Joints,
     model::Answer,
     normalize::META,
     tokenizer::file::{Merge, ModelFile, Vocab},
@@ -80,7 +80,7 @@ impl SentenceBpe {
             ranked.push((first, second, id(&result)?));
             made.extend(with_blanks(&result));
         }
-        let joints = Joints::new(made.iter().map(String::as_str));
+        let joints = Joints::new(made.iter().map(String::as_bytes));
         let whole = (model.ignore_merges == Some(true)).then(|| {
             let tokens = tokens.iter().filter_map(|(token, id)| Some((with_blanks(token)?.into(), *id)));
             tokens.collect::<HashMap<Box<str>, u32>>()

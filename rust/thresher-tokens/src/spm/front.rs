@@ -2,9 +2,10 @@
 
 use std::fmt::Debug;
 
-use super::{joints::Joints, words::Words};
+use super::words::Words;
 use crate::{
-    bpe::cache::{Cache, MEDIUM, SHORT, ShortKey},
+    bpe::cache::{Cache, MEDIUM, MediumKey, SHORT, ShortKey},
+    joints::Joints,
     model::{Answer, Model, ModelWorker, Stretch},
 };
 
@@ -144,18 +145,14 @@ impl<M: WordModel> Worker<'_, M> {
             return self.append(text, start, end, ids);
         }
         let mut from = start;
-        let mut chars = text[start..end].char_indices();
-        let Some((_, mut before)) = chars.next() else { return Answer::Done };
-        for (at, c) in chars {
-            if !model.joints().join(before, c) {
-                if self.append(text, from, start + at, ids) == Answer::Unusual {
-                    return Answer::Unusual;
-                }
-                from = start + at;
+        while from < end {
+            let to = model.joints().part_end(text.as_bytes(), from, end);
+            if self.append(text, from, to, ids) == Answer::Unusual {
+                return Answer::Unusual;
             }
-            before = c;
+            from = to;
         }
-        self.append(text, from, end, ids)
+        Answer::Done
     }
 
     /// Appends the ids of `text[start..end]`, a word or a part of one.
@@ -176,13 +173,18 @@ impl<M: WordModel> Worker<'_, M> {
             ids.extend_from_slice(&self.found);
             return answer;
         }
-        let part = &text[start..end];
-        if len <= MEDIUM && self.cache.medium(part.as_bytes(), ids) {
+        let known = (len <= MEDIUM).then(|| MediumKey::new(text.as_bytes(), start, end));
+        let known = known.map(|key| (self.cache.medium_place(&key), key));
+        if let Some((place, key)) = &known
+            && self.cache.medium(*place, key, ids)
+        {
             return Answer::Done;
         }
-        let answer = self.find(part);
-        if len <= MEDIUM && answer == Answer::Done {
-            self.cache.keep_medium(part.as_bytes(), &self.found);
+        let answer = self.find(&text[start..end]);
+        if let Some((place, key)) = &known
+            && answer == Answer::Done
+        {
+            self.cache.keep_medium(*place, key, &self.found);
         }
         ids.extend_from_slice(&self.found);
         if self.found.capacity() * 4 > KEPT {

@@ -5,15 +5,13 @@
 //!                                                  └ parts that no token reaches over (joints) ─ cache ─ merges or best path
 //! ```
 //!
-//! To such a model a whole text may be one word. It is cut where that cannot change a token ([`joints`]), so that its parts
+//! To such a model a whole text may be one word. It is cut where that cannot change a token ([`crate::joints`]), so that its parts
 //! are found in a bounded cache and a long text costs linear time.
 //!
 //! Kudo, Richardson: `SentencePiece`, 2018 (<https://arxiv.org/abs/1808.06226>).
 
 mod bpe;
-mod double_array;
 mod front;
-mod joints;
 #[cfg(test)]
 mod tests;
 mod unigram;

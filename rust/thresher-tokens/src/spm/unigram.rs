@@ -13,12 +13,16 @@ use std::collections::BTreeMap;
 
 use super::{
     byte_tokens,
-    double_array::DoubleArray,
     front::{Cuts, WordModel},
-    joints::Joints,
     with_blanks,
 };
-use crate::{model::Answer, normalize::META, tokenizer::file::ModelFile};
+use crate::{
+    double_array::{DoubleArray, Node},
+    joints::{Joints, len_of},
+    model::Answer,
+    normalize::META,
+    tokenizer::file::ModelFile,
+};
 
 /// By how much an unknown character is worse than the worst piece.
 const UNKNOWN_PENALTY: f64 = 10.0;
@@ -60,7 +64,7 @@ impl Unigram {
             unknown: model.unk_id,
             unknown_score: worst - UNKNOWN_PENALTY,
             bytes,
-            joints: Joints::new(known.keys().map(String::as_str)),
+            joints: Joints::new(known.keys().map(String::as_bytes)),
         })
     }
 
@@ -71,7 +75,7 @@ impl Unigram {
         for &byte in text.as_bytes() {
             node = node.and_then(|node| self.trie.child(node, byte));
         }
-        if let Some(id) = node.and_then(super::double_array::Node::value) {
+        if let Some(id) = node.and_then(Node::value) {
             ids.push(id);
             return;
         }
@@ -218,16 +222,5 @@ impl WordModel for Unigram {
 
     fn scratch_bytes(scratch: &UnigramScratch) -> usize {
         scratch.best.capacity() * size_of::<Best>() + scratch.pieces.capacity() * size_of::<(usize, u32)>()
-    }
-}
-
-/// The length of the character that begins with `byte`.
-#[inline(always)]
-fn len_of(byte: u8) -> usize {
-    match byte {
-        0..=0xBF => 1,
-        0xC0..=0xDF => 2,
-        0xE0..=0xEF => 3,
-        0xF0.. => 4,
     }
 }

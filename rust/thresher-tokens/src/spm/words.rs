@@ -5,8 +5,8 @@
 use memchr::memmem;
 use serde_json::Value;
 
-use super::joints::Joints;
 use crate::{
+    joints::Joints,
     model::Stretch,
     normalize::{META, Normalizer},
 };

@@ -175,7 +175,8 @@ fn the_path_says_which_encoder_runs_and_why() {
 /// Hundreds of merges, of letters and of bytes of other scripts, drawn by a number; each side is made before.
 fn merged(seed: u64) -> Value {
     let mut file = file();
-    let mut known: Vec<String> = "etaonhrisĠÐÑ°²¸äĊ1".chars().map(String::from).collect();
+    let mut known: Vec<String> = "etaonhrisĠÐÑ°²¸äĊ1ĢĥĩĬ".chars().map(String::from).collect();
+    let letters = known.len();
     let mut merges = Vec::new();
     let mut state = seed;
     let mut draw = |below: usize| {
@@ -193,7 +194,7 @@ fn merged(seed: u64) -> Value {
     let mut tokens: Vec<String> =
         tokenizers::pre_tokenizers::byte_level::ByteLevel::alphabet().into_iter().map(String::from).collect();
     tokens.sort_unstable();
-    tokens.extend(known.into_iter().skip(18));
+    tokens.extend(known.into_iter().skip(letters));
     for (at, token) in file["added_tokens"].as_array_mut().unwrap().iter_mut().enumerate() {
         token["id"] = (tokens.len() + at).into();
     }
@@ -254,6 +255,7 @@ fn ids_of_every_file_are_those_of_the_crate() {
             3 => crate::pretokenize::tests::texts(),
             2 => "[ \\n]{0,2}(<s>|</s>|<tool>|e\u{301}<|\u{e9}<)[ \\n\u{3000}]{0,2}",
             3 => "( ?[etaonhrisа-я1]{1,20}){1,4}",
+            3 => "( ?[一七丁万丂丄丈丌上不]{1,30}){1,2}",
             2 => "(hello| world|hell|ll|aé|ê|ㅏ|각|가\u{11a8}|\u{93c}|क\u{93c}|\u{301}|\u{323}\u{302}){1,3}",
         ];
         let texts = prop::collection::vec(part, 0..6).prop_map(|parts| parts.concat());
@@ -280,7 +282,11 @@ fn ids_of_100_000_documents_are_those_of_the_crate() {
         let tokenizer = Tokenizer::from_json(json.as_bytes()).unwrap();
         let mut oracle: tokenizers::Tokenizer = json.parse().unwrap();
         oracle.set_encode_special_tokens(true);
-        let part = prop_oneof![crate::pretokenize::tests::texts(), "( ?[etaonhrisа-я1]{1,20}){1,8}"];
+        let part = prop_oneof![
+            crate::pretokenize::tests::texts(),
+            "( ?[etaonhrisа-я1]{1,20}){1,8}",
+            "( ?[一七丁万丂丄丈丌上不]{1,30}){1,2}",
+        ];
         let texts = prop::collection::vec(part, 0..30).prop_map(|parts| parts.concat());
         let worker = std::cell::RefCell::new(tokenizer.worker(&Options::default()));
         proptest!(ProptestConfig::with_cases(documents), |(text in texts)| {

@@ -20,14 +20,14 @@ const TRIES: usize = 256;
 
 /// A node, with the id of the piece that ends there, if any.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Node {
+pub(crate) struct Node {
     base: u32,
     value: u32,
 }
 
 impl Node {
     #[inline(always)]
-    pub(super) fn value(self) -> Option<u32> {
+    pub(crate) fn value(self) -> Option<u32> {
         let value = self.value & NO_VALUE;
         (value != NO_VALUE).then_some(value)
     }
@@ -35,13 +35,13 @@ impl Node {
 
 /// The trie.
 #[derive(Debug)]
-pub(super) struct DoubleArray {
+pub(crate) struct DoubleArray {
     units: Vec<Node>,
 }
 
 impl DoubleArray {
     /// Of pieces that are not empty, sorted by their bytes, each once; `None` if an id is too large.
-    pub(super) fn new(pieces: &[(&[u8], u32)]) -> Option<Self> {
+    pub(crate) fn new(pieces: &[(&[u8], u32)]) -> Option<Self> {
         if pieces.iter().any(|&(_, id)| id >= NO_VALUE) {
             return None;
         }
@@ -79,17 +79,17 @@ impl DoubleArray {
     }
 
     /// Bytes of the table.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.units.len() * size_of::<Node>()
     }
 
-    pub(super) fn root(&self) -> Node {
+    pub(crate) fn root(&self) -> Node {
         self.units[0]
     }
 
     /// The child by a byte.
     #[inline(always)]
-    pub(super) fn child(&self, node: Node, byte: u8) -> Option<Node> {
+    pub(crate) fn child(&self, node: Node, byte: u8) -> Option<Node> {
         let child = *self.units.get(node.base as usize ^ usize::from(byte))?;
         (child.value >> 24 == u32::from(byte)).then_some(child)
     }
