@@ -31,9 +31,10 @@ pub fn prefetch_line<T>(place: *const T) {
 /// Bytes of a large page.
 const LARGE_PAGE: usize = 2 << 20;
 
-/// Asks the system for large pages for the room of a vector that will be looked at in places anywhere: with small ones each look
-/// is two waits, for the place of the page and for the page. Changes nothing else, and does nothing where that is not known.
-pub(crate) fn in_large_pages<T>(room: &mut Vec<T>) {
+/// Asks the system for large pages for the room of a vector. Where it is looked at in places anywhere, each look at small ones is
+/// two waits, for the place of the page and for the page; and where all of it is written, the system is asked once for a page
+/// and not five hundred times. Changes nothing else, and does nothing where that is not known.
+pub fn in_large_pages<T>(room: &mut Vec<T>) {
     #[cfg(target_os = "linux")]
     {
         let start = room.as_mut_ptr() as usize;
@@ -47,4 +48,12 @@ pub(crate) fn in_large_pages<T>(room: &mut Vec<T>) {
     }
     #[cfg(not(target_os = "linux"))]
     let _ = (room, LARGE_PAGE);
+}
+
+/// An empty vector with room for so many entries, in large pages.
+#[must_use]
+pub fn with_room<T>(entries: usize) -> Vec<T> {
+    let mut room = Vec::with_capacity(entries);
+    in_large_pages(&mut room);
+    room
 }

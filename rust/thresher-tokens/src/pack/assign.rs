@@ -1,6 +1,7 @@
 //! The second look at the lengths: each sequence, in its turn, is told its places.
 
 use thresher_core::Observer;
+use thresher_core::prefetch::{in_large_pages, prefetch_line};
 
 use super::counts::{Ranks, Surveyed};
 use super::strips::{Strip, Strips};
@@ -63,10 +64,9 @@ struct Fitted {
 struct Cursor {
     bin: u32,
     offset: u32,
-    /// Pieces that go into this bin still.
-    pieces: u32,
-    /// Bins of the strip behind this one.
-    bins: u32,
+    /// Pieces that go into this bin still, and into this strip.
+    in_bin: u32,
+    in_strip: u32,
     /// Pieces in each bin of the strip, and where the first of them begins.
     each: u32,
     first: u32,
@@ -81,6 +81,16 @@ impl Assigner {
     /// # Errors
     /// `Error::Parameter` for more pieces than 32 bits can number, `Error::Cancelled` if the observer asks for it.
     pub fn new(survey: Survey, observer: &dyn Observer) -> Result<Self> {
+        Self::with_room(survey, observer, |_| Vec::new())
+    }
+
+    /// The same, with the numbers of bins, 4 bytes each, in a vector that `room` makes for the number of pieces. There are at
+    /// least as many of them.
+    pub(super) fn with_room(
+        survey: Survey,
+        observer: &dyn Observer,
+        room: impl FnOnce(usize) -> Vec<u32>,
+    ) -> Result<Self> {
         let packer = survey.packer();
         let Surveyed { lengths, ranks, accounts, full, pieces } = survey.finish()?;
         if packer.strategy == Strategy::Wrapped {
@@ -91,7 +101,10 @@ impl Assigner {
         let place = if packer.strategy == Strategy::BestFit { best_fit::place } else { first_fit::place };
         let strips = place(&lengths, packer, observer)?;
         let bins = strips.bins + full;
-        let names = vec![UNNAMED; strips.bins as usize];
+        let mut names = room(pieces as usize);
+        names.reserve_exact(strips.bins as usize);
+        in_large_pages(&mut names);
+        names.resize(strips.bins as usize, UNNAMED);
         let cursors = (0..lengths.len()).map(|rank| Cursor::first(&strips, rank)).collect();
         let fitted = Fitted { ranks, strips, cursors, names, named: 0 };
         Ok(Self { packer, bins, pieces, accounts, index: 0, places: Places::Fitted(Box::new(fitted)) })
@@ -141,6 +154,27 @@ impl Assigner {
         self.assign_cut(cut, index, &mut emit)
     }
 
+    /// The bin and the offset of each of the next sequences, if each is one piece; else false, and nothing is done.
+    ///
+    /// # Errors
+    /// `Error::Conservation` for a length that the survey did not see in such a number.
+    pub(super) fn assign_whole(
+        &mut self,
+        lengths: &[u32],
+        bins: &mut [u32],
+        offsets: &mut [u32],
+    ) -> Result<bool> {
+        let context = self.packer.context;
+        // One less than 0 is the greatest number.
+        let are_whole = lengths.iter().map(|length| length.wrapping_sub(1)).max() < Some(context);
+        let Places::Fitted(fitted) = &mut self.places else { return Ok(false) };
+        if are_whole {
+            fitted.pieces(lengths, self.index, bins, offsets)?;
+            self.index += lengths.len() as u64;
+        }
+        Ok(are_whole)
+    }
+
     /// Checks that all places were given away.
     ///
     /// # Errors
@@ -149,7 +183,7 @@ impl Assigner {
         let given = self.accounts.given.sequences;
         let is_done = match &self.places {
             Places::Fitted(fitted) => {
-                fitted.named == self.bins && fitted.cursors.iter().all(|cursor| cursor.pieces == 0)
+                fitted.named == self.bins && fitted.cursors.iter().all(|cursor| cursor.in_strip == 0)
             }
             Places::Wrapped { bin, filled } => {
                 let tokens = u64::from(*bin) * u64::from(self.packer.context) + u64::from(*filled);
@@ -163,6 +197,14 @@ impl Assigner {
             "`{given}` sequences were counted and `{}` assigned, but not to all of their places",
             self.index
         )))
+    }
+
+    /// The vector with the numbers of bins.
+    pub(super) fn into_room(self) -> Vec<u32> {
+        match self.places {
+            Places::Fitted(fitted) => fitted.names,
+            Places::Wrapped { .. } => Vec::new(),
+        }
     }
 
     fn assign_cut(&mut self, cut: Cut, index: u64, emit: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
@@ -204,15 +246,42 @@ impl Fitted {
     /// The place of the next piece of `length`.
     #[inline]
     fn piece(&mut self, length: u32, start: u64, index: u64) -> Result<Piece> {
-        let rank = self.ranks.of(length);
-        let place = rank.and_then(|rank| self.cursors.get_mut(rank)?.next(length, self.strips.all()));
-        let Some((opened, offset)) = place else { return Err(unseen(length, index)) };
-        let name = &mut self.names[opened as usize];
-        if *name == UNNAMED {
-            *name = self.named;
-            self.named += 1;
+        let Some((opened, offset)) = self.place(length) else { return Err(unseen(length, index)) };
+        let bin = self.name(opened);
+        Ok(Piece { bin, offset, start, length })
+    }
+
+    /// The places of pieces that are whole sequences, the first of which is `index`. The places come first and the numbers of
+    /// their bins behind: a number is a wait for main memory, and so they are waited for together.
+    fn pieces(&mut self, lengths: &[u32], index: u64, bins: &mut [u32], offsets: &mut [u32]) -> Result<()> {
+        for (at, ((&length, bin), offset)) in
+            lengths.iter().zip(bins.iter_mut()).zip(offsets.iter_mut()).enumerate()
+        {
+            let place = self.place(length);
+            (*bin, *offset) = place.ok_or_else(|| unseen(length, index + at as u64))?;
+            prefetch_line(self.names.as_ptr().wrapping_add(*bin as usize));
         }
-        Ok(Piece { bin: *name, offset, start, length })
+        for bin in bins {
+            *bin = self.name(*bin);
+        }
+        Ok(())
+    }
+
+    /// The place of the next piece of `length`, as the bin in the order of opening and the offset; none if all are taken.
+    #[inline]
+    fn place(&mut self, length: u32) -> Option<(u32, u32)> {
+        let rank = self.ranks.of(length)?;
+        self.cursors.get_mut(rank)?.next(length, self.strips.all())
+    }
+
+    /// The number of a bin; the next one if it has none. Without a branch: which bins are new cannot be foreseen.
+    #[inline]
+    fn name(&mut self, opened: u32) -> u32 {
+        let name = &mut self.names[opened as usize];
+        let is_new = *name == UNNAMED;
+        *name = if is_new { self.named } else { *name };
+        self.named += u32::from(is_new);
+        *name
     }
 }
 
@@ -229,27 +298,30 @@ impl Cursor {
         if self.next < self.end {
             let Strip { bin, bins, each, offset } = strips[self.next as usize];
             let (next, end) = (self.next + 1, self.end);
-            *self = Self { bin, offset, pieces: each, bins: bins - 1, each, first: offset, next, end };
+            // No more than there are pieces of the length.
+            let in_strip = bins * each;
+            *self = Self { bin, offset, in_bin: each, in_strip, each, first: offset, next, end };
         }
     }
 
     /// The place of a piece of `length`, as the bin in the order of opening and the offset; none if all are taken.
     #[inline]
     fn next(&mut self, length: u32, strips: &[Strip]) -> Option<(u32, u32)> {
-        if self.pieces == 0 {
+        if self.in_strip == 0 {
             return None;
         }
         let place = (self.bin, self.offset);
-        self.pieces -= 1;
-        self.offset += length;
-        if self.pieces == 0 {
-            if self.bins > 0 {
-                (self.bin, self.bins) = (self.bin + 1, self.bins - 1);
-                (self.offset, self.pieces) = (self.first, self.each);
-            } else {
-                self.step(strips);
-            }
+        self.in_strip -= 1;
+        if self.in_strip == 0 {
+            self.step(strips);
+            return Some(place);
         }
+        // Without a branch: how many pieces a bin takes differs from strip to strip.
+        let in_bin = self.in_bin - 1;
+        let is_full = in_bin == 0;
+        self.bin += u32::from(is_full);
+        self.offset = if is_full { self.first } else { self.offset + length };
+        self.in_bin = if is_full { self.each } else { in_bin };
         Some(place)
     }
 }

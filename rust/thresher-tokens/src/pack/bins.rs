@@ -19,6 +19,7 @@ use arrow_array::{
 };
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use thresher_core::prefetch::with_room;
 
 use super::Sum;
 use super::tokens::Tokens;
@@ -63,7 +64,7 @@ pub struct Bins {
     form: Form,
     tokens: Vec<u32>,
     positions: Vec<u32>,
-    mask: Vec<u32>,
+    mask: Vec<u8>,
     /// Where each bin begins, in tokens and in segments, and at last where the next one will.
     rows: Vec<i32>,
     segments: Vec<i32>,
@@ -113,9 +114,9 @@ impl Bins {
     pub fn new(form: Form, tokens: usize) -> Self {
         Self {
             form,
-            tokens: Vec::with_capacity(tokens),
-            positions: Vec::with_capacity(if form.positions { tokens } else { 0 }),
-            mask: Vec::with_capacity(if form.has_mask() { tokens } else { 0 }),
+            tokens: with_room(tokens),
+            positions: with_room(if form.positions { tokens } else { 0 }),
+            mask: with_room(if form.has_mask() { tokens } else { 0 }),
             rows: vec![0],
             segments: vec![0],
             lengths: Vec::new(),
@@ -155,9 +156,9 @@ impl Bins {
         self.packed.add(Tokens::U32(&self.tokens[from..]), sequence, start);
         if self.form.has_mask() {
             self.push_mask(mask, tokens.len(), sequence)?;
-            self.mask.extend(end.map(|(_, learned)| u32::from(learned)));
+            self.mask.extend(end.map(|(_, learned)| u8::from(learned)));
             if self.form.masked {
-                self.masked.add(Tokens::U32(&self.mask[from..from + tokens.len()]), sequence, start);
+                self.masked.add(Tokens::U8(&self.mask[from..from + tokens.len()]), sequence, start);
             }
         }
         if self.form.documents {
@@ -172,10 +173,7 @@ impl Bins {
             self.mask.extend(std::iter::repeat_n(1, tokens));
             return Ok(());
         };
-        let from = self.mask.len();
-        let is_numbers = mask.append_to(&mut self.mask);
-        let given = &self.mask[from..];
-        if given.len() == tokens && is_numbers && given.iter().fold(0, |bits, &bit| bits | bit) <= 1 {
+        if mask.append_mask_to(&mut self.mask) && mask.len() == tokens {
             return Ok(());
         }
         Err(no_mask(sequence))
@@ -227,8 +225,8 @@ impl Bins {
         columns.push(numbers(self.lengths, &by_segment)?);
         columns.extend(ends);
         if self.form.has_mask() {
-            let values: UInt8Array = self.mask.iter().map(|&bit| bit as u8).collect::<Vec<u8>>().into();
-            let list = ListArray::try_new(item_of(DataType::UInt8), by_token, Arc::new(values), None);
+            let values = Arc::new(UInt8Array::from(self.mask));
+            let list = ListArray::try_new(item_of(DataType::UInt8), by_token, values, None);
             columns.push(Arc::new(list.map_err(broken)?));
         }
         if self.form.documents {

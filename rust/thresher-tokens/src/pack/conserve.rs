@@ -13,7 +13,9 @@ use crate::error::{Error, Result};
 
 /// Positions that share a factor.
 const BLOCK: u64 = 1024;
-const TABLE: [u32; BLOCK as usize] = table();
+static TABLE: [u32; BLOCK as usize] = table();
+/// The sum of the first entries of the table, for every number of them: what the 1 of each `token + 1` adds.
+static SUMS: [u64; BLOCK as usize + 1] = sums();
 
 /// A number of tokens and their sum under keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -35,7 +37,9 @@ impl Sum {
         while !rest.is_empty() {
             let at = (position % BLOCK) as usize;
             let (block, behind) = rest.split_at(rest.len().min(BLOCK as usize - at));
-            let of_block = product(block, &TABLE[at..]).wrapping_mul(factor(sequence, position / BLOCK));
+            let keys = SUMS[at + block.len()].wrapping_sub(SUMS[at]);
+            let product = product(block, &TABLE[at..]).wrapping_add(keys);
+            let of_block = product.wrapping_mul(factor(sequence, position / BLOCK));
             self.sum = self.sum.wrapping_add(of_block);
             position += block.len() as u64;
             rest = behind;
@@ -65,7 +69,7 @@ pub fn check(given: Sum, packed: Sum, left_out: Sum) -> Result<()> {
     )))
 }
 
-/// `Σ (token + 1) * table`, modulo 2^64.
+/// `Σ token * table`, modulo 2^64.
 #[inline]
 fn product<T: Number>(tokens: &[T], table: &[u32]) -> u64 {
     #[cfg(target_arch = "x86_64")]
@@ -85,10 +89,10 @@ fn product_avx2<T: Number>(tokens: &[T], table: &[u32]) -> u64 {
 
 #[inline(always)]
 fn product_of<T: Number>(tokens: &[T], table: &[u32]) -> u64 {
-    tokens.iter().zip(table).fold(0, |sum: u64, (&token, &key)| {
-        let (token, key) = (u64::from(token.wide() as u32), u64::from(key));
-        sum.wrapping_add(token * key).wrapping_add(key)
-    })
+    tokens
+        .iter()
+        .zip(table)
+        .fold(0, |sum: u64, (&token, &key)| sum.wrapping_add(u64::from(token.wide() as u32) * u64::from(key)))
 }
 
 /// An odd factor for a block of positions of a sequence.
@@ -113,6 +117,16 @@ const fn table() -> [u32; BLOCK as usize] {
         at += 1;
     }
     table
+}
+
+const fn sums() -> [u64; BLOCK as usize + 1] {
+    let (table, mut sums) = (table(), [0; BLOCK as usize + 1]);
+    let mut at = 0;
+    while at < table.len() {
+        sums[at + 1] = sums[at] + table[at] as u64;
+        at += 1;
+    }
+    sums
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::lengths::Block;
 use super::{Packer, Strategy};
 use crate::error::{Error, Result};
 
@@ -124,6 +125,26 @@ impl Survey {
                 self.accounts.missing += 1;
                 Ok(())
             }
+        }
+    }
+
+    /// Notes the lengths of the next sequences.
+    ///
+    /// # Errors
+    /// Those of [`add`](Self::add).
+    pub(super) fn add_block(&mut self, block: Block<'_>) -> Result<()> {
+        let context = self.packer.context;
+        match block {
+            Block::Plain(lengths) if lengths.iter().max().is_none_or(|&longest| longest <= context) => {
+                self.accounts.given.sequences += lengths.len() as u64;
+                self.accounts.given.tokens += lengths.iter().map(|&length| u64::from(length)).sum::<u64>();
+                for &length in lengths {
+                    self.counts.add(length);
+                }
+                Ok(())
+            }
+            Block::Plain(lengths) => lengths.iter().try_for_each(|&length| self.add(Some(length.into()))),
+            Block::Mixed(lengths) => lengths.iter().try_for_each(|&length| self.add(length)),
         }
     }
 

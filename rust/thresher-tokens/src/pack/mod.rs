@@ -40,7 +40,7 @@ pub use assign::{Assigner, Piece};
 pub use bins::{Bins, Form, Segment};
 pub use conserve::{Sum, check};
 pub use counts::{Accounts, Survey, Tally};
-pub use lengths::{LengthColumn, Lengths};
+pub use lengths::{Block, LengthColumn, Lengths};
 pub use materialise::{Material, materialise};
 pub use plan::{Members, Plan, plan};
 pub use tokens::{TokenLists, Tokens, is_token_lists};

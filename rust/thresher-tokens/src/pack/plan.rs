@@ -1,13 +1,11 @@
 //! A plan as a whole, in memory.
 
 use thresher_core::Observer;
+use thresher_core::prefetch::with_room;
 
-use super::{Accounts, Assigner, Lengths, Packer, Piece, Survey};
+use super::lengths::BLOCK;
+use super::{Accounts, Assigner, Block, Lengths, Packer, Piece, Survey};
 use crate::error::{Error, Result};
-
-/// Lengths that are worked on at a time, between two looks at the observer: what is done to each is one loop then, whatever
-/// type the lengths have.
-const BLOCK: usize = 1024;
 
 /// Where every piece lies. Entry `p` of each column is about piece `p`; pieces are in the order of the sequences, and those of one
 /// sequence in the order of its tokens.
@@ -30,14 +28,15 @@ pub struct Plan {
 }
 
 /// The plan for sequences of these lengths. Time: one pass to count, `O(min(n, D²) log D)` for `D` different lengths, one
-/// pass to assign. Memory beyond the plan: 4 bytes a bin, 16 a strip, and what a survey takes.
+/// pass to assign. Memory beyond the plan: 16 bytes a strip and what a survey takes, and 4 bytes a bin unless every sequence is one piece.
 ///
 /// # Errors
 /// `Error::Parameter` for a sequence longer than the context, if that is an error, and for more than 2^32 - 2 sequences or pieces.
 pub fn plan<L: Lengths + ?Sized>(lengths: &L, packer: Packer, observer: &dyn Observer) -> Result<Plan> {
+    let context = packer.context();
     let mut survey = Survey::new(packer);
-    in_blocks(lengths, observer, |block| block.iter().try_for_each(|&length| survey.add(length)))?;
-    let mut assigner = Assigner::new(survey, observer)?;
+    in_blocks(lengths, observer, |block| survey.add_block(block))?;
+    let mut assigner = Assigner::with_room(survey, observer, with_room)?;
     let accounts = *assigner.accounts();
     if accounts.given.sequences >= u64::from(u32::MAX) {
         return Err(Error::Parameter(format!(
@@ -46,25 +45,30 @@ pub fn plan<L: Lengths + ?Sized>(lengths: &L, packer: Packer, observer: &dyn Obs
             accounts.given.sequences
         )));
     }
-    let whole = assigner.is_one_to_one();
-    let mut plan = Plan { bins: assigner.bins(), accounts, ..Plan::default() };
-    plan.reserve(assigner.most_pieces() as usize, whole);
-    let mut sequence = 0;
-    in_blocks(lengths, observer, |block| {
-        for &length in block {
-            assigner.assign(length, |piece| {
-                plan.push(piece);
-                if !whole {
-                    plan.sequence.push(sequence);
-                    plan.start.push(piece.start);
-                }
-                Ok(())
-            })?;
-            sequence += 1;
-        }
-        Ok(())
+    let mut columns = Columns::new(&assigner);
+    in_blocks(lengths, observer, |block| match block {
+        Block::Plain(lengths) => columns.push_plain(lengths, &mut assigner),
+        Block::Mixed(lengths) => lengths.iter().try_for_each(|&length| columns.push(length, &mut assigner)),
     })?;
     assigner.finish()?;
+    let Columns { is_whole, mut plan, .. } = columns;
+    (plan.bins, plan.accounts) = (assigner.bins(), accounts);
+    if is_whole {
+        plan.length = assigner.into_room();
+        plan.length.clear();
+        in_blocks(lengths, observer, |block| {
+            match block {
+                Block::Plain(lengths) => {
+                    plan.length.extend(lengths.iter().map(|&length| length.min(context)));
+                }
+                Block::Mixed(lengths) => {
+                    let lengths = lengths.iter().flatten();
+                    plan.length.extend(lengths.map(|&length| length.min(context.into()) as u32));
+                }
+            }
+            Ok(())
+        })?;
+    }
     Ok(plan)
 }
 
@@ -72,22 +76,67 @@ pub fn plan<L: Lengths + ?Sized>(lengths: &L, packer: Packer, observer: &dyn Obs
 fn in_blocks<L: Lengths + ?Sized>(
     lengths: &L,
     observer: &dyn Observer,
-    mut work: impl FnMut(&[Option<u64>]) -> Result<()>,
+    mut work: impl FnMut(Block<'_>) -> Result<()>,
 ) -> Result<()> {
-    let mut block = Vec::with_capacity(BLOCK);
-    lengths.each(|length| {
-        block.push(length);
-        if block.len() < BLOCK {
-            return Ok(());
+    lengths.blocks(|block| if observer.cancelled() { Err(Error::Cancelled) } else { work(block) })
+}
+
+/// The columns of a plan while they grow.
+struct Columns {
+    /// Every sequence is one piece that begins where the sequence does. Then lengths come last: until they do, the numbers of
+    /// bins lie where they will.
+    is_whole: bool,
+    /// Sequences that have their places.
+    sequences: u32,
+    plan: Plan,
+}
+
+impl Columns {
+    fn new(assigner: &Assigner) -> Self {
+        let (is_whole, pieces) = (assigner.is_one_to_one(), assigner.most_pieces() as usize);
+        let mut plan = Plan { bin: with_room(pieces), offset: with_room(pieces), ..Plan::default() };
+        if !is_whole {
+            (plan.length, plan.sequence, plan.start) =
+                (with_room(pieces), with_room(pieces), with_room(pieces));
         }
-        if observer.cancelled() {
-            return Err(Error::Cancelled);
+        Self { is_whole, sequences: 0, plan }
+    }
+
+    /// Notes the places of the next sequence.
+    fn push(&mut self, length: Option<u64>, assigner: &mut Assigner) -> Result<()> {
+        let Self { is_whole, sequences, plan } = self;
+        assigner.assign(length, |Piece { bin, offset, start, length }| {
+            plan.bin.push(bin);
+            plan.offset.push(offset);
+            if !*is_whole {
+                plan.length.push(length);
+                plan.sequence.push(*sequences);
+                plan.start.push(start);
+            }
+            Ok(())
+        })?;
+        *sequences += 1;
+        Ok(())
+    }
+
+    /// Notes the places of the next sequences, which have these lengths.
+    fn push_plain(&mut self, lengths: &[u32], assigner: &mut Assigner) -> Result<()> {
+        let (mut bins, mut offsets) = ([0; BLOCK], [0; BLOCK]);
+        let (bins, offsets) = (&mut bins[..lengths.len()], &mut offsets[..lengths.len()]);
+        if !assigner.assign_whole(lengths, bins, offsets)? {
+            return lengths.iter().try_for_each(|&length| self.push(Some(length.into()), assigner));
         }
-        let worked = work(&block);
-        block.clear();
-        worked
-    })?;
-    work(&block)
+        let next = self.sequences + lengths.len() as u32;
+        self.plan.bin.extend_from_slice(bins);
+        self.plan.offset.extend_from_slice(offsets);
+        if !self.is_whole {
+            self.plan.length.extend_from_slice(lengths);
+            self.plan.sequence.extend(self.sequences..next);
+            self.plan.start.resize(self.plan.bin.len(), 0);
+        }
+        self.sequences = next;
+        Ok(())
+    }
 }
 
 /// The pieces of each bin: those of bin `b` are `pieces[starts[b]..starts[b + 1]]`, by their offsets.
@@ -152,22 +201,5 @@ impl Plan {
             return 1.0;
         }
         self.accounts.packed.tokens as f64 / (f64::from(self.bins) * f64::from(packer.context()))
-    }
-
-    fn reserve(&mut self, pieces: usize, whole: bool) {
-        for column in [&mut self.bin, &mut self.offset, &mut self.length] {
-            column.reserve_exact(pieces);
-        }
-        if !whole {
-            self.sequence.reserve_exact(pieces);
-            self.start.reserve_exact(pieces);
-        }
-    }
-
-    #[inline]
-    fn push(&mut self, piece: Piece) {
-        self.bin.push(piece.bin);
-        self.offset.push(piece.offset);
-        self.length.push(piece.length);
     }
 }

@@ -122,6 +122,30 @@ proptest! {
     }
 
     #[test]
+    fn whole_sequences_in_blocks_are_placed_as_one_by_one(
+        lengths in prop::collection::vec(1u32..30, 0..3000),
+        odd in prop::option::of((any::<prop::sample::Index>(), prop_oneof![Just(0u32), Just(70)])),
+        first in any::<bool>(),
+        overlong in overlong(),
+    ) {
+        // One length that is none of a whole piece, and so some blocks with and some without.
+        let mut lengths = lengths;
+        if let Some((at, odd)) = odd.filter(|_| !lengths.is_empty()) {
+            let at = at.index(lengths.len());
+            lengths[at] = odd;
+        }
+        let strategy = if first { Strategy::FirstFit } else { Strategy::BestFit };
+        let packer = packer(32, strategy, overlong);
+        let (blocks, singly) = (planned(&lengths, packer), plan(&Singly(&lengths), packer, &Unobserved).unwrap());
+        prop_assert_eq!(&blocks.bin, &singly.bin);
+        prop_assert_eq!(&blocks.offset, &singly.offset);
+        prop_assert_eq!(pieces_of(&blocks), pieces_of(&singly));
+        prop_assert_eq!(blocks.accounts, singly.accounts);
+        prop_assert_eq!(pieces_of(&blocks), cut_naively(&lengths, 32, overlong));
+        members_lie_behind_each_other(&blocks);
+    }
+
+    #[test]
     fn wrapping_fills_every_bin_but_the_last(
         lengths in prop::collection::vec(0u32..70, 0..200),
         context in 1u32..60,
@@ -152,6 +176,19 @@ proptest! {
         let places = pack_naively(&pieces, context as u32, Strategy::BestFit, &vec![false; pieces.len()]);
         let found: Vec<(u32, u32)> = plan.bin.iter().copied().zip(plan.offset.iter().copied()).collect();
         prop_assert_eq!(found, places);
+    }
+}
+
+/// Lengths that come one by one.
+struct Singly<'a>(&'a [u32]);
+
+impl Lengths for Singly<'_> {
+    fn each(&self, visit: impl FnMut(Option<u64>) -> Result<()>) -> Result<()> {
+        self.0.each(visit)
+    }
+
+    fn blocks(&self, mut visit: impl FnMut(Block<'_>) -> Result<()>) -> Result<()> {
+        self.each(|length| visit(Block::Mixed(&[length])))
     }
 }
 

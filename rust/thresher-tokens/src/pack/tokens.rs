@@ -1,6 +1,6 @@
 //! Tokens as they lie in Arrow: integers of any width, in lists of any kind.
 
-use std::ops::Range;
+use std::ops::{BitOr, Range};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -46,9 +46,15 @@ pub enum Tokens<'a> {
 }
 
 /// A number that may be a token.
-pub(super) trait Number: Copy {
+pub(super) trait Number: Copy + Default + BitOr<Output = Self> {
     /// The number in 64 bits; one below 0 has the upper ones set.
     fn wide(self) -> u64;
+
+    /// All bits of all numbers: what one of them has is there, in as few operations as the type allows.
+    #[inline(always)]
+    fn bits(numbers: &[Self]) -> u64 {
+        numbers.iter().fold(Self::default(), |bits, &number| bits | number).wide()
+    }
 }
 
 macro_rules! numbers {
@@ -99,12 +105,19 @@ impl Tokens<'_> {
     /// Appends them to `to`; false if one is no number of 32 bits.
     #[must_use]
     pub fn append_to(&self, to: &mut Vec<u32>) -> bool {
-        fn append<T: Number>(values: &[T], to: &mut Vec<u32>) -> bool {
-            let bits = values.iter().fold(0, |bits, value| bits | value.wide());
+        each_type!(self, Self, values => {
             to.extend(values.iter().map(|value| value.wide() as u32));
-            bits >> 32 == 0
-        }
-        each_type!(self, Self, values => append(values, to))
+            Number::bits(values) >> 32 == 0
+        })
+    }
+
+    /// Appends the numbers of a mask to `to`; false if one is neither 0 nor 1.
+    #[must_use]
+    pub(super) fn append_mask_to(&self, to: &mut Vec<u8>) -> bool {
+        each_type!(self, Self, values => {
+            to.extend(values.iter().map(|value| value.wide() as u8));
+            Number::bits(values) <= 1
+        })
     }
 }
 
