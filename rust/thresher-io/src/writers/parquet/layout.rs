@@ -15,7 +15,7 @@ use parquet::{
         metadata::{ColumnChunkMetaData, KeyValue, RowGroupMetaData},
         properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion},
     },
-    schema::types::{ColumnPath, SchemaDescriptor, TypePtr},
+    schema::types::{ColumnDescPtr, ColumnPath, SchemaDescriptor, TypePtr},
 };
 
 use crate::readers::parquet::{
@@ -163,6 +163,11 @@ impl ParquetLayout {
             .set_offset_index_disabled(!self.has_offset_index)
             .set_compression(zstd())
             .set_key_value_metadata(self.metadata.clone());
+        for token in lists_of_integers(&root) {
+            builder = builder
+                .set_column_dictionary_enabled(token.clone(), false)
+                .set_column_statistics_enabled(token, EnabledStatistics::None);
+        }
         for column in &self.columns {
             builder = column.apply(builder);
         }
@@ -223,6 +228,16 @@ impl ColumnLayout {
             .set_column_statistics_enabled(self.path.clone(), self.statistics)
             .set_column_bloom_filter_enabled(self.path.clone(), self.bloom_filter)
     }
+}
+
+/// Columns of lists of integers, as ids of tokens are. A dictionary costs a look-up a value, and hides from zstd what repeats:
+/// of 7 M ids of English text 9.4 bits were left of each, and 7.1 without. Nobody filters by what a list holds.
+fn lists_of_integers(root: &TypePtr) -> Vec<ColumnPath> {
+    let leaves = SchemaDescriptor::new(root.clone());
+    let is_token = |leaf: &&ColumnDescPtr| {
+        leaf.max_rep_level() > 0 && matches!(leaf.physical_type(), PhysicalType::INT32 | PhysicalType::INT64)
+    };
+    leaves.columns().iter().filter(is_token).map(|leaf| leaf.path().clone()).collect()
 }
 
 /// The encoding of values that are in no dictionary.

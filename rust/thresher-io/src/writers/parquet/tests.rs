@@ -1,12 +1,12 @@
 use std::{collections::HashMap, fs::File, sync::Arc};
 
-use arrow_array::{ArrayRef, Int32Array, StringArray};
+use arrow_array::{ArrayRef, Int32Array, ListArray, StringArray, UInt32Array, types::UInt32Type};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use parquet::{
     arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder},
     basic::{Compression, Encoding as PageEncoding},
     file::{
-        metadata::{KeyValue, ParquetMetaData},
+        metadata::{ColumnChunkMetaData, KeyValue, ParquetMetaData},
         properties::{EnabledStatistics, WriterProperties, WriterVersion},
     },
     schema::types::ColumnPath,
@@ -237,6 +237,31 @@ fn null_in_a_column_without_nulls_is_an_error() {
     let text: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>]));
     let batch = RecordBatch::try_from_iter_with_nullable([("text", text, true)]).unwrap();
     assert!(output.write(Piece::Batches(vec![batch]), 1).is_err());
+}
+
+#[test]
+fn lists_of_integers_are_in_no_dictionary_unless_the_input_has_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let ids: ArrayRef = Arc::new(ListArray::from_iter_primitive::<UInt32Type, _, _>(
+        (0..2000_u32).map(|row| Some((0..row % 9).map(move |at| Some(row * at % 37)))),
+    ));
+    let number: ArrayRef = Arc::new(UInt32Array::from_iter_values((0..2000).map(|row| row % 7)));
+    let batch = RecordBatch::try_from_iter([("input_ids", ids), ("number", number)]).unwrap();
+    let (path, out) =
+        (ColumnPath::new(["input_ids", "list", "item"].map(str::to_owned).to_vec()), dir.path().join("out"));
+    let layout = ParquetLayout::of(batch.schema());
+    let mut output = Box::new(ParquetOutput::create(&out, layout, &means(1, 1 << 30)).unwrap());
+    output.write(Piece::Batches(vec![batch.clone()]), 2000).unwrap();
+    output.finish().unwrap();
+    let (_, metadata, rows) = read(&out);
+    assert_eq!(rows.columns(), batch.columns());
+    let columns = metadata.row_group(0).columns();
+    assert_eq!(*columns[0].column_path(), path);
+    let has_dictionary = |column: &ColumnChunkMetaData| column.dictionary_page_offset().is_some();
+    assert_eq!(columns.iter().map(has_dictionary).collect::<Vec<_>>(), [false, true]);
+    let input = source(dir.path(), &batch, WriterProperties::default());
+    let (_, settings) = ParquetLayout::like(&input).unwrap().build().unwrap();
+    assert!(settings.dictionary_enabled(&path));
 }
 
 #[test]
