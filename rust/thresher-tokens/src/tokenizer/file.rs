@@ -34,7 +34,7 @@ pub(crate) struct File {
 
 /// A token that is found in the text before the model sees it.
 #[expect(clippy::struct_excessive_bools, reason = "they are what the file says")]
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 pub(crate) struct AddedToken {
     pub(crate) id: u32,
     pub(crate) content: String,
@@ -167,6 +167,9 @@ impl File {
         if let Some(merges) = &mut file.model.merges {
             merges.retain(|merge| !merge.0.starts_with("#version"));
         }
+        // Published files repeat some; the crate takes what it knows already no second time.
+        let mut known = HashSet::new();
+        file.added_tokens.retain(|token| known.insert(token.clone()));
         file.check()?;
         Ok(file)
     }

@@ -107,6 +107,22 @@ fn a_file_that_lies_is_refused_with_the_value() {
 }
 
 #[test]
+fn an_added_token_that_the_file_repeats_is_one() {
+    let (once, mut twice) = (file(), file());
+    let tokens = twice["added_tokens"].as_array_mut().unwrap();
+    tokens.push(tokens[1].clone());
+    let [once, twice] = [once, twice].map(|file| Tokenizer::from_json(file.to_string().as_bytes()).unwrap());
+    let options = Options { special_in_text: true, ..Options::default() };
+    let ids = |tokenizer: &Tokenizer| {
+        let mut ids = Vec::new();
+        tokenizer.worker(&options).encode("hello <s></s> hello", &mut ids).unwrap();
+        ids
+    };
+    assert_eq!(ids(&once), ids(&twice));
+    assert_eq!(once.vocab_size(), twice.vocab_size());
+}
+
+#[test]
 fn a_token_that_is_there_twice_is_refused() {
     let json = file().to_string().replacen("\"hell\":", "\"hello\":", 1);
     assert!(Tokenizer::from_json(json.as_bytes()).unwrap_err().to_string().contains("twice"));
