@@ -8,10 +8,11 @@ PROFILE ?= dist-dev
 STAGE := $(PYTHON) .ci/stage
 DEVELOP = env VIRTUAL_ENV=$(abspath $(VENV)) $(VENV)/bin/maturin develop --profile $(PROFILE)
 BENCH_VENV ?= .venv-bench
+READERS_VENV ?= .venv-readers
 DATA ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help preflight demo test test-rust test-python test-report test-kill test-token-files test-faults test-model test-generate test-chat-10k test-passthrough test-tokens fuzz lint format build wheel bench \
+.PHONY: help preflight demo test test-rust test-python test-report test-kill test-token-files test-readers test-faults test-model test-generate test-chat-10k test-passthrough test-tokens fuzz lint format build wheel bench \
 	bench-setup bench-quick bench-limits bench-templates bench-novelty bench-asking bench-memory bench-functions bench-scripts bench-rust bench-packing clean
 
 help: ## list the targets
@@ -81,6 +82,11 @@ test-kill: build ## 200 kills at random times, each followed by the same command
 
 test-token-files: build ## more than 2^31 tokens merged in the memory of a few blocks; 5 GB of disk
 	$(PY) -m pytest -q -s -m slow tests/tokens/test_token_files.py
+
+test-readers: build ## torch, TRL and Megatron read token rows, bins and token files, from an environment of their own
+	test -d $(READERS_VENV) || $(PYTHON) -m venv $(READERS_VENV)
+	$(READERS_VENV)/bin/python -m pip install --quiet -r tests/readers.txt
+	PYTHONPATH=python $(READERS_VENV)/bin/python -m pytest -q tests/test_readers_of_others.py
 
 test-faults: build ## a kill, ENOSPC and EIO at every system call that writes (needs strace)
 	THRESHER_FAULTS=1 $(PY) -m pytest -q tests/test_faults.py

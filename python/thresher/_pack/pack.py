@@ -175,13 +175,13 @@ def _array(data: Any) -> Any:  # noqa: ANN401
     import pyarrow as pa
 
     if isinstance(data, pa.Array | pa.ChunkedArray):
-        return data
+        return _stored(data)
     if isinstance(data, str | bytes) or not (exports(data) or hasattr(type(data), "__iter__")):
         message = f"what is to be packed is of type `{type(data).__name__}`, but it is lengths or sequences"
         raise ColumnError(message)
     try:
         if hasattr(data, "__arrow_c_stream__"):
-            return pa.chunked_array(data)
+            return _stored(pa.chunked_array(data))
         if exports(data) or getattr(data, "ndim", 0) == 1:
             return pa.array(data)
         return pa.array(list(data))
@@ -194,6 +194,17 @@ def _array(data: Any) -> Any:  # noqa: ANN401
     ) as error:
         message = f"what is to be packed is neither lengths nor sequences of integers: {error}"
         raise ColumnError(message) from error
+
+
+def _stored(array: Any) -> Any:  # noqa: ANN401
+    """What a column of an extension type stores; every other column as it is."""
+    import pyarrow as pa
+
+    if not isinstance(array.type, pa.BaseExtensionType):
+        return array
+    if isinstance(array, pa.ChunkedArray):
+        return pa.chunked_array([chunk.storage for chunk in array.chunks], array.type.storage_type)
+    return array.storage
 
 
 def _is_lists(kind: pa.DataType) -> bool:
