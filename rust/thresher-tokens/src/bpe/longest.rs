@@ -1,7 +1,7 @@
 //! The ids of a piece in linear time: longest tokens first, as long as neighbours may stand side by side.
 //!
-//! Call a token *canonical* if its bytes are merged to it. What merges make of a piece is the only row of canonical tokens in which
-//! every two neighbours, merged from their bytes, are themselves again ([`Longest::fit`]). For merges inside a part of
+//! What merges begin with are *symbols*: bytes, or characters. Call a token *canonical* if its symbols are merged to it. What merges make of a piece is the only row of canonical tokens in which
+//! every two neighbours, merged from their symbols, are themselves again ([`Longest::fit`]). For merges inside a part of
 //! a piece happen as if the part stood alone, as long as none crosses its ends; so a row that merges made has this
 //! property. And where a merge would cross first, it would cross between the two neighbours alone, because
 //! ranks only rise while a token is made. That is asked of the merges when they are loaded ([`Longest::new`]); those of trained vocabularies have it,
@@ -25,9 +25,9 @@ const NO: u32 = u32::MAX;
 struct Token {
     /// Its bytes; 0 for an id that is no canonical token.
     len: u32,
-    /// The rank of the merge that makes it, plus 1; 0 for a byte.
+    /// The rank of the merge that makes it, plus 1; 0 for a symbol.
     made: u32,
-    /// What that merges; of a byte the byte itself.
+    /// What that merges; of a symbol the symbol itself.
     left: u32,
     right: u32,
     /// The longest canonical token that it begins with.
@@ -38,7 +38,7 @@ struct Token {
 /// published vocabularies have up to 256.
 pub(crate) const LONGEST: usize = 512;
 
-/// A canonical token as it is loaded: its bytes, its id, and the ids that its last merge joins; none for a byte.
+/// A canonical token as it is loaded: its bytes, its id, and the ids that its last merge joins; none for a symbol.
 pub(crate) type Canonical = (Vec<u8>, u32, Option<(u32, u32)>);
 
 /// Tables of the canonical tokens.
@@ -132,12 +132,21 @@ impl Longest {
         }
     }
 
-    /// Appends the ids of `piece`, all of whose bytes are tokens.
-    pub(crate) fn encode(&self, merges: &Merges, piece: &[u8], places: &mut Places, ids: &mut Vec<u32>) {
+    /// Appends the ids of `piece` up to the first symbol that is no token, and says where that begins.
+    pub(crate) fn encode(
+        &self,
+        merges: &Merges,
+        piece: &[u8],
+        places: &mut Places,
+        ids: &mut Vec<u32>,
+    ) -> usize {
         let (mut candidate, mut len) = self.longest(piece);
+        if candidate == NO {
+            return 0;
+        }
         if len == piece.len() {
             ids.push(candidate);
-            return;
+            return len;
         }
         let Places { open } = places;
         open.clear();
@@ -153,13 +162,16 @@ impl Longest {
                     ids.push(candidate);
                     at = end;
                     (candidate, len) = self.longest(&piece[at..]);
+                    if candidate == NO {
+                        return at;
+                    }
                     break;
                 }
                 candidate = self.tokens[candidate as usize].shorter;
                 if candidate == NO {
                     // Nothing fits: the last one ends at a dead end.
                     open[at / 64] &= !(1 << (at % 64));
-                    let Some(last) = last else { return };
+                    let Some(last) = last else { return at };
                     ids.pop();
                     len = self.tokens[last as usize].len as usize;
                     at -= len;
@@ -172,6 +184,7 @@ impl Longest {
         if open.capacity() > 1 << 12 {
             *open = Vec::new();
         }
+        at
     }
 
     /// Bytes that a thread takes.
@@ -224,8 +237,8 @@ mod tests {
                     let mut expected: Vec<u32> = piece.iter().map(|&byte| u32::from(byte)).collect();
                     merges.apply(&mut expected, &mut Scratch::default());
                     let mut ids = Vec::new();
-                    longest.encode(&merges, &piece, &mut Places::default(), &mut ids);
-                    prop_assert_eq!(ids, expected);
+                    let end = longest.encode(&merges, &piece, &mut Places::default(), &mut ids);
+                    prop_assert_eq!((ids, end), (expected, piece.len()));
                 }
             }
         }

@@ -8,8 +8,9 @@
 //! Sennrich, Haddow, Birch: Neural Machine Translation of Rare Words with Subword Units, 2016
 //! (<https://arxiv.org/abs/1508.07909>); on bytes: Radford et al., Language Models are Unsupervised Multitask Learners, 2019.
 
+pub(crate) mod batch;
 pub(crate) mod cache;
-mod longest;
+pub(crate) mod longest;
 pub(crate) mod merges;
 
 use std::collections::HashMap;
@@ -21,7 +22,8 @@ use crate::{
     pretokenize::PreTokenizer,
     tokenizer::file::{File, Merge, ModelFile, Vocab},
 };
-use cache::{Cache, MEDIUM, MediumKey, Place, SHORT, ShortKey};
+use batch::Batch;
+use cache::MEDIUM;
 use longest::{LONGEST, Longest, Places};
 use merges::{Merges, Scratch};
 
@@ -108,11 +110,18 @@ impl ByteLevelBpe {
         Ok(Self { pre_tokenizer, bytes, merges, longest, joints, whole, longest_token })
     }
 
-    /// Puts the ids of a pre-token into `symbols`, whole or not.
+    /// Puts the ids of a pre-token into `symbols`, which is empty.
+    #[inline(never)]
     fn merge(&self, piece: &[u8], symbols: &mut Vec<u32>, scratch: &mut Scratch, places: &mut Places) {
-        symbols.clear();
+        if piece.len() <= self.longest_token
+            && let Some(&id) = self.whole.get(piece)
+        {
+            symbols.push(id);
+            return;
+        }
         if let Some(longest) = &self.longest {
-            return longest.encode(&self.merges, piece, places, symbols);
+            longest.encode(&self.merges, piece, places, symbols);
+            return;
         }
         let bytes = piece.iter().map(|&byte| self.bytes[usize::from(byte)]);
         // The crate drops a byte without a token, and what stands around it meets.
@@ -157,10 +166,7 @@ impl Model for ByteLevelBpe {
     fn worker(&self, cache_bytes: usize) -> Box<dyn ModelWorker + '_> {
         Box::new(Worker {
             model: self,
-            cache: Cache::new(cache_bytes),
-            waiting: [Waiting::default(); BATCH],
-            num_waiting: 0,
-            symbols: Vec::new(),
+            batch: Batch::new(cache_bytes),
             scratch: Scratch::default(),
             places: Places::default(),
             spaced: String::new(),
@@ -168,26 +174,10 @@ impl Model for ByteLevelBpe {
     }
 }
 
-/// Pre-tokens that are looked up together: while one is read, the memory of the others is on its way.
-const BATCH: usize = 16;
-
-/// A pre-token, or a part of one, that is to be looked up.
-#[derive(Debug, Clone, Copy, Default)]
-struct Waiting {
-    /// Of a short one.
-    key: ShortKey,
-    place: Place,
-    start: usize,
-    end: usize,
-}
-
 /// What one thread encodes with.
 struct Worker<'m> {
     model: &'m ByteLevelBpe,
-    cache: Cache,
-    waiting: [Waiting; BATCH],
-    num_waiting: usize,
-    symbols: Vec<u32>,
+    batch: Batch,
     scratch: Scratch,
     places: Places,
     /// A stretch with a blank before it.
@@ -213,7 +203,7 @@ impl ModelWorker for Worker<'_> {
 
     fn bytes(&self) -> usize {
         let scratch = self.scratch.bytes() + Longest::scratch_bytes(&self.places);
-        self.cache.bytes() + self.symbols.capacity() * 4 + scratch + self.spaced.capacity()
+        self.batch.bytes() + scratch + self.spaced.capacity()
     }
 }
 
@@ -250,16 +240,7 @@ impl Worker<'_> {
 
     #[inline(always)]
     fn wait(&mut self, text: &[u8], start: usize, end: usize, ids: &mut Vec<u32>) {
-        let mut waiting = Waiting { start, end, ..Waiting::default() };
-        if end - start <= SHORT {
-            waiting.key = ShortKey::new(text, start, end);
-            waiting.place = self.cache.place(waiting.key);
-        } else if end - start <= MEDIUM {
-            waiting.place = self.cache.medium_place(&MediumKey::new(text, start, end));
-        }
-        self.waiting[self.num_waiting % BATCH] = waiting;
-        self.num_waiting += 1;
-        if self.num_waiting == BATCH {
+        if self.batch.push(text, start, end) {
             self.look_up(text, ids);
         }
     }
@@ -267,43 +248,11 @@ impl Worker<'_> {
     /// Appends the ids of all that is waiting.
     #[inline(never)]
     fn look_up(&mut self, text: &[u8], ids: &mut Vec<u32>) {
-        for at in 0..std::mem::take(&mut self.num_waiting).min(BATCH) {
-            let Waiting { key, place, start, end } = self.waiting[at];
-            let len = end - start;
-            if len <= SHORT {
-                if let Some(known) = self.cache.short(place, key) {
-                    known.append_to(ids);
-                    continue;
-                }
-                self.merge(&text[start..end]);
-                self.cache.keep_short(place, key, &self.symbols);
-            } else if len <= MEDIUM {
-                let key = MediumKey::new(text, start, end);
-                if self.cache.medium(place, &key, ids) {
-                    continue;
-                }
-                self.merge(&text[start..end]);
-                self.cache.keep_medium(place, &key, &self.symbols);
-            } else {
-                self.merge(&text[start..end]);
-            }
-            ids.extend_from_slice(&self.symbols);
-            if self.symbols.capacity() > Scratch::KEPT {
-                self.symbols = Vec::new();
-            }
-        }
-    }
-
-    /// Puts the ids of a pre-token into `symbols`.
-    #[inline(never)]
-    fn merge(&mut self, piece: &[u8]) {
-        if piece.len() <= self.model.longest_token
-            && let Some(&id) = self.model.whole.get(piece)
-        {
-            self.symbols.clear();
-            self.symbols.push(id);
-            return;
-        }
-        self.model.merge(piece, &mut self.symbols, &mut self.scratch, &mut self.places);
+        let Self { model, batch, scratch, places, .. } = self;
+        // A model of bytes knows every text.
+        let _ = batch.look_up(text, ids, |start, end, symbols| {
+            model.merge(&text[start..end], symbols, scratch, places);
+            Answer::Done
+        });
     }
 }

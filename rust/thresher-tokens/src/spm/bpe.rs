@@ -10,7 +10,10 @@ use super::{
     with_blanks,
 };
 use crate::{
-    bpe::merges::{Merges, Scratch},
+    bpe::{
+        longest::{Canonical, LONGEST, Longest, Places},
+        merges::{Merges, Scratch},
+    },
     joints::Joints,
     model::Answer,
     normalize::META,
@@ -37,6 +40,8 @@ pub(super) struct SentenceBpe {
     beyond: HashMap<char, u32>,
     unknown: Unknown,
     merges: Merges,
+    /// Where the merges allow it, a faster way to the same ids.
+    longest: Option<Longest>,
     joints: Joints,
     /// With `ignore_merges`, every token: a word that is one is not merged.
     whole: Option<HashMap<Box<str>, u32>>,
@@ -85,7 +90,57 @@ impl SentenceBpe {
             let tokens = tokens.iter().filter_map(|(token, id)| Some((with_blanks(token)?.into(), *id)));
             tokens.collect::<HashMap<Box<str>, u32>>()
         });
-        Ok(Self { plane, beyond, unknown, merges: Merges::new(&ranked), joints, whole })
+        let merges = Merges::new(&ranked);
+        let mut read = Self { plane, beyond, unknown, merges, longest: None, joints, whole };
+        read.longest = read.canonical(tokens).and_then(|found| Longest::new(&found, &read.merges));
+        Ok(read)
+    }
+
+    /// The tokens that their own characters are merged to; none if one of all is too long.
+    fn canonical(&self, tokens: &[(String, u32)]) -> Option<Vec<Canonical>> {
+        let mut canonical = Vec::new();
+        for (token, id) in tokens.iter().filter_map(|(token, id)| Some((with_blanks(token)?, *id))) {
+            let symbols: Vec<u32> = token.chars().map(|c| self.id_of(c)).collect();
+            if symbols.contains(&NO_TOKEN) {
+                continue;
+            }
+            if symbols == [id] {
+                canonical.push((token.into_bytes(), id, None));
+                continue;
+            }
+            if token.len() > LONGEST {
+                return None;
+            }
+            if let Some(parts) = self.merges.last_merge(symbols, id) {
+                canonical.push((token.into_bytes(), id, Some(parts)));
+            }
+        }
+        Some(canonical)
+    }
+
+    /// Appends the ids of a part by longest tokens.
+    fn encode_longest(
+        &self,
+        longest: &Longest,
+        part: &str,
+        places: &mut Places,
+        ids: &mut Vec<u32>,
+    ) -> Answer {
+        let mut rest = part;
+        while !rest.is_empty() {
+            let known = longest.encode(&self.merges, rest.as_bytes(), places, ids);
+            rest = &rest[known..];
+            let mut is_first = true;
+            while let Some(c) = rest.chars().next().filter(|&c| self.id_of(c) == NO_TOKEN) {
+                self.unknown.append(c, is_first, ids);
+                rest = &rest[c.len_utf8()..];
+                is_first = false;
+            }
+            if known == 0 && is_first {
+                return Answer::Unusual;
+            }
+        }
+        Answer::Done
     }
 
     #[inline(always)]
@@ -122,6 +177,20 @@ fn read_unknown(model: &ModelFile, ids: &HashMap<&str, u32>, knows_blank: bool) 
 }
 
 impl Unknown {
+    /// Appends what a character becomes that no token stands for; `is_first` if the one before it has a token.
+    #[inline(always)]
+    fn append(&self, c: char, is_first: bool, ids: &mut Vec<u32>) {
+        match self {
+            Self::Bytes(bytes) => {
+                let mut written = [0; 4];
+                let written = if c == ' ' { META } else { c.encode_utf8(&mut written) };
+                ids.extend(written.bytes().map(|byte| bytes[usize::from(byte)]));
+            }
+            Self::Token { id, fuse } if is_first || !fuse => ids.push(*id),
+            Self::Token { .. } => {}
+        }
+    }
+
     /// Whether a token may stand for another text than it spells.
     fn makes(&self, token: u32) -> bool {
         match self {
@@ -136,6 +205,7 @@ impl Unknown {
 pub(super) struct BpeScratch {
     symbols: Vec<u32>,
     merges: Scratch,
+    places: Places,
 }
 
 impl WordModel for SentenceBpe {
@@ -157,7 +227,10 @@ impl WordModel for SentenceBpe {
     }
 
     fn encode(&self, part: &str, scratch: &mut BpeScratch, ids: &mut Vec<u32>) -> Answer {
-        let BpeScratch { symbols, merges } = scratch;
+        let BpeScratch { symbols, merges, places } = scratch;
+        if let Some(longest) = &self.longest {
+            return self.encode_longest(longest, part, places, ids);
+        }
         symbols.clear();
         let mut after_unknown = false;
         for c in part.chars() {
@@ -167,19 +240,8 @@ impl WordModel for SentenceBpe {
                 after_unknown = false;
                 continue;
             }
-            match &self.unknown {
-                Unknown::Bytes(bytes) => {
-                    let mut written = [0; 4];
-                    let written = if c == ' ' { META } else { c.encode_utf8(&mut written) };
-                    symbols.extend(written.bytes().map(|byte| bytes[usize::from(byte)]));
-                }
-                Unknown::Token { id, fuse } => {
-                    if !(*fuse && after_unknown) {
-                        symbols.push(*id);
-                    }
-                    after_unknown = true;
-                }
-            }
+            self.unknown.append(c, !after_unknown, symbols);
+            after_unknown = true;
         }
         self.merges.apply(symbols, merges);
         ids.extend_from_slice(symbols);
@@ -195,11 +257,13 @@ impl WordModel for SentenceBpe {
             + self.plane.len() * 4
             + self.beyond.len() * 16
             + self.merges.bytes()
+            + self.longest.as_ref().map_or(0, Longest::bytes)
             + self.joints.bytes()
             + whole
     }
 
     fn scratch_bytes(scratch: &BpeScratch) -> usize {
-        scratch.symbols.capacity() * 4 + scratch.merges.bytes()
+        let places = Longest::scratch_bytes(&scratch.places);
+        scratch.symbols.capacity() * 4 + scratch.merges.bytes() + places
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use super::words::Words;
 use crate::{
-    bpe::cache::{Cache, MEDIUM, MediumKey, SHORT, ShortKey},
+    bpe::{batch::Batch, cache::MEDIUM},
     joints::Joints,
     model::{Answer, Model, ModelWorker, Stretch},
 };
@@ -68,10 +68,9 @@ impl<M: WordModel> Model for Front<M> {
     fn worker(&self, cache_bytes: usize) -> Box<dyn ModelWorker + '_> {
         Box::new(Worker {
             front: self,
-            cache: Cache::new(cache_bytes),
+            batch: Batch::new(cache_bytes),
             prepared: String::new(),
             scratch: M::Scratch::default(),
-            found: Vec::new(),
         })
     }
 }
@@ -79,12 +78,10 @@ impl<M: WordModel> Model for Front<M> {
 /// What one thread encodes with.
 struct Worker<'m, M: WordModel> {
     front: &'m Front<M>,
-    cache: Cache,
+    batch: Batch,
     /// A stretch with blanks where they belong.
     prepared: String,
     scratch: M::Scratch,
-    /// The ids of one part.
-    found: Vec<u32>,
 }
 
 impl<M: WordModel> ModelWorker for Worker<'_, M> {
@@ -98,8 +95,7 @@ impl<M: WordModel> ModelWorker for Worker<'_, M> {
     }
 
     fn bytes(&self) -> usize {
-        let scratch = self.prepared.capacity() + self.found.capacity() * 4 + M::scratch_bytes(&self.scratch);
-        self.cache.bytes() + scratch
+        self.batch.bytes() + self.prepared.capacity() + M::scratch_bytes(&self.scratch)
     }
 }
 
@@ -121,10 +117,10 @@ impl<M: WordModel> Worker<'_, M> {
                 answer = self.append_word(text, start, end, ids);
             }
         });
-        answer
+        if answer == Answer::Done { self.look_up(text, ids) } else { answer }
     }
 
-    /// Appends the ids of the word `text[start..end]`.
+    /// Appends the ids of the word `text[start..end]`, a little later.
     #[inline(always)]
     fn append_word(&mut self, text: &str, start: usize, end: usize, ids: &mut Vec<u32>) -> Answer {
         let bytes = text.as_bytes();
@@ -155,55 +151,26 @@ impl<M: WordModel> Worker<'_, M> {
         Answer::Done
     }
 
-    /// Appends the ids of `text[start..end]`, a word or a part of one.
+    /// Appends the ids of `text[start..end]`, a word or a part of one, a little later.
     #[inline(always)]
     fn append(&mut self, text: &str, start: usize, end: usize, ids: &mut Vec<u32>) -> Answer {
-        let len = end - start;
-        if len <= SHORT {
-            let key = ShortKey::new(text.as_bytes(), start, end);
-            let place = self.cache.place(key);
-            if let Some(known) = self.cache.short(place, key) {
-                known.append_to(ids);
-                return Answer::Done;
-            }
-            let answer = self.find(&text[start..end]);
-            if answer == Answer::Done {
-                self.cache.keep_short(place, key, &self.found);
-            }
-            ids.extend_from_slice(&self.found);
-            return answer;
-        }
-        let known = (len <= MEDIUM).then(|| MediumKey::new(text.as_bytes(), start, end));
-        let known = known.map(|key| (self.cache.medium_place(&key), key));
-        if let Some((place, key)) = &known
-            && self.cache.medium(*place, key, ids)
-        {
-            return Answer::Done;
-        }
-        let answer = self.find(&text[start..end]);
-        if let Some((place, key)) = &known
-            && answer == Answer::Done
-        {
-            self.cache.keep_medium(*place, key, &self.found);
-        }
-        ids.extend_from_slice(&self.found);
-        if self.found.capacity() * 4 > KEPT {
-            self.found = Vec::new();
-        }
-        answer
+        if self.batch.push(text.as_bytes(), start, end) { self.look_up(text, ids) } else { Answer::Done }
     }
 
-    /// Puts the ids of a part into `found`.
+    /// Appends the ids of all that is waiting.
     #[inline(never)]
-    fn find(&mut self, part: &str) -> Answer {
-        self.found.clear();
-        let model = &self.front.model;
-        if self.front.words.split
-            && let Some(id) = model.whole(part)
-        {
-            self.found.push(id);
-            return Answer::Done;
-        }
-        model.encode(part, &mut self.scratch, &mut self.found)
+    fn look_up(&mut self, text: &str, ids: &mut Vec<u32>) -> Answer {
+        let Self { front, batch, scratch, .. } = self;
+        let Front { words, model, .. } = front;
+        batch.look_up(text.as_bytes(), ids, |start, end, found| {
+            let part = &text[start..end];
+            match model.whole(part).filter(|_| words.split) {
+                Some(id) => {
+                    found.push(id);
+                    Answer::Done
+                }
+                None => model.encode(part, scratch, found),
+            }
+        })
     }
 }
