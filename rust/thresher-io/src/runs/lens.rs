@@ -3,12 +3,14 @@
 //! Nothing is stored but ledgers. A pass reads the input itself, skips what is gone, and edits what it hands on; the last
 //! pass writes the same. Rows keep the places that they have in the input, so all evidence names those.
 
+mod columns;
+
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch};
-use arrow_schema::{FieldRef, Schema};
+use arrow_schema::{ArrowError, FieldRef, Schema};
 use arrow_select::filter::filter_record_batch;
 use thresher_core::json::{FieldPath, Fields};
 
@@ -114,7 +116,7 @@ impl Lens {
 
     /// The added columns of the rows that are still there.
     fn added(&self, kept: &[bool], added: &[(Vec<bool>, RecordBatch)]) -> Result<RecordBatch> {
-        let failed = |error: arrow_schema::ArrowError| Error::Internal(format!("added columns: {error}"));
+        let failed = |error: ArrowError| Error::Internal(format!("added columns: {error}"));
         let filtered: Vec<RecordBatch> = added
             .iter()
             .map(|(had, batch)| filter_record_batch(batch, &among(had, kept)).map_err(failed))
@@ -188,6 +190,16 @@ impl SeenInput {
     /// The same, for whoever has done with seeing it.
     pub(crate) fn into_source(self) -> Source {
         self.source
+    }
+
+    /// Which rows of a unit of so many slots are there.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(crate) fn kept(&self, unit: &Unit, slots: usize) -> Result<Vec<bool>> {
+        let mut kept = self.lens.unit(self.index, unit.index)?.kept;
+        kept.resize(slots, false);
+        Ok(kept)
     }
 
     /// All rows of a unit that are there, ready to be written, with their number and about their bytes.

@@ -14,6 +14,7 @@ mod exchange;
 mod fields;
 mod find;
 pub mod flow;
+pub(crate) mod gather;
 mod ledger;
 mod lens;
 mod memory;

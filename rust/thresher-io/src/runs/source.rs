@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use arrow_array::RecordBatch;
 use arrow_schema::FieldRef;
 use thresher_core::json::Fields;
 
@@ -36,6 +37,15 @@ impl Form {
     pub(crate) fn lines(self) -> LinesLayout {
         LinesLayout { codec: self.codec, is_array: self.is_array }
     }
+}
+
+/// Columns of a unit.
+pub(crate) struct WholeColumns {
+    pub(crate) batches: Vec<RecordBatch>,
+    /// Slots of the unit.
+    pub(crate) slots: u64,
+    /// Those of the rows, if not all are there.
+    pub(crate) kept: Option<Vec<u32>>,
 }
 
 /// One input, opened.
@@ -141,6 +151,42 @@ impl Source {
         }
     }
 
+    /// The columns of a columnar file, and those that steps have added to rows of any format; none if there are no columns at all.
+    pub(crate) fn fields(&self) -> Option<Vec<FieldRef>> {
+        match self {
+            Self::Parquet(input) => input.schema().map(|schema| schema.fields().to_vec()),
+            Self::Ipc(input) => input.schema().map(|schema| schema.fields().to_vec()),
+            Self::Seen(input) => {
+                let (own, added) = (input.source().fields(), input.columns());
+                if own.is_none() && added.is_empty() {
+                    return None;
+                }
+                let mut fields = own.unwrap_or_default();
+                fields.retain(|field| added.iter().all(|added| added.name() != field.name()));
+                fields.extend_from_slice(added);
+                Some(fields)
+            }
+            Self::Lines(..) | Self::Folder(_) | Self::Placed(_) => None,
+        }
+    }
+
+    /// Columns of a unit as they are, of the rows that are there. A damaged file is an error.
+    ///
+    /// # Errors
+    /// I/O failures, `Error::Data` for damage, and `Error::Internal` for rows of another format.
+    pub(crate) fn whole_columns(&self, unit: &Unit, names: &[&str]) -> Result<WholeColumns> {
+        let all = |batches: Vec<RecordBatch>| {
+            let slots = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+            WholeColumns { batches, slots, kept: None }
+        };
+        match self {
+            Self::Parquet(input) => input.whole_columns(unit, names).map(all),
+            Self::Ipc(input) => input.whole_columns(unit, names).map(|batch| all(vec![batch])),
+            Self::Seen(input) => input.whole_columns(unit, names),
+            _ => Err(Error::Internal("rows of these have no columns".into())),
+        }
+    }
+
     /// The name of a row of this input: the file of a folder, else `source:row`.
     pub(crate) fn name_row(&self, row: u64) -> String {
         match self {
@@ -186,7 +232,10 @@ impl Source {
             }
             (Self::Folder(_), None) => Box::new(FolderOutput::create(path)?),
             (Self::Seen(input), from) => {
-                return input.source().create_with(path, form, means, input.columns(), from);
+                let mut all = input.columns().to_vec();
+                all.retain(|column| added.iter().all(|added| added.name() != column.name()));
+                all.extend_from_slice(added);
+                return input.source().create_with(path, form, means, &all, from);
             }
             (Self::Placed(input), from) => {
                 return input.like().create_with(path, form, means, input.columns(), from);

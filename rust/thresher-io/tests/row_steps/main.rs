@@ -4,16 +4,16 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod halves;
+#[path = "../killed/mod.rs"]
+mod killed;
 mod length;
 mod mask;
 mod model;
 mod words;
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +26,8 @@ use serde_json::Value;
 use thresher_io::runs::Progress;
 use thresher_io::runs::flow::{FlowRun, Verbs, run_with};
 
-/// The variable that makes the test `pipeline` run the pipeline that it holds.
-const PIPELINE: &str = "THRESHER_TEST_PIPELINE";
+use killed::{PIPELINE, result, start};
+
 const ROWS: usize = 6_000;
 const MODEL_BYTES: usize = 50 << 20;
 
@@ -110,33 +110,6 @@ fn pipeline() {
     let Ok(config) = std::env::var(PIPELINE) else { return };
     let config: FlowRun = serde_json::from_str(&config).unwrap();
     run_with(&config, &verbs(), &Progress::default()).unwrap();
-}
-
-fn start(config: &FlowRun) -> Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "pipeline", "--nocapture"])
-        .env(PIPELINE, serde_json::to_string(config).unwrap())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
-/// The files of a result with their bytes; of the reports only what does not tell of time and place.
-fn result(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if path.is_dir() {
-                folders.extend((name != ".thresher").then_some(path));
-            } else if name != "run.json" && name != "report.html" {
-                files.insert(path.strip_prefix(folder).unwrap().to_path_buf(), fs::read(&path).unwrap());
-            }
-        }
-    }
-    files
 }
 
 #[test]

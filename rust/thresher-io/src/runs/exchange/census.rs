@@ -94,7 +94,14 @@ impl Census<'_> {
                 seen.books.read.bytes = source.input().extent(unit).unwrap_or(seen.books.read.bytes + blank);
             }
             Some(rows) => {
-                seen.rows.kept = vec![true; rows];
+                seen.rows.kept = match source {
+                    Source::Seen(input) => input.kept(unit, rows)?,
+                    _ => vec![true; rows],
+                };
+                let docs = seen.rows.kept.iter().filter(|kept| **kept).count() as u64;
+                // Each row has an even part of the bytes.
+                let bytes = u128::from(unit.weight) * u128::from(docs) / rows.max(1) as u128;
+                let bytes = bytes as u64;
                 let bad = if self.thorough { source.input().uncopyable(unit)? } else { Vec::new() };
                 for (slot, detail) in bad {
                     seen.rows.kept[slot as usize] = false;
@@ -107,9 +114,9 @@ impl Census<'_> {
                         bytes: 0,
                     });
                 }
-                seen.books.read = Count { docs: rows as u64, bytes: unit.weight };
+                seen.books.read = Count { docs, bytes };
                 let bad = seen.bad.tally().docs;
-                seen.books.kept = Count { docs: rows as u64 - bad, bytes: unit.weight };
+                seen.books.kept = Count { docs: docs - bad, bytes };
             }
         }
         let stored = String::from_utf8(seen.bad.to_json()?);

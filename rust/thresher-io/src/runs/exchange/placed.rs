@@ -40,6 +40,8 @@ pub(crate) struct Spilled {
     bytes: Vec<u64>,
     /// Rows that took no place; those in the books of whoever left them out have to be as many.
     pub(crate) left_out: u64,
+    /// Tokens of the rows, where they have any; they are counted as they come from the inputs.
+    pub(crate) tokens: u64,
     /// What an earlier run had read.
     pub(crate) earlier: Count,
 }
@@ -65,6 +67,7 @@ impl Spilled {
             types,
             bytes,
             left_out: state.left_out,
+            tokens: state.tokens,
             earlier,
         })
     }

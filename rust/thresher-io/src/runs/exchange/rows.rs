@@ -7,7 +7,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch, RecordBatchOptions};
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::{FileDecoder, StreamReader};
 use arrow_ipc::writer::{
@@ -27,6 +28,7 @@ use crate::readers::parquet::alike::plain;
 use crate::runs::source::Source;
 use crate::writers::conform::conform;
 use crate::writers::dictionaries::has_dictionary;
+use crate::writers::tokens::INPUT_IDS;
 use crate::writers::views;
 
 /// The types of columns, in the folder of an exchange.
@@ -90,6 +92,18 @@ impl Held {
             Self::Lines { bytes, ends } => (bytes.capacity() + 8 * ends.capacity()) as u64,
             Self::Columns(batch) => batch.get_array_memory_size() as u64,
         }
+    }
+
+    /// Tokens of all rows that are lists of ids, as a tokenisation writes them.
+    pub(super) fn tokens(&self) -> u64 {
+        let Self::Columns(batch) = self else { return 0 };
+        let lists = batch.column_by_name(INPUT_IDS).and_then(|column| column.as_list_opt::<i32>());
+        lists.map_or(0, |lists| {
+            (0..lists.len())
+                .filter(|row| lists.is_valid(*row))
+                .map(|row| lists.value_length(row) as u64)
+                .sum()
+        })
     }
 
     /// Bytes of a row, in lines.

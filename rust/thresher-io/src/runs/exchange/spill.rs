@@ -47,6 +47,8 @@ pub(super) struct State {
     pub(super) left_out: u64,
     /// What was read.
     read: Count,
+    /// Tokens of the rows that were read.
+    pub(super) tokens: u64,
 }
 
 impl State {
@@ -206,12 +208,14 @@ impl Exchange<'_> {
                     return Err(Error::Internal(format!("a unit of {rows} rows came as others")));
                 }
                 self.progress.advance(rows, bytes);
-                Ok((held, rows, bytes, after))
+                let tokens: u64 = held.iter().map(Held::tokens).sum();
+                Ok((held, rows, bytes, after, tokens))
             },
-            |input, (held, rows, bytes, after)| {
+            |input, (held, rows, bytes, after, tokens)| {
                 state.from[..input].fill(Position::END);
                 state.from[input] = after;
                 state.read.add(rows, bytes);
+                state.tokens += tokens;
                 for held in held {
                     let held = types.apply(held, &folder, sources[input].input().path())?;
                     let at = tasks.held.len() as u32;

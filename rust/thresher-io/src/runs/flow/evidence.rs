@@ -13,16 +13,16 @@ use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::{Deserialize, Serialize};
 
-use super::origins::Origins;
+use super::remade::{Left, Remade};
 use crate::clusters::ClustersWriter;
 use crate::commit::PendingFile;
 use crate::error::{Error, Result};
 use crate::input::Written;
 use crate::removed::{Kept, Removal, RemovedWriter};
 use crate::runs::books::InputReport;
-use crate::runs::ledger::Ledger;
 use crate::runs::output::RunOutput;
 use crate::runs::progress::Progress;
+use crate::runs::source::Source;
 
 /// The steps so far, and where the rows of each came from.
 #[derive(Default)]
@@ -30,7 +30,7 @@ pub(super) struct Trail {
     /// The inputs of the first step.
     pub(super) inputs: Vec<InputReport>,
     steps: Vec<Traced>,
-    reshapes: Vec<Reshaped>,
+    remade: Vec<Remade>,
 }
 
 /// One step.
@@ -47,15 +47,8 @@ struct Traced {
     step: Footprint,
     /// The place of each input, by name.
     inputs: HashMap<String, usize>,
-    /// Steps before it that made new rows.
-    reshapes: usize,
-}
-
-/// Where new rows came from.
-struct Reshaped {
-    /// The inputs, by name; the new ones have the same names.
-    inputs: HashMap<String, usize>,
-    origins: Vec<Origins>,
+    /// Steps before it that made other rows.
+    remade: usize,
 }
 
 /// A row of the inputs: its source, its number, and which of the rows that it became is meant.
@@ -100,7 +93,7 @@ impl Trail {
             self.inputs = inputs.to_vec();
         }
         let inputs = inputs.iter().enumerate().map(|(place, input)| (input.name.clone(), place)).collect();
-        self.steps.push(Traced { step, inputs, reshapes: self.reshapes.len() });
+        self.steps.push(Traced { step, inputs, remade: self.remade.len() });
     }
 
     /// The last step that was added has written to another place.
@@ -110,45 +103,44 @@ impl Trail {
         }
     }
 
-    /// The last step that was added has made new rows of inputs of these names; its ledger says of which.
-    ///
-    /// # Errors
-    /// I/O failures.
-    pub(super) fn reshaped(&mut self, names: &[String], ledger: &Ledger) -> Result<()> {
-        let mut origins = vec![Origins::default(); names.len()];
-        for unit in ledger.books() {
-            let unit = unit?;
-            let rows = ledger.rows(unit.input, unit.index)?.unwrap_or_default();
-            let mut made = rows.made.iter().peekable();
-            for (slot, kept) in (0..).zip(&rows.kept) {
-                let made = made.next_if(|(of, _)| *of == slot).map_or(u32::from(*kept), |(_, made)| *made);
-                origins[unit.input].push(made);
-            }
-        }
-        let inputs = names.iter().cloned().enumerate().map(|(place, name)| (name, place)).collect();
-        self.reshapes.push(Reshaped { inputs, origins });
-        Ok(())
+    /// The last step that was added has made other rows.
+    pub(super) fn remake(&mut self, remade: Remade) {
+        self.remade.push(remade);
     }
 
     /// Where a row that a step saw stands in the inputs of the pipeline.
     fn origin(&self, step: usize, source: &str, row: u64) -> Result<Place<'_>> {
-        let lost =
-            || Error::Internal(format!("row {row} of `{source}` in step {} came from nowhere", step + 1));
         let traced = &self.steps[step];
-        let (mut row, mut part) = (row, None);
-        let mut name = source;
-        let input = *traced.inputs.get(source).ok_or_else(lost)?;
-        for reshaped in self.reshapes[..traced.reshapes].iter().rev() {
-            let (known, &place) = reshaped.inputs.get_key_value(name).ok_or_else(lost)?;
-            name = known;
-            let (of, which) = reshaped.origins[place].of(row).ok_or_else(lost)?;
-            (row, part) = (of, which.or(part));
+        let found = traced.inputs.get(source).and_then(|input| self.trace(traced.remade, *input, row));
+        found.ok_or_else(|| {
+            Error::Internal(format!("row {row} of `{source}` in step {} came from nowhere", step + 1))
+        })
+    }
+
+    /// The name of a row of an input that the next step sees, by the row of the inputs of the pipeline that it comes from.
+    ///
+    /// # Errors
+    /// `Error::Internal` for a row that there is not.
+    pub(super) fn name(&self, input: usize, source: &Source, row: u64) -> Result<String> {
+        if self.remade.is_empty() {
+            return Ok(source.name_row(row));
         }
-        let source = match self.inputs.iter().find(|input| input.name == name) {
-            Some(known) => &known.name,
-            None => &self.inputs.get(input).ok_or_else(lost)?.name,
-        };
-        Ok(Place { source, row, part })
+        let found = self.trace(self.remade.len(), input, row).map(|place| place.id());
+        found.ok_or_else(|| Error::Internal(format!("row {row} of input {input} came from nowhere")))
+    }
+
+    /// The row of the inputs that a row comes from which lies behind the first of the steps that made other rows.
+    fn trace(&self, remade: usize, mut input: usize, mut row: u64) -> Option<Place<'_>> {
+        let mut part = None;
+        for remade in self.remade[..remade].iter().rev() {
+            let which;
+            match remade.origin(input, row)? {
+                Left::Row(before, (of, part_of)) => (input, row, which) = (before, of, part_of),
+                Left::Nothing(source) => return Some(Place { source, row, part }),
+            }
+            part = which.or(part);
+        }
+        Some(Place { source: &self.inputs.get(input)?.name, row, part })
     }
 
     /// The same of a kept document, which may stand in a reference.
@@ -252,7 +244,7 @@ impl Trail {
         let mut all = PendingFile::create(path)?;
         let mut lines = 0;
         for (at, Traced { step, .. }) in self.steps.iter().enumerate() {
-            let traced_reshapes = self.steps[at].reshapes;
+            let remade = self.steps[at].remade;
             let from = step.part("quarantine/records.jsonl");
             if !from.exists() {
                 continue;
@@ -267,7 +259,7 @@ impl Trail {
                 let origin = self.origin(at, &entry.source, entry.row)?;
                 (entry.row, entry.source) = (origin.row, origin.source.to_owned());
                 entry.step.clone_from(&step.name);
-                entry.offset = entry.offset.filter(|_| traced_reshapes == 0);
+                entry.offset = entry.offset.filter(|_| remade == 0);
                 let mut line = serde_json::to_vec(&entry).map_err(broken)?;
                 line.push(b'\n');
                 all.write_all(&line).map_err(Error::io("write", path))?;

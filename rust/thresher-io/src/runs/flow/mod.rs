@@ -2,17 +2,18 @@
 //!
 //! ```text
 //! inputs ─ row steps, in one pass ─> ledger ─ dedup ─> ledger ─ row steps ─> ledger ─ one last pass writes ─> OUT
-//!                                                 └ reshape: new rows are stored, and are the inputs of what follows
+//!                                                 └ reshape, gather: new rows are stored, and are the inputs of what follows
 //! ```
 //!
 //! Decisions move, records do not: a stage reads the inputs through the ledgers of the stages before it (`runs/lens.rs`), and
-//! leaves one of its own. Rows are stored between stages only where a step makes new ones. All of that lies in the state folder
+//! leaves one of its own. Rows are stored between stages only where a step makes new ones, or puts them elsewhere. All of that lies in the state folder
 //! of the output, each stage complete or to be gone on with, so the same command goes on where an earlier one was stopped. At
 //! the end the evidence of all steps, which names rows of the inputs, and the data are published at once.
 
 mod books;
 mod evidence;
 mod origins;
+mod remade;
 mod stage;
 mod verbs;
 

@@ -47,6 +47,11 @@ impl Origins {
         self.words.get((place / WORD) as usize).is_some_and(|word| word >> (place % WORD) & 1 == 1)
     }
 
+    /// How many new rows there are.
+    pub(super) fn made(&self) -> u64 {
+        self.made
+    }
+
     /// Where the `nth` new row came from, from 0.
     pub(super) fn of(&self, nth: u64) -> Option<Origin> {
         let place = self.place(nth)?;

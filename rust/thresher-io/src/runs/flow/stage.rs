@@ -4,10 +4,12 @@
 //! STEPS/1.filter.done     what the stage did; a stage whose file is there is not done again
 //! STEPS/1.filter.ledger/  what it decided, task by task
 //! STEPS/1.filter/         its evidence
-//! STEPS/1.convert.data/   the new rows of a reshape
+//! STEPS/1.convert.data/   the new rows of a reshape, or those of a step that takes all and makes new files
+//! STEPS/1.shuffle.work/   the temporary files of such a step, while it runs
 //! ```
 
 mod dedup;
+mod gather;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,6 +23,7 @@ use thresher_core::json::Fields;
 
 use super::FlowRun;
 use super::evidence::{Footprint, Trail};
+use super::remade::Remade;
 use super::verbs::{FlowStep, Kind, Opening};
 use crate::commit::commit_bytes;
 use crate::crew::Crew;
@@ -128,6 +131,7 @@ impl<'f> Flow<'f> {
                 Kind::Rows(_) => self.rows(at..end)?,
                 Kind::Reshape(_) => self.reshape(at)?,
                 Kind::Dedup(_) => self.dedup(at)?,
+                Kind::Gather(_) => self.gather(at)?,
             }
             at = end;
         }
@@ -156,11 +160,11 @@ impl<'f> Flow<'f> {
         at + 1 == self.steps.len()
     }
 
-    /// The inputs of a stage, as the stages before it have left them.
-    fn plan(&self, is_last: bool) -> Result<Plan> {
+    /// The inputs of a stage, as the stages before it have left them; `joined` ones are prepared for one output of all.
+    fn plan(&self, joined: bool) -> Result<Plan> {
         let reading = self.config.options.reading(&self.inputs, None);
         let mut plan = Plan::new(reading, &Fields::default(), self.progress)?;
-        if is_last && self.output.is_single() {
+        if joined {
             plan.join()?;
         }
         plan.sources = self.lens.over(std::mem::take(&mut plan.sources))?;
@@ -214,7 +218,7 @@ impl<'f> Flow<'f> {
     /// Row steps, in one pass; if they are the last ones, their rows are written.
     fn rows(&mut self, steps: std::ops::Range<usize>) -> Result<()> {
         let (at, is_last) = (steps.start, steps.end == self.steps.len());
-        let mut plan = self.plan(is_last)?;
+        let mut plan = self.plan(is_last && self.output.is_single())?;
         let open = |step: usize| match &self.steps[step].kind {
             Kind::Rows(open) => {
                 let name = self.name(step);
@@ -245,7 +249,7 @@ impl<'f> Flow<'f> {
             let (ledger, earlier) =
                 pass.run(&fused, &folder).map_err(|error| of_step(&self.name(at), error))?;
             plan.check_unchanged()?;
-            let found = self.evidence(at, &ledger, &fused, &plan)?;
+            let found = self.evidence(at, &ledger, &fused, &plan.sources)?;
             let inputs = inputs(&ledger, &plan.sources)?;
             let reports = (at..).zip(&found).map(|(step, found)| self.report(step, found, &plan, &inputs));
             let reports = reports.collect();
@@ -270,7 +274,7 @@ impl<'f> Flow<'f> {
     /// A step that makes new rows, which are stored, or written if it is the last one.
     fn reshape(&mut self, at: usize) -> Result<()> {
         let (name, is_last) = (self.name(at), self.is_last(at));
-        let plan = self.plan(is_last)?;
+        let plan = self.plan(is_last && self.output.is_single())?;
         let Kind::Reshape(open) = &self.steps[at].kind else {
             return Err(Error::Internal("a step makes no new rows".into()));
         };
@@ -285,7 +289,6 @@ impl<'f> Flow<'f> {
         }
         let named = NamedReshape { name: &name, reshape: &*reshape };
         let folder = self.ledger(at);
-        let names: Vec<String> = plan.sources.iter().map(|source| source.input().name().to_owned()).collect();
         let (done, earlier) = if let Some(done) = self.done(at).filter(|_| !is_last) {
             done
         } else {
@@ -300,10 +303,11 @@ impl<'f> Flow<'f> {
                 self.memory,
                 &self.config.options,
                 self.progress,
-            );
+            )
+            .naming(|input, source, row| self.trail.name(input, source, row));
             let AllMade { ledger, written, earlier } =
                 run.make_all(&named, &folder).map_err(|error| of_step(&name, error))?;
-            let found = self.evidence(at, &ledger, &named, run.plan())?;
+            let found = self.evidence(at, &ledger, &named, &run.plan().sources)?;
             let inputs = inputs(&ledger, &run.plan().sources)?;
             let reports = found.iter().map(|found| self.report(at, found, run.plan(), &inputs));
             let reports = reports.collect();
@@ -320,15 +324,26 @@ impl<'f> Flow<'f> {
             self.data = done.outputs;
         } else {
             let ledger = self.finished_ledger(at)?;
-            self.trail.reshaped(&names, &ledger)?;
-            self.inputs = done.outputs.iter().map(|file| file.path.to_string_lossy().into_owned()).collect();
-            self.lens = Lens::default();
+            self.trail.remake(Remade::each(&ledger, done.inputs.len())?);
+            self.reads(&done.outputs);
         }
         Ok(())
     }
 
+    /// The next stage reads these files, as they are.
+    fn reads(&mut self, files: &[Written]) {
+        self.inputs = files.iter().map(|file| file.path.to_string_lossy().into_owned()).collect();
+        self.lens = Lens::default();
+    }
+
     /// The evidence of the steps of a ledger, each in its folder.
-    fn evidence(&self, at: usize, ledger: &Ledger, steps: &dyn Steps, plan: &Plan) -> Result<Vec<StepDone>> {
+    fn evidence(
+        &self,
+        at: usize,
+        ledger: &Ledger,
+        steps: &dyn Steps,
+        sources: &[Source],
+    ) -> Result<Vec<StepDone>> {
         let names = steps.names();
         let folders: Vec<PathBuf> = names.iter().map(|name| self.place.join(name)).collect();
         for folder in &folders {
@@ -346,7 +361,7 @@ impl<'f> Flow<'f> {
         };
         let places = (0..names.len()).map(place).collect();
         let most = self.config.options.max_quarantine;
-        match evidence::write(ledger, steps, &plan.sources, places, most, self.progress)? {
+        match evidence::write(ledger, steps, sources, places, most, self.progress)? {
             Ok(done) => Ok(done),
             Err(rejected) => {
                 let name = self.name(at + rejected.step);

@@ -8,7 +8,9 @@ use thresher_chat::Format;
 
 use crate::error::{Error, Result};
 use crate::runs::dedup::{self, DedupStep};
+use crate::runs::gather::{self, AnyGather, Gather};
 use crate::runs::options::Config;
+use crate::runs::pack::PackStep;
 use crate::runs::parameters::{Parameter, Step, files_of};
 use crate::runs::progress::Progress;
 use crate::runs::rows::convert::{self, ConvertStep};
@@ -16,6 +18,7 @@ use crate::runs::rows::render::{self, RenderStep};
 use crate::runs::rows::tokenize::{self, TokenizeStep};
 use crate::runs::rows::validate::{self, ValidateStep};
 use crate::runs::rows::{Reshape, chat_format};
+use crate::runs::shuffle::ShuffleStep;
 use crate::runs::source::Source;
 use crate::runs::steps::RowStep;
 use crate::suggest::nearest;
@@ -81,6 +84,8 @@ pub(crate) enum Kind {
     Reshape(Open<dyn Reshape>),
     /// Decides on all rows together.
     Dedup(Box<DedupStep>),
+    /// Takes all rows, and makes new files of them.
+    Gather(Arc<dyn AnyGather>),
 }
 
 /// One step of a pipeline.
@@ -119,7 +124,7 @@ impl Default for Verbs {
         let mut verbs =
             Self(vec![dedup()]).reshape::<ConvertStep>().rows::<ValidateStep>().reshape::<RenderStep>();
         verbs.0.push(tokenize());
-        verbs
+        verbs.gather::<ShuffleStep>().gather::<PackStep>()
     }
 }
 
@@ -145,6 +150,21 @@ impl Verbs {
             parameters: P::parameters,
             parse: |given| {
                 step::<P>(given, |step| Kind::Reshape(Arc::new(move |opening| step.open(opening))), P::alone)
+            },
+        });
+        self
+    }
+
+    /// With one more step that takes all rows and makes new files of them.
+    #[must_use]
+    fn gather<P: Gather + 'static>(mut self) -> Self {
+        self.0.push(Verb {
+            name: P::NAME,
+            parameters: P::parameters,
+            parse: |given| {
+                let alone =
+                    |config: &Config<P>, progress: &Progress| Some(report(gather::run(config, progress)));
+                step::<P>(given, |step| Kind::Gather(Arc::new(step)), alone)
             },
         });
         self
@@ -182,7 +202,16 @@ impl Verbs {
                 names.join(", ")
             )));
         }
-        (known.parse)(given).map_err(|error| Error::Parameter(format!("{place}: {error}")))
+        let wrong = |error: &dyn std::fmt::Display| Error::Parameter(format!("{place}: {error}"));
+        let step = (known.parse)(given).map_err(|error| wrong(&error))?;
+        if let Kind::Gather(gather) = &step.kind {
+            // A mistake is told before the steps in front of it have run.
+            gather.check().map_err(|error| match error {
+                Error::Parameter(said) => wrong(&said),
+                other => other,
+            })?;
+        }
+        Ok(step)
     }
 }
 

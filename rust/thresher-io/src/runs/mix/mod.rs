@@ -20,16 +20,12 @@ mod report;
 mod settle;
 mod table;
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
-use thresher_core::json::Fields;
 use thresher_tokens::mixing::Wishes;
 
 pub use config::{MixPhase, MixRun, MixSource, MixStep};
-pub use report::MixReport;
+pub use report::{MixReport, MixSaid};
 pub use table::{MixTable, PhaseTable, ShareLine, SourceLine, ValueLine};
 
 use self::columns::MixColumns;
@@ -38,36 +34,18 @@ use self::inputs::InputsOf;
 use self::look::Look;
 use self::measure::Measure;
 use self::settle::{Settled, Settling};
-use crate::commit::commit_bytes;
-use crate::crew::Crew;
-use crate::error::{Error, Result};
-use crate::input::Written;
-use crate::runs::books::{Accounting, Count, InputReport, peak_rss_bytes};
-use crate::runs::clock::Clock;
-use crate::runs::exchange::census::CensusOf;
-use crate::runs::exchange::{Exchange, PlaceColumns, Spilled, shards};
-use crate::runs::ledger::{Ledger, LedgerWriter};
-use crate::runs::lens::Lens;
-use crate::runs::memory::Memory;
-use crate::runs::output::{Marker, RunOutput};
-use crate::runs::parameters::Step;
+use crate::error::Result;
+use crate::runs::books::{Accounting, Count};
+use crate::runs::exchange::PlaceColumns;
+use crate::runs::gather::exchanged::{self, Cut, Exchanged, Exchanging, exchange};
+use crate::runs::gather::{self, Gather, Gathered, Gathering, LEDGER};
+use crate::runs::ledger::Ledger;
 use crate::runs::plan::Plan;
 use crate::runs::progress::Progress;
-use crate::runs::resume::{self, Identity};
-use crate::runs::rows::RowsReport;
 use crate::runs::source::Source;
-use crate::runs::space;
-use crate::runs::steps::evidence::{self, Place, StepDone};
-use crate::runs::survey::surveyed;
-use crate::runs::worksite::in_worksite;
-use crate::runs::writing::write_seen;
 
-/// Parts of the folder of temporary files.
-const LEDGER: &str = "ledger";
+/// Part of the folder of temporary files.
 const NUMBERS: &str = "numbers";
-const ROWS: &str = "rows";
-/// Says that a row could not be copied, so all are looked at first.
-const THOROUGH: &str = "thorough";
 /// The reason in the books of rows that are not in the mix.
 const NOT_TAKEN: &str = "not_taken";
 
@@ -78,199 +56,103 @@ const NOT_TAKEN: &str = "not_taken";
 /// system refuses, `Error::Data` in strict mode, for rows that cannot lie in one file, or for files that change meanwhile, `Error::Busy`,
 /// `Error::Cancelled`.
 pub fn run(config: &MixRun, progress: &Progress) -> Result<MixReport> {
-    let started = Instant::now();
-    let (step, options) = (&config.step, &config.options);
-    options.check()?;
-    let memory = Memory::of(options)?;
-    progress.begin(0, 0);
-    let sized = step.sized()?;
-    let (wishes, divided) = step.wishes()?;
-    // A mistake is told before the rows are read.
-    shards::cut(0, step.shards, step.rows_per_shard, 1)?;
-    let files = InputsOf::find(&step.sources)?;
-    let mut plan = Plan::new(options.reading(&files.names, None), &Fields::default(), progress)?;
-    let of_inputs = files.of(&plan.sources)?;
-    plan.check_rows()?;
-    plan.single_format("a mix", "bring all of them into one first")?;
-    let name = config.output()?;
-    plan.notes.extend(space::note(name, &plan));
-    let output = RunOutput::open(name, options.overwrite, &plan, true)?;
-    if output.is_single() && (step.shards.is_some() || step.rows_per_shard.is_some()) {
-        return Err(Error::Parameter(format!(
-            "output `{name}` is a single file, but shards or rows_per_shard asks for several; name a folder, or leave them out"
-        )));
+    gather::run(config, progress)
+}
+
+impl MixStep {
+    fn cut(&self) -> Cut {
+        Cut { shards: self.shards, rows_per_shard: self.rows_per_shard }
     }
-    plan.join()?;
-    plan.sources.iter_mut().try_for_each(Source::copy_by_types)?;
-    let look = Look::new(&sized, &divided)?;
-    let memory = memory.without(look.resident_bytes(options.threads()))?;
-    let identity = plan.is_repeatable().then(|| Identity::of(config, &plan, false)).transpose()?;
-    let named = || step.tokenizer.iter().map(PathBuf::from);
-    let identity = identity.map(|identity| identity.with_files(named())).transpose()?;
-    let has_done = |folder: &Path| folder.join(LEDGER).exists();
-    in_worksite(Some(&output), options, options.tmp.as_deref(), identity, has_done, |folder| {
-        let crew = Crew::new(options.threads());
-        let mut mix = Mix {
-            config,
-            wishes: &wishes,
-            divided: &divided,
-            look: &look,
-            of_inputs: &of_inputs,
-            plan,
-            output: &output,
-            crew,
-            memory,
-            progress,
-        };
-        let mut report = mix.run(folder, started)?;
-        output.publish(&mut report)?;
-        Ok(report)
-    })
+}
+
+impl Gather for MixStep {
+    type Said = MixSaid;
+    const KEEPS_ROWS: bool = true;
+    const DONE: &'static str = LEDGER;
+
+    fn inputs(&self, _: &[String]) -> Result<Vec<String>> {
+        Ok(InputsOf::find(&self.sources)?.names)
+    }
+
+    fn check(&self) -> Result<()> {
+        self.sized()?;
+        self.wishes()?;
+        self.cut().check()
+    }
+
+    fn check_inputs(&self, plan: &Plan) -> Result<()> {
+        plan.single_format("a mix", "bring all of them into one first")?;
+        // A tokenizer that cannot be used is told before the output is taken.
+        Look::new(&self.sized()?, &self.wishes()?.1).map(drop)
+    }
+
+    fn check_output(&self, single: Option<&str>) -> Result<()> {
+        self.cut().check_output(single)
+    }
+
+    fn gather(&self, mut work: Gathering<'_>) -> Result<Gathered<MixSaid>> {
+        let (wishes, divided) = self.wishes()?;
+        let look = Look::new(&self.sized()?, &divided)?;
+        work.memory = work.memory.without(look.resident_bytes(work.crew.threads()))?;
+        work.plan.sources.iter_mut().try_for_each(Source::copy_by_types)?;
+        let of_inputs = InputsOf::find(&self.sources)?.of(&work.plan.sources)?;
+        let mix = Mix { step: self, wishes: &wishes, divided: &divided, look: &look, of_inputs: &of_inputs };
+        let Exchanged { order: settled, spilled, mut done, inputs, earlier, mut clock } =
+            exchange(&mix, &mut work)?;
+        done.accounting = booked(done.accounting, &settled)?;
+        let table = table::table(&wishes, &settled.cells, &settled.plan, &settled.achieved);
+        let said = MixSaid { mix: table, spilled_bytes: spilled.bytes() };
+        let columns = mix.columns(settled);
+        let written =
+            clock.time("write", || exchanged::write(&mut work, spilled, self.cut(), Some(&columns)))?;
+        Ok(Gathered { inputs, written, done, said, earlier, clock })
+    }
 }
 
 /// A mix on its way.
 struct Mix<'m> {
-    config: &'m MixRun,
+    step: &'m MixStep,
     wishes: &'m Wishes,
     divided: &'m [Divided],
     look: &'m Look,
+    /// The source of the mix that each input belongs to.
     of_inputs: &'m [usize],
-    plan: Plan,
-    output: &'m RunOutput,
-    crew: Arc<Crew>,
-    memory: Memory,
-    progress: &'m Progress,
+}
+
+impl Exchanging for Mix<'_> {
+    type Order = Settled;
+
+    fn look(&self, work: &Gathering<'_>, thorough: bool) -> Result<(Ledger, Count)> {
+        let measure = Measure {
+            sources: &work.plan.sources,
+            of_inputs: self.of_inputs,
+            look: self.look,
+            crew: work.crew,
+            memory: work.memory,
+            progress: work.progress,
+            strict: work.options.strict,
+            thorough,
+        };
+        measure.run(work.ledger)
+    }
+
+    fn settle(&self, work: &Gathering<'_>, ledger: &Ledger) -> Result<(Settled, u64)> {
+        let Self { step, wishes, divided, look, .. } = *self;
+        let settling = Settling { step, wishes, divided, look, progress: work.progress };
+        let settled = settling.settle(ledger, &work.folder.join(NUMBERS))?;
+        let bytes = settled.bytes();
+        Ok((settled, bytes))
+    }
 }
 
 impl Mix<'_> {
-    fn run(&mut self, folder: &Path, started: Instant) -> Result<MixReport> {
-        let mut clock = Clock::default();
-        let inputs = self.plan.sources.len();
-        let (settled, spilled, done, rows) = loop {
-            let thorough = folder.join(THOROUGH).exists();
-            let (ledger, earlier) =
-                clock.time("rows", || self.measure(thorough).run(&folder.join(LEDGER)))?;
-            self.plan.check_unchanged()?;
-            let settling = Settling {
-                step: &self.config.step,
-                wishes: self.wishes,
-                divided: self.divided,
-                look: self.look,
-                progress: self.progress,
-            };
-            let settled = clock.time("plan", || settling.settle(&ledger, &folder.join(NUMBERS)))?;
-            let done = self.evidence(&ledger)?;
-            let rows = ledger.input_rows(inputs)?;
-            match clock.time("spill", || self.spill(ledger, &settled, &folder.join(ROWS))) {
-                Err(Error::Uncopyable { .. }) if !thorough => {
-                    commit_bytes(&folder.join(THOROUGH), b"")?;
-                    LedgerWriter::start_over(&folder.join(LEDGER))?;
-                    remove(&folder.join(ROWS))?;
-                    self.progress.forget_quarantined();
-                }
-                spilled => {
-                    let spilled = spilled?;
-                    let count = |count: Count| (count.docs, count.bytes);
-                    self.plan.notes.extend(resume::note(if count(spilled.earlier) > (0, 0) {
-                        spilled.earlier
-                    } else {
-                        earlier
-                    }));
-                    break (settled, spilled, done, rows);
-                }
-            }
-        };
-        self.plan.check_unchanged()?;
-        let sources = std::mem::take(&mut self.plan.sources);
-        let reports = sources.iter().zip(rows).map(|(source, rows)| InputReport::new(source, rows)).collect();
-        let spilled_bytes = spilled.bytes();
-        let StepDone { accounting, quarantine, exhibits, evidence, .. } = done;
-        let accounting = booked(accounting, &settled)?;
-        let mix = table::table(self.wishes, &settled.cells, &settled.plan, &settled.achieved);
-        let written = clock.time("write", || self.write(spilled, settled, sources))?;
-        let (outputs, files) = self.output.settle(written, evidence)?;
-        clock.total(started);
-        Ok(MixReport {
-            marker: Marker::default(),
-            config: self.config.clone(),
-            rows: RowsReport {
-                inputs: reports,
-                outputs,
-                files,
-                notes: self.plan.notes.clone(),
-                accounting,
-                quarantine,
-                exhibits,
-            },
-            mix,
-            spilled_bytes,
-            timings: std::mem::take(&mut clock.seconds).into_iter().collect(),
-            peak_rss_bytes: peak_rss_bytes(),
-            threads: self.crew.threads(),
-        })
-    }
-
-    fn measure(&self, thorough: bool) -> Measure<'_> {
-        Measure {
-            sources: &self.plan.sources,
-            of_inputs: self.of_inputs,
-            look: self.look,
-            crew: &self.crew,
-            memory: self.memory,
-            progress: self.progress,
-            strict: self.config.options.strict,
-            thorough,
-        }
-    }
-
-    /// The bad rows go to quarantine.
-    fn evidence(&self, ledger: &Ledger) -> Result<StepDone> {
-        let place = Place { removed: None, quarantine: self.output.quarantine() };
-        let most = self.config.options.max_quarantine;
-        let step = CensusOf(MixStep::NAME);
-        match evidence::write(ledger, &step, &self.plan.sources, vec![place], most, self.progress)? {
-            Ok(mut done) => done.pop().ok_or_else(|| Error::Internal("a run has no step".into())),
-            Err(rejected) => Err(self.output.reject(rejected.quarantine, rejected.error)),
-        }
-    }
-
-    /// Spills the copies of the rows that a ledger keeps; the sources are as they were behind it.
-    fn spill(&mut self, ledger: Ledger, settled: &Settled, folder: &Path) -> Result<Spilled> {
-        let mut lens = Lens::default();
-        lens.push(ledger, None, &[]);
-        let seen = lens.over(std::mem::take(&mut self.plan.sources))?;
-        let form = seen.first().map(|source| self.output.form(source));
-        let exchange = Exchange {
-            sources: &seen,
-            order: settled,
-            crew: &self.crew,
-            memory: self.memory,
-            progress: self.progress,
-            elements: form.is_some_and(|form| form.is_array),
-            bytes: settled.bytes(),
-        };
-        let spilled = surveyed(&seen, self.crew.threads(), self.progress, || exchange.spill(folder));
-        self.plan.sources = seen.into_iter().map(Source::into_stored).collect();
-        spilled
-    }
-
-    /// Writes the copies in their order, with the columns that say where each comes from.
-    fn write(&self, spilled: Spilled, settled: Settled, mut sources: Vec<Source>) -> Result<Vec<Written>> {
-        let MixStep { shards, rows_per_shard, epochs, .. } = self.config.step;
-        let (places, inputs) = (spilled.places(), sources.len() as u64);
-        let shards = if self.output.is_single() {
-            shards::cut(places, None, None, 1)?
-        } else {
-            shards::cut(places, shards, rows_per_shard, inputs)?
-        };
+    /// The columns that say where each copy comes from.
+    fn columns(&self, settled: Settled) -> Arc<dyn PlaceColumns> {
         let name = |place: usize| self.wishes.sources[place].name.clone();
         let names = settled.cells.iter().map(|cell| name(cell.source)).collect();
         let phases: Vec<String> = self.wishes.phases.iter().map(|phase| phase.name.clone()).collect();
         let phases = (!phases.is_empty()).then_some(phases);
-        let columns: Arc<dyn PlaceColumns> = Arc::new(MixColumns::new(settled.order, names, phases, epochs));
-        let like = sources.iter().position(Source::is_readable).unwrap_or_default();
-        let placed = spilled.into_sources(shards, sources.swap_remove(like), Some(&columns));
-        write_seen(&placed, self.output, &self.crew, self.memory, self.progress)
+        Arc::new(MixColumns::new(settled.order, names, phases, self.step.epochs))
     }
 }
 
@@ -284,13 +166,6 @@ fn booked(mut books: Accounting, settled: &Settled) -> Result<Accounting> {
     books.kept = Count { docs: settled.order.len(), bytes: used.bytes };
     books.check()?;
     Ok(books)
-}
-
-fn remove(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", folder)(error)),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

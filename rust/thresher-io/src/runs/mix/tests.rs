@@ -74,7 +74,7 @@ fn a_mix_is_what_was_asked_for_and_its_books_balance() {
     // German rises in both sources by one factor, so their proportions nearly stay.
     let web = size(&|row| row["source"] == "web") / all;
     assert!((web - 0.7).abs() < 0.01, "{web}");
-    let line = &report.mix.phases[0].sources[0];
+    let line = &report.said.mix.phases[0].sources[0];
     assert!((line.achieved - web).abs() < 1e-9 && (line.asked - 0.7).abs() < 1e-9);
     // Rows of one source and language are taken evenly, and copies say which they are.
     let mut counts: HashMap<String, Vec<u64>> = HashMap::new();
@@ -116,7 +116,7 @@ fn threads_memory_and_units_change_no_byte() {
         let memory = Some((300 << 20) << at);
         let options = RunOptions { threads: Some(threads), memory, batch_bytes, ..RunOptions::default() };
         let report = run(&config(&out, step.clone(), options), &Progress::default()).unwrap();
-        assert_eq!(report.mix.phases.len(), 2);
+        assert_eq!(report.said.mix.phases.len(), 2);
         let data = data(&out);
         let first = whole.get_or_insert_with(|| data.clone());
         assert!(*first == data, "{threads} threads, units of {batch_bytes} bytes");
@@ -174,7 +174,7 @@ fn the_share_of_people_is_held_or_refused() {
     step["floors"] = json!({});
     step["real_share"] = json!(0.45);
     let report = mix(&dir.path().join("out.jsonl"), step.clone()).unwrap();
-    assert!(report.mix.phases[0].values[0].achieved >= 0.45);
+    assert!(report.said.mix.phases[0].values[0].achieved >= 0.45);
     step["real_share"] = json!(0.9);
     let said = mix(&dir.path().join("other.jsonl"), step.clone()).unwrap_err().to_string();
     assert!(said.contains("`provenance: human`") && said.contains("lower"), "{said}");
@@ -217,9 +217,9 @@ fn sizes_are_told_by_a_field_or_by_the_text() {
         mix(&tempfile::tempdir_in(dir.path()).unwrap().path().join("out.jsonl"), step)
     };
     let report = step(json!({"unit": "bytes"})).unwrap();
-    assert_eq!((report.mix.size, report.mix.documents), (5, 3));
+    assert_eq!((report.said.mix.size, report.said.mix.documents), (5, 3));
     let report = step(json!({"length": "ids", "max_epochs": 1})).unwrap();
-    assert_eq!((report.mix.size, report.mix.documents), (2, 2));
+    assert_eq!((report.said.mix.size, report.said.mix.documents), (2, 2));
     assert_eq!(report.rows.accounting.quarantined["no_length"].docs, 1);
     let said = step(json!({"length": "nothing"})).unwrap_err().to_string();
     assert!(said.contains("none of 3 records"), "{said}");

@@ -26,11 +26,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use thresher_core::Observer;
-use thresher_core::json::Fields;
 use thresher_tokens::pack::{Accounts, Assigner, Form, Packer, Piece, Sum, Survey, Tally, Tokens, check};
 
 pub use self::config::{PackRun, PackStep};
@@ -40,21 +38,17 @@ use crate::commit::commit_bytes;
 use crate::crew::Crew;
 use crate::error::{Error, Result};
 use crate::exhibits::Exhibits;
-use crate::input::Written;
 use crate::quarantine::QuarantineReport;
-use crate::runs::books::{Accounting, Count, InputReport, peak_rss_bytes};
+use crate::runs::books::{Accounting, Count, InputReport};
 use crate::runs::clock::Clock;
-use crate::runs::evidence::Reported;
+use crate::runs::gather::{self, Gather, GatherReport, Gathered, Gathering, NameOf};
 use crate::runs::memory::Memory;
-use crate::runs::output::{Files, Marker, RunOutput};
 use crate::runs::pipeline::{Pass, for_each_unit};
 use crate::runs::plan::Plan;
 use crate::runs::progress::Progress;
-use crate::runs::resume::Identity;
-use crate::runs::space;
 use crate::runs::spill::file::SpillFile;
 use crate::runs::spill::tasks;
-use crate::runs::worksite::in_worksite;
+use crate::runs::steps::evidence::StepDone;
 
 /// Steps of the progress.
 const LENGTHS: usize = 4;
@@ -65,36 +59,14 @@ const PIECES: &str = "pieces";
 /// Bytes of a token in the books.
 const TOKEN_BYTES: u64 = 4;
 
-/// The contents of `run.json`.
+/// The contents of `run.json`. Its books count documents, and 4 bytes for each token, what ends a document included.
+pub type PackReport = GatherReport<PackStep, PackSaid>;
+
+/// What a packing says of itself.
 #[derive(Clone, Debug, Serialize)]
-pub struct PackReport {
-    /// That the file is ours.
-    #[serde(flatten)]
-    pub marker: Marker,
-    /// The parameters.
-    pub config: PackRun,
-    /// What was read.
-    pub inputs: Vec<InputReport>,
-    /// What was written.
-    pub outputs: Vec<Written>,
-    /// Every file of the result.
-    pub files: Files,
-    /// What the user should know about the inputs.
-    pub notes: Vec<String>,
-    /// Where every document went; bytes are 4 for each token, what ends a document included.
-    pub accounting: Accounting,
-    /// Rows set aside: none, a file that cannot be read ends the run.
-    pub quarantine: QuarantineReport,
-    /// The same in sequences and tokens, and the bins.
+pub struct PackSaid {
+    /// The books in sequences and tokens, and the bins.
     pub packing: Packing,
-    /// Seconds of each step.
-    pub timings: BTreeMap<&'static str, f64>,
-    /// Most memory that the process held.
-    pub peak_rss_bytes: u64,
-    /// Threads used.
-    pub threads: usize,
-    #[serde(skip)]
-    exhibits: Exhibits,
 }
 
 /// What packing has made.
@@ -109,20 +81,6 @@ pub struct Packing {
     pub fill: f64,
 }
 
-impl Reported for PackReport {
-    fn verb(&self) -> &'static str {
-        "pack"
-    }
-
-    fn files(&mut self) -> &mut Files {
-        &mut self.files
-    }
-
-    fn exhibits(&self) -> &Exhibits {
-        &self.exhibits
-    }
-}
-
 /// What is known when all rows are spilled.
 #[derive(Clone, Serialize, Deserialize)]
 struct Done {
@@ -131,6 +89,13 @@ struct Done {
     accounts: Accounts,
     rows: Vec<u64>,
     sums: Sums,
+}
+
+/// Where a unit begins: rows before it in all inputs, and slots before it in its own.
+#[derive(Clone, Copy)]
+struct First {
+    row: u64,
+    slot: u64,
 }
 
 /// What was read, and what of it is left out: tokens, and masks.
@@ -142,16 +107,17 @@ struct Sums {
     left_out_masks: Sum,
 }
 
-/// A run.
+/// A packing on its way.
 struct Packed<'p> {
     plan: &'p Plan,
     columns: Vec<Columns>,
     packer: Packer,
     form: Form,
     end: Option<u32>,
-    crew: Arc<Crew>,
+    crew: &'p Arc<Crew>,
     memory: Memory,
     progress: &'p Progress,
+    names: &'p NameOf<'p>,
 }
 
 /// Packs the rows of files, and gives the report that it also writes.
@@ -161,89 +127,105 @@ struct Packed<'p> {
 /// damaged files, rows that cannot be packed, and files that change meanwhile, `Error::Busy`, `Error::Cancelled`;
 /// `Error::Tokens` if what is packed is not what was given.
 pub fn run(config: &PackRun, progress: &Progress) -> Result<PackReport> {
-    let started = Instant::now();
-    let (step, options) = (&config.step, &config.options);
-    options.check()?;
-    let packer = step.packer()?;
-    let memory = Memory::of(options)?;
-    progress.begin(0, 0);
-    let name = config.output()?;
-    let mut plan = Plan::new(options.reading(&config.inputs, None), &Fields::default(), progress)?;
-    plan.check_rows()?;
-    plan.notes.extend(space::note(name, &plan));
-    let columns = plan.sources.iter().map(|source| Columns::of(source, step)).collect::<Result<Vec<_>>>()?;
-    let masked = columns.iter().filter(|columns| columns.have_mask()).count();
-    if masked != 0 && masked != columns.len() {
-        return Err(Error::Parameter(format!(
-            "{masked} of {} inputs have a column `{}`; pack those with it and those without it apart, or name another `mask`",
-            columns.len(),
-            step.mask
-        )));
+    gather::run(config, progress)
+}
+
+impl Gather for PackStep {
+    type Said = PackSaid;
+    const KEEPS_ROWS: bool = false;
+    const DONE: &'static str = DONE;
+
+    fn check(&self) -> Result<()> {
+        self.packer().map(drop)
     }
-    let form = Form {
-        pad: step.pad.map(|pad| (packer.context(), pad)),
-        positions: step.position_ids,
-        cu_seqlens: step.cu_seqlens,
-        masked: masked > 0,
-        documents: true,
-    };
-    let output = RunOutput::open(name, options.overwrite, &plan, false)?;
-    let identity = plan.is_repeatable().then(|| Identity::of(config, &plan, false)).transpose()?;
-    let has_done = |folder: &Path| folder.join(DONE).exists();
-    let crew = Crew::new(options.threads());
-    let packed = Packed { plan: &plan, columns, packer, form, end: step.eos, crew, memory, progress };
-    in_worksite(Some(&output), options, options.tmp.as_deref(), identity, has_done, |folder| {
-        let mut clock = Clock::default();
-        let done = packed.done_in(folder, &mut clock)?;
+
+    fn check_inputs(&self, plan: &Plan) -> Result<()> {
+        self.columns(plan).map(drop)
+    }
+
+    fn gather(&self, work: Gathering<'_>) -> Result<Gathered<PackSaid>> {
+        let (columns, packer, mut clock) = (self.columns(work.plan)?, self.packer()?, Clock::default());
+        let form = Form {
+            pad: self.pad.map(|pad| (packer.context(), pad)),
+            positions: self.position_ids,
+            cu_seqlens: self.cu_seqlens,
+            masked: columns.iter().any(Columns::have_mask),
+            documents: true,
+        };
+        let packed = Packed {
+            plan: work.plan,
+            columns,
+            packer,
+            form,
+            end: self.eos,
+            crew: work.crew,
+            memory: work.memory,
+            progress: work.progress,
+            names: work.names,
+        };
+        let (done, earlier) = packed.done_in(work.folder, &mut clock)?;
         let spilled = Spilled {
-            folder: folder.join(PIECES),
+            folder: work.folder.join(PIECES),
             layout: done.layout,
             form,
-            end: step.eos,
-            files: files(folder, done.files)?,
+            end: self.eos,
+            files: files(work.folder, done.files)?,
         };
-        let (written, tokens, masks) = clock.time("write", || packed.write(spilled, &output))?;
+        let (written, tokens, masks) = clock.time("write", || packed.write(spilled, work.output))?;
         let Sums { given, left_out, given_masks, left_out_masks } = done.sums;
         check(given, tokens, left_out)?;
         check(given_masks, masks, left_out_masks)?;
-        plan.check_unchanged()?;
-        let (outputs, files) = output.settle(written, [])?;
         let accounting = books(&done.accounts);
         accounting.check()?;
-        clock.total(started);
-        let inputs =
-            plan.sources.iter().zip(&done.rows).map(|(source, &rows)| InputReport::new(source, rows));
-        let mut report = PackReport {
-            marker: Marker::default(),
-            config: config.clone(),
-            inputs: inputs.collect(),
-            outputs,
-            files,
-            notes: plan.notes.clone(),
-            accounting,
-            quarantine: QuarantineReport::default(),
-            packing: Packing {
-                accounts: done.accounts,
-                bins: done.layout.bins,
-                fill: fill(done.accounts.packed.tokens, done.layout.bins, packer),
+        let inputs = work.plan.sources.iter().zip(&done.rows);
+        let bins = done.layout.bins;
+        let packing =
+            Packing { accounts: done.accounts, bins, fill: fill(done.accounts.packed.tokens, bins, packer) };
+        Ok(Gathered {
+            inputs: inputs.map(|(source, &rows)| InputReport::new(source, rows)).collect(),
+            written,
+            done: StepDone {
+                accounting,
+                // Nothing is set aside: a file that cannot be read ends the run.
+                quarantine: QuarantineReport::default(),
+                exhibits: Exhibits::default(),
+                summary: serde_json::Value::Null,
+                evidence: Vec::new(),
             },
-            timings: std::mem::take(&mut clock.seconds).into_iter().collect(),
-            peak_rss_bytes: peak_rss_bytes(),
-            threads: options.threads(),
-            exhibits: Exhibits::default(),
-        };
-        output.publish(&mut report)?;
-        Ok(report)
-    })
+            said: PackSaid { packing },
+            earlier,
+            clock,
+        })
+    }
+}
+
+impl PackStep {
+    /// The columns of every input, which all have a mask or none.
+    fn columns(&self, plan: &Plan) -> Result<Vec<Columns>> {
+        let columns =
+            plan.sources.iter().map(|source| Columns::of(source, self)).collect::<Result<Vec<_>>>()?;
+        let masked = columns.iter().filter(|columns| columns.have_mask()).count();
+        if masked == 0 || masked == columns.len() {
+            return Ok(columns);
+        }
+        Err(Error::Parameter(format!(
+            "{masked} of {} inputs have a column `{}`; pack those with it and those without it apart, or name another `mask`",
+            columns.len(),
+            self.mask
+        )))
+    }
 }
 
 fn fill(tokens: u64, bins: u32, packer: Packer) -> f64 {
     if bins == 0 { 1.0 } else { tokens as f64 / (f64::from(bins) * f64::from(packer.context())) }
 }
 
+fn count(tally: Tally) -> Count {
+    Count { docs: tally.sequences, bytes: TOKEN_BYTES * tally.tokens }
+}
+
 /// The accounts as the books of a run: documents, and 4 bytes a token.
 fn books(accounts: &Accounts) -> Accounting {
-    let count = |tally: Tally| Count { docs: tally.sequences, bytes: TOKEN_BYTES * tally.tokens };
     let none = |docs: u64| Count { docs, bytes: 0 };
     let mut kept = count(accounts.packed);
     // What is cut off a document is told by the accounts; in the books it goes with the document.
@@ -274,12 +256,13 @@ fn files(folder: &Path, count: usize) -> Result<Vec<SpillFile>> {
 }
 
 impl Packed<'_> {
-    /// All rows spilled, by an earlier run of the same or by this one.
-    fn done_in(&self, folder: &Path, clock: &mut Clock) -> Result<Done> {
+    /// All rows spilled, by an earlier run of the same or by this one; and what the earlier one had done.
+    fn done_in(&self, folder: &Path, clock: &mut Clock) -> Result<(Done, Count)> {
         let noted = folder.join(DONE);
         let earlier: Option<Done> = fs::read(&noted).ok().and_then(|json| serde_json::from_slice(&json).ok());
         if let Some(done) = earlier.filter(|done| files(folder, done.files).is_ok()) {
-            return Ok(done);
+            let given = done.accounts.given;
+            return Ok((done, count(given)));
         }
         let pieces = folder.join(PIECES);
         fs::create_dir_all(&pieces).map_err(Error::io("make a folder at", &pieces))?;
@@ -289,21 +272,23 @@ impl Packed<'_> {
         self.plan.check_unchanged()?;
         let json = serde_json::to_vec(&done).map_err(|error| Error::Internal(error.to_string()))?;
         commit_bytes(&noted, &json)?;
-        Ok(done)
+        Ok((done, Count::default()))
     }
 
-    /// Counts lengths. Gives the number of the first row of each unit, over all inputs, too.
-    fn survey(&self) -> Result<(Assigner, Vec<Vec<u64>>)> {
+    /// Counts lengths, and says where each unit begins.
+    fn survey(&self) -> Result<(Assigner, Vec<Vec<First>>)> {
         self.begin(LENGTHS);
         let mut survey = Survey::new(self.packer);
         let (mut first, mut rows) = (vec![Vec::new(); self.plan.sources.len()], 0);
+        let mut slots = vec![0; self.plan.sources.len()];
         for_each_unit(
-            Pass::new(&self.plan.sources, &self.crew, self.progress, self.memory),
+            Pass::new(&self.plan.sources, self.crew, self.progress, self.memory),
             || (),
             |(), input, unit| self.columns[input].lengths(&self.plan.sources[input], &unit),
-            |input, lengths| {
-                first[input].push(rows);
+            |input, (lengths, of_unit)| {
+                first[input].push(First { row: rows, slot: slots[input] });
                 rows += lengths.len() as u64;
+                slots[input] += of_unit;
                 self.progress.advance(lengths.len() as u64, 0);
                 lengths.into_iter().try_for_each(|length| survey.add(self.with_end(length)))?;
                 Ok(())
@@ -313,25 +298,25 @@ impl Packed<'_> {
     }
 
     /// Gives every row its places, and spills it.
-    fn spill(&self, mut assigner: Assigner, first: &[Vec<u64>], folder: &Path) -> Result<Done> {
+    fn spill(&self, mut assigner: Assigner, first: &[Vec<First>], folder: &Path) -> Result<Done> {
         self.begin(ROWS);
         let sources = &self.plan.sources;
         let accounts = *assigner.accounts();
         let layout = Layout::new(assigner.bins(), accounts.packed.tokens, self.memory);
-        let name = |sequence: u64| self.name(first, sequence);
+        let name = |input: usize, slot: u64| (self.names)(input, &sources[input], slot);
         let mut tasks = Tasks::new(folder, layout, &name, self.memory);
         let (mut sums, mut rows, mut pieces) = (Sums::default(), vec![0; sources.len()], Vec::new());
         let last = sources.last().map_or(folder, |source| source.input().path());
         for_each_unit(
-            Pass::new(sources, &self.crew, self.progress, self.memory),
+            Pass::new(sources, self.crew, self.progress, self.memory),
             || (),
             |(), input, unit| {
                 let changed =
                     || Error::data(sources[input].input().path(), "the file changed while it was read");
-                let first = *first[input].get(unit.index).ok_or_else(changed)?;
-                let rows = self.columns[input].rows(&sources[input], &unit)?;
-                let sums = self.sums(&rows, first)?;
-                Ok((rows, first, sums))
+                let First { row, slot } = *first[input].get(unit.index).ok_or_else(changed)?;
+                let rows = self.columns[input].rows(&sources[input], &unit, (input, slot))?;
+                let sums = self.sums(&rows, row)?;
+                Ok((rows, row, sums))
             },
             |input, (unit, first, of_unit)| {
                 sums.merge(of_unit);
@@ -386,14 +371,6 @@ impl Packed<'_> {
             }
         }
         Ok(sums)
-    }
-
-    /// The name of a document that has none: its input and its row there.
-    fn name(&self, first: &[Vec<u64>], sequence: u64) -> String {
-        let starts = first.iter().map(|units| units.first().copied());
-        let input = starts.enumerate().rfind(|(_, start)| start.is_some_and(|start| start <= sequence));
-        let (input, start) = input.map_or((0, 0), |(input, start)| (input, start.unwrap_or(0)));
-        self.plan.sources[input].name_row(sequence - start)
     }
 
     fn begin(&self, step: usize) {

@@ -1,18 +1,21 @@
-//! Rows of tokens from columnar files: the few columns that packing looks at, and no others.
+//! Rows of tokens from columns: the few that packing looks at, and no others. They stand in the file, or an earlier step has added
+//! them.
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow_cast::cast;
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::DataType;
 use thresher_tokens::pack::{LengthColumn, Lengths, TokenLists, Tokens, is_token_lists};
 
 use super::config::PackStep;
 use crate::error::{Error, Result};
 use crate::input::Unit;
-use crate::runs::source::Source;
+use crate::runs::source::{Source, WholeColumns};
 
 /// The lengths of the lists of tokens, where the tokenizer has written them.
 const LENGTH: &str = "length";
+/// What makes the columns.
+const TOKENIZE: &str = "`tokenize` makes them, and in a pipeline that step comes before this one";
 
 /// The columns of one input.
 pub(super) struct Columns {
@@ -28,6 +31,9 @@ pub(super) struct Rows {
     tokens: TokenLists,
     masks: Option<TokenLists>,
     documents: Option<StringArray>,
+    /// The input, the slot at which the unit begins there, and those of the rows within it; none if they are all there.
+    place: (usize, u64),
+    slots: Option<Vec<u32>>,
     /// Bytes in memory.
     pub(super) bytes: u64,
 }
@@ -38,12 +44,14 @@ impl Columns {
     /// # Errors
     /// `Error::Parameter` for an input without columns, without one that was asked for, or with one of another type.
     pub(super) fn of(source: &Source, step: &PackStep) -> Result<Self> {
-        let (path, schema) = (source.input().path().display(), schema(source));
-        let find = |name: &str| schema?.field_with_name(name).ok().map(Field::data_type);
+        let (path, fields) = (source.input().path().display(), source.fields());
+        let find = |name: &str| {
+            let found = fields.as_ref()?.iter().find(|field| field.name() == name);
+            found.map(|field| field.data_type())
+        };
         let refused = |parameter: &str, name: &str, what: &str| {
-            let known: Vec<String> = schema
-                .map(|schema| schema.fields().iter().map(|field| format!("`{}`", field.name())).collect())
-                .unwrap_or_default();
+            let known: Vec<String> =
+                fields.iter().flatten().map(|field| format!("`{}`", field.name())).collect();
             Error::Parameter(format!(
                 "{parameter} is `{name}`, but {what} in `{path}`; its columns are {}",
                 if known.is_empty() { "none".to_owned() } else { known.join(", ") }
@@ -59,10 +67,10 @@ impl Columns {
                 return Err(refused(parameter, name, "there is no such column"));
             }
         }
-        if schema.is_none() {
+        if fields.is_none() {
             return Err(Error::Parameter(format!(
                 "input `{path}` has no columns that can be read, but packing takes Parquet or Arrow files with a column of \
-                 lists of ids; `thresher tokenize` writes them"
+                 lists of ids; {TOKENIZE}"
             )));
         }
         for (parameter, name) in [("tokens", &step.tokens), ("mask", &step.mask)] {
@@ -71,7 +79,10 @@ impl Columns {
             }
         }
         if find(&step.tokens).is_none() {
-            return Err(refused("tokens", &step.tokens, "there is no such column"));
+            let Error::Parameter(said) = refused("tokens", &step.tokens, "there is no such column") else {
+                return Err(Error::Internal("a parameter is refused".into()));
+            };
+            return Err(Error::Parameter(format!("{said}; {TOKENIZE}")));
         }
         Ok(Self {
             tokens: step.tokens.clone(),
@@ -86,13 +97,14 @@ impl Columns {
         self.mask.is_some()
     }
 
-    /// The lengths of the rows of a unit.
+    /// The lengths of the rows of a unit, and its slots.
     ///
     /// # Errors
     /// I/O failures, `Error::Data` for damage.
-    pub(super) fn lengths(&self, source: &Source, unit: &Unit) -> Result<Vec<Option<u64>>> {
+    pub(super) fn lengths(&self, source: &Source, unit: &Unit) -> Result<(Vec<Option<u64>>, u64)> {
         let name = self.length.as_ref().unwrap_or(&self.tokens);
-        let columns = column(&read(source, unit, &[name])?, name)?;
+        let WholeColumns { batches, slots, .. } = source.whole_columns(unit, &[name])?;
+        let columns = column(&batches, name)?;
         let mut lengths = Vec::new();
         let note = |length| {
             lengths.push(length);
@@ -103,20 +115,20 @@ impl Columns {
             None => TokenLists::try_new(&columns, name).and_then(|lists| lists.each(note)),
         };
         noted.map_err(|error| Error::data(source.input().path(), error.to_string()))?;
-        Ok(lengths)
+        Ok((lengths, slots))
     }
 
-    /// The rows of a unit.
+    /// The rows of a unit, which begins at a slot of an input.
     ///
     /// # Errors
     /// I/O failures, `Error::Data` for damage and for columns of which one does not fit the others.
-    pub(super) fn rows(&self, source: &Source, unit: &Unit) -> Result<Rows> {
+    pub(super) fn rows(&self, source: &Source, unit: &Unit, place: (usize, u64)) -> Result<Rows> {
         let names: Vec<&str> = [Some(&self.tokens), self.mask.as_ref(), self.document.as_ref()]
             .into_iter()
             .flatten()
             .map(String::as_str)
             .collect();
-        let batches = read(source, unit, &names)?;
+        let WholeColumns { batches, kept, .. } = source.whole_columns(unit, &names)?;
         let broken = |message: String| Error::data(source.input().path(), message);
         let lists = |name: &str| {
             let columns = column(&batches, name)?;
@@ -128,6 +140,8 @@ impl Columns {
             tokens: lists(&self.tokens)?,
             masks: self.mask.as_deref().map(lists).transpose()?,
             documents: documents.transpose()?,
+            place,
+            slots: kept,
             bytes: batches.iter().map(|batch| batch.get_array_memory_size() as u64).sum(),
         })
     }
@@ -151,25 +165,16 @@ impl Rows {
         Some(masks.get(row).filter(|mask| mask.len() == tokens).unwrap_or(Tokens::U8(&[])))
     }
 
+    /// The input of a row, and its slot there.
+    pub(super) fn place(&self, row: usize) -> (usize, u64) {
+        let (input, first) = self.place;
+        let slot = self.slots.as_ref().map_or(row as u64, |slots| u64::from(slots[row]));
+        (input, first + slot)
+    }
+
     /// The document of a row, if it has a name.
     pub(super) fn document(&self, row: usize) -> Option<&str> {
         self.documents.as_ref().filter(|texts| texts.is_valid(row)).map(|texts| texts.value(row))
-    }
-}
-
-fn schema(source: &Source) -> Option<&Schema> {
-    match source {
-        Source::Parquet(input) => input.schema().map(AsRef::as_ref),
-        Source::Ipc(input) => input.schema().map(AsRef::as_ref),
-        _ => None,
-    }
-}
-
-fn read(source: &Source, unit: &Unit, names: &[&str]) -> Result<Vec<RecordBatch>> {
-    match source {
-        Source::Parquet(input) => input.whole_columns(unit, names),
-        Source::Ipc(input) => Ok(vec![input.whole_columns(unit, names)?]),
-        _ => Err(Error::Internal("tokens are read from columns".into())),
     }
 }
 

@@ -74,12 +74,15 @@ struct Placed {
     piece: Piece,
 }
 
+/// The name of the row at a slot of an input.
+type NameOfRow<'n> = dyn Fn(usize, u64) -> Result<String> + Sync + 'n;
+
 /// Rows that are held until they are spilled, and the files of those before.
 pub(super) struct Tasks<'t> {
     folder: &'t Path,
     layout: Layout,
     most: u64,
-    names: &'t (dyn Fn(u64) -> String + Sync),
+    names: &'t NameOfRow<'t>,
     held: Vec<Rows>,
     placed: Vec<Placed>,
     bytes: u64,
@@ -87,13 +90,8 @@ pub(super) struct Tasks<'t> {
 }
 
 impl<'t> Tasks<'t> {
-    /// No rows yet. `names` names a sequence without a document.
-    pub(super) fn new(
-        folder: &'t Path,
-        layout: Layout,
-        names: &'t (dyn Fn(u64) -> String + Sync),
-        memory: Memory,
-    ) -> Self {
+    /// No rows yet. `names` names a row without a document.
+    pub(super) fn new(folder: &'t Path, layout: Layout, names: &'t NameOfRow<'t>, memory: Memory) -> Self {
         let most = task_bytes(memory);
         Self { folder, layout, most, names, held: Vec::new(), placed: Vec::new(), bytes: 0, files: 0 }
     }
@@ -138,7 +136,7 @@ impl<'t> Tasks<'t> {
             rest = behind;
             part.clear();
             for placed in here {
-                self.encode(placed, &mut part, &mut scratch).map_err(|message| Error::data(path, message))?;
+                self.encode(placed, path, &mut part, &mut scratch)?;
             }
             file.part(&part)?;
         }
@@ -149,12 +147,7 @@ impl<'t> Tasks<'t> {
         Ok(())
     }
 
-    fn encode(
-        &self,
-        placed: &Placed,
-        part: &mut Vec<u8>,
-        scratch: &mut Vec<u32>,
-    ) -> std::result::Result<(), String> {
+    fn encode(&self, placed: &Placed, path: &Path, part: &mut Vec<u8>, scratch: &mut Vec<u32>) -> Result<()> {
         let Placed { unit, row, sequence, piece } = placed;
         let (rows, row) = (&self.held[*unit as usize], *row as usize);
         let tokens = rows.tokens(row).unwrap_or(Tokens::U32(&[]));
@@ -164,7 +157,8 @@ impl<'t> Tasks<'t> {
         let document = if let Some(document) = rows.document(row) {
             document
         } else {
-            named = (self.names)(*sequence);
+            let (input, slot) = rows.place(row);
+            named = (self.names)(input, slot)?;
             &named
         };
         let mask = rows.mask(row);
@@ -186,7 +180,8 @@ impl<'t> Tasks<'t> {
         }
         scratch.clear();
         if !tokens.within(inside.clone()).append_to(scratch) {
-            return Err(format!("document `{document}` has an id below 0 or above {}", u32::MAX));
+            let message = format!("document `{document}` has an id below 0 or above {}", u32::MAX);
+            return Err(Error::data(path, message));
         }
         for token in scratch.iter() {
             part.extend_from_slice(&token.to_ne_bytes());
@@ -195,9 +190,9 @@ impl<'t> Tasks<'t> {
             let fits = mask.len() == tokens.len();
             scratch.clear();
             if !fits || !mask.within(inside).append_to(scratch) || scratch.iter().any(|&bit| bit > 1) {
-                return Err(format!(
-                    "the mask of document `{document}` is not one 0 or 1 for each of its tokens"
-                ));
+                let message =
+                    format!("the mask of document `{document}` is not one 0 or 1 for each of its tokens");
+                return Err(Error::data(path, message));
             }
             part.extend(scratch.iter().map(|&bit| bit as u8));
         }

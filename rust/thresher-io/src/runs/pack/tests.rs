@@ -13,9 +13,12 @@ use proptest::prelude::{Just, ProptestConfig, prop, prop_assert_eq, prop_oneof, 
 use thresher_core::observe::Unobserved;
 use thresher_tokens::pack::{Material, TokenLists, materialise};
 
+use thresher_core::json::Fields;
+
 use super::*;
 use crate::runs::RunOptions;
 use crate::runs::options::Config;
+use crate::runs::output::RunOutput;
 
 type Sequences = Vec<Option<Vec<i32>>>;
 
@@ -121,8 +124,8 @@ proptest! {
         };
         let (plan, batches) = materialise(&material, packer, form, &Unobserved).unwrap();
         prop_assert_eq!(read(&output), concat_batches(&form.schema(), &batches).unwrap());
-        prop_assert_eq!(report.packing.accounts, plan.accounts);
-        prop_assert_eq!(report.packing.bins, plan.bins);
+        prop_assert_eq!(report.said.packing.accounts, plan.accounts);
+        prop_assert_eq!(report.said.packing.bins, plan.bins);
     }
 }
 
@@ -164,7 +167,7 @@ fn lengths_are_taken_from_their_column_and_a_wrong_one_is_noticed() {
         (config.options.overwrite, config.options.restart) = (true, true);
         run(&config, &Progress::default())
     };
-    assert_eq!(with(vec![3, 1]).unwrap().packing.bins, 1);
+    assert_eq!(with(vec![3, 1]).unwrap().said.packing.bins, 1);
     for wrong in [vec![3, 2], vec![2, 1], vec![0, 1]] {
         let error = with(wrong).unwrap_err().to_string();
         assert!(error.contains("column `length`"), "{error}");
@@ -241,21 +244,25 @@ fn a_lost_piece_fails_the_run() {
         let progress = Progress::default();
         let plan =
             Plan::new(config.options.reading(&config.inputs, None), &Fields::default(), &progress).unwrap();
+        let crew = Crew::new(1);
         let packed = Packed {
             columns: plan.sources.iter().map(|source| Columns::of(source, &config.step).unwrap()).collect(),
             plan: &plan,
             packer: config.step.packer().unwrap(),
             form: Form { masked: true, documents: true, ..Form::default() },
             end: None,
-            crew: Crew::new(1),
+            crew: &crew,
+            names: &|_, source, slot| Ok(source.name_row(slot)),
             memory: Memory::of(&config.options).unwrap(),
             progress: &progress,
         };
-        let done = packed.done_in(folder, &mut Clock::default()).unwrap();
+        let (done, earlier) = packed.done_in(folder, &mut Clock::default()).unwrap();
+        assert_eq!(earlier, Count::default());
         let mut files = files(folder, done.files).unwrap();
         assert!(files.len() > 2 && done.layout.ranges() > 2);
         // What was spilled is found again.
-        let again = packed.done_in(folder, &mut Clock::default()).unwrap();
+        let (again, earlier) = packed.done_in(folder, &mut Clock::default()).unwrap();
+        assert_eq!(earlier.docs, 100);
         assert_eq!((again.files, again.layout), (done.files, done.layout));
         files.remove(0);
         let spilled =

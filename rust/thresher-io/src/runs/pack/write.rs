@@ -39,7 +39,7 @@ impl Packed<'_> {
         let mut file = self.create(output)?;
         let (mut tokens, mut masks) = (Sum::default(), Sum::default());
         for_each_unit(
-            Pass::new(&ranges, &self.crew, self.progress, self.memory),
+            Pass::new(&ranges, self.crew, self.progress, self.memory),
             || (),
             |(), _, unit| {
                 let (batch, tokens, masks) = spilled.bins(unit.index)?;
@@ -61,7 +61,7 @@ impl Packed<'_> {
     }
 
     fn create(&self, output: &RunOutput) -> Result<Box<dyn Output>> {
-        let means = Means { memory: self.memory.output(), ..Means::new(&self.crew) };
+        let means = Means { memory: self.memory.output(), ..Means::new(self.crew) };
         let (path, form, schema) = (output.named_path(FILE), output.form_of_columns(), self.form.schema());
         Ok(match form.format {
             DataFormat::Jsonl => Box::new(LinesOutput::create(&path, form.lines(), &means)?),

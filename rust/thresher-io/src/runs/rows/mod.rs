@@ -34,6 +34,7 @@ use crate::quarantine::{Quarantine, QuarantineReport};
 use crate::runs::books::{Accounting, InputReport};
 use crate::runs::clock::Clock;
 use crate::runs::evidence::Reported;
+use crate::runs::gather::NameOf;
 use crate::runs::ledger::Ledger;
 use crate::runs::lens::Lens;
 use crate::runs::memory::Memory;
@@ -70,6 +71,8 @@ pub(crate) struct RowsRun<'r> {
     memory: Memory,
     options: &'r RunOptions,
     progress: &'r Progress,
+    /// The name of a row that has no id.
+    names: Box<NameOf<'r>>,
 }
 
 /// What every run over rows is asked for.
@@ -120,6 +123,11 @@ pub(crate) fn chat_format(
     }
 }
 
+/// Rows are called by their place in what is read.
+fn as_read<'n>() -> Box<NameOf<'n>> {
+    Box::new(|_, source, row| Ok(source.name_row(row)))
+}
+
 impl<'r> RowsRun<'r> {
     /// Opens inputs and output, and says which chat format the rows have.
     ///
@@ -152,7 +160,7 @@ impl<'r> RowsRun<'r> {
             plan.join()?;
         }
         let crew = Crew::new(options.threads());
-        Ok(Self { plan, output, crew, memory, options, progress })
+        Ok(Self { plan, output, crew, memory, options, progress, names: as_read() })
     }
 
     /// A run over what is open already.
@@ -164,7 +172,16 @@ impl<'r> RowsRun<'r> {
         options: &'r RunOptions,
         progress: &'r Progress,
     ) -> Self {
-        Self { plan, output: Some(output), crew, memory, options, progress }
+        Self { plan, output: Some(output), crew, memory, options, progress, names: as_read() }
+    }
+
+    /// Rows without an id are called so, by the place of their input and their own.
+    pub(crate) fn naming(
+        mut self,
+        names: impl Fn(usize, &Source, u64) -> Result<String> + Sync + Send + 'r,
+    ) -> Self {
+        self.names = Box::new(names);
+        self
     }
 
     /// The inputs.

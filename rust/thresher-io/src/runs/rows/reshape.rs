@@ -135,11 +135,12 @@ impl NewRows {
     /// The columns, and the names of what each row was made of: ids, or what `name` calls the slots.
     pub(super) fn take_columns(
         &mut self,
-        name: impl Fn(u32) -> String,
-    ) -> Option<(StringArray, RecordBatch)> {
+        name: impl Fn(u32) -> Result<String>,
+    ) -> Result<Option<(StringArray, RecordBatch)>> {
         let made_of = std::mem::take(&mut self.made_of).into_iter();
-        let names = StringArray::from_iter_values(made_of.map(|(slot, id)| id.unwrap_or_else(|| name(slot))));
-        self.columns.take().map(|columns| (names, columns))
+        let names = made_of.map(|(slot, id)| id.map_or_else(|| name(slot), Ok));
+        let names = StringArray::from_iter_values(names.collect::<Result<Vec<_>>>()?);
+        Ok(self.columns.take().map(|columns| (names, columns)))
     }
 
     /// The run ends with this as its error: a sentence that goes on behind the place of the row.
@@ -393,10 +394,10 @@ impl RowsRun<'_> {
                 let first_row = rows[input];
                 rows[input] += u64::from(made.books.slots);
                 if made.books.index >= written[input].units {
-                    let name = |slot: u32| sources[input].name_row(first_row + u64::from(slot));
+                    let name = |slot: u32| (self.names)(input, &sources[input], first_row + u64::from(slot));
                     let piece = match piece {
                         Some(piece) => piece,
-                        None => forms.known_piece(made.new.take_columns(name))?,
+                        None => forms.known_piece(made.new.take_columns(name)?)?,
                     };
                     outputs.write(input, piece, made.num_rows, made.books.after())?;
                 }
