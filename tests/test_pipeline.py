@@ -24,7 +24,7 @@ ROWS = [
     {"text": "to be or not to be that is the question", "answer": "Yes."},
 ]
 ROOT = Path(__file__).parent.parent
-VERBS = ("dedup", "convert", "validate", "render")
+VERBS = ("dedup", "convert", "validate", "render", "shuffle", "pack")
 
 
 def _row(row: dict[str, str], number: int) -> str:
@@ -189,7 +189,7 @@ def _documents() -> list[Any]:
     ]
     for verb in (*VERBS, "options"):
         needed = {
-            name: {"to": "openai", "template": "{{ messages }}"}[name]
+            name: {"to": "openai", "template": "{{ messages }}", "context": 8}[name]
             for name, parameter in parameters(verb).items()
             if parameter.required
         }
@@ -460,11 +460,12 @@ def test_references_of_a_step_keep_their_places(folder: Path) -> None:
 
 def test_the_documents_show_pipelines_that_are_right(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     page = (ROOT / "docs" / "pipelines.md").read_text("utf-8")
-    (shown,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    example = (ROOT / "examples" / "pipeline.yaml").read_text("utf-8")
-    assert example.split("\n", 1)[1] == shown
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     monkeypatch.chdir(tmp_path)
-    assert len(_load(shown).to_dict()["steps"]) == 3
+    for shown, (name, steps) in zip(blocks, [("pipeline", 3), ("pretrain", 4)], strict=True):
+        example = (ROOT / "examples" / f"{name}.yaml").read_text("utf-8")
+        assert example.split("\n", 1)[1] == shown
+        assert len(_load(shown).to_dict()["steps"]) == steps
     assert re.findall(r"`(\w+)`", page.split("| `options` |")[1].split("\n")[0]) == list(
         parameters("options")
     )

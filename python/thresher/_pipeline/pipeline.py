@@ -33,12 +33,13 @@ class Pipeline:
     Each step reads what the one before it has passed on; the data of the last one is the result. Rows that
     are removed or set aside stand in `removed.parquet` and `quarantine/` with the step and with their place
     in the inputs. The result appears when the last step is done; if one fails, what was there before stays.
-    A pipeline of one step is the run of its verb. Between the steps of a longer one the rows lie on disk, in
-    the state folder of the output, so it takes as much space as they have.
+    A pipeline of one step is the run of its verb. Where a step of a longer one makes new rows or puts them
+    into another order (`convert`, `render`, `tokenize`, `shuffle`, `pack`), they lie in the state folder of
+    the output until the end, so it takes as much space as they have. Rows behind a `pack` are bins.
 
     Args:
-        steps: What is done, in order: each a verb (`dedup`, `convert`, `validate`, `render`), or a mapping of
-            a verb to its parameters.
+        steps: What is done, in order: each a verb (`dedup`, `convert`, `validate`, `render`, `tokenize`,
+            `shuffle`, `pack`), or a mapping of a verb to its parameters.
         inputs: Files, patterns and folders to read; see `thresher.dedup_files`.
         output: A folder, a data file, or `-` for standard output.
         options: The options of every step; see `thresher.RunOptions`.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from thresher._dedup import DedupReport
+from thresher._pack import PackReport
 from thresher._runs import RunReport
 from thresher.chat.convert import ConvertReport
 from thresher.chat.render import RenderReport
@@ -18,6 +19,8 @@ REPORTS: dict[str, type[RunReport]] = {
     "validate": ValidateReport,
     "render": RenderReport,
     "tokenize": TokenizeReport,
+    "shuffle": RunReport,
+    "pack": PackReport,
 }
 """The report of each verb."""
 
@@ -28,7 +31,8 @@ class PipelineReport(RunReport):
 
     Attributes:
         report: Everything, as it stands in `run.json`: what that of every run has, and `steps`, the report of
-            each with its name as `step`. In `accounting` reasons begin with the step (`2.dedup near`).
+            each with its name as `step`. In `accounting` reasons begin with the step (`2.dedup near`), and
+            `packed` says how many documents a packing has put into the bins that the next step reads.
     """
 
     @cached_property
