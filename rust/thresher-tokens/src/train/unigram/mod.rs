@@ -39,6 +39,10 @@ const ENOUGH: f64 = 1.1;
 const EXPECTED: f64 = 0.5;
 /// Parts of an expected count.
 const UNIT: f64 = (1u64 << 20) as f64;
+/// Scores are multiples of one part of so many, and have 15 digits at most: a reader of JSON gets those exactly even if it is
+/// content with less than the nearest double for more digits, as `serde_json` is in the wheels of `tokenizers`; there a difference in
+/// the last bit decides between cuts that are equally good.
+const DECIMALS: f64 = 1e12;
 /// Words that a thread works on at a time.
 const GRAIN: usize = 1 << 12;
 /// Tokens of bytes, for characters outside of the alphabet.
@@ -168,7 +172,7 @@ pub fn train(
         .into_iter()
         .zip(trainer.scores)
         .zip(occurrences)
-        .map(|((piece, score), count)| (piece, score, count))
+        .map(|((piece, score), count)| (piece, (score * DECIMALS).round() / DECIMALS, count))
         .collect();
     pieces.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     Ok(Unigram {

@@ -54,6 +54,8 @@ proptest! {
         }
         prop_assert!(unigram.pieces.windows(2).all(|pair| pair[0].1 >= pair[1].1));
         prop_assert!(unigram.pieces.iter().all(|(_, score)| score.is_finite() && *score <= 0.0));
+        let digits = |score: &f64| score.to_string().bytes().filter(u8::is_ascii_digit).count();
+        prop_assert!(unigram.pieces.iter().all(|(_, score)| digits(score) <= 15));
         // Nothing is lost: the pieces of the most likely cuts are the texts.
         let mut distinct: BTreeMap<&str, u64> = BTreeMap::new();
         for (word, times) in &words {
