@@ -13,7 +13,7 @@ DATA ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help preflight demo test test-rust test-python test-report test-kill test-token-files test-readers test-faults test-model test-generate test-chat-10k test-passthrough test-tokens fuzz lint format build wheel bench \
-	bench-setup bench-quick bench-limits bench-templates bench-novelty bench-asking bench-memory bench-functions bench-scripts bench-rust bench-packing clean
+	bench-setup bench-quick bench-limits bench-templates bench-novelty bench-asking bench-memory bench-functions bench-scripts bench-rust bench-packing bench-encoding clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -127,6 +127,9 @@ bench-templates: build ## near-duplicates among pages of one template: how many 
 
 bench-packing: ## log-normal lengths into bins of 2,048, against TRL if it is installed; SEQUENCES=400000
 	$(BENCH_VENV)/bin/python -m benches.packing $(SEQUENCES)
+
+bench-encoding: ## texts of five languages into ids, and training, against gigatoken and tokenizers; DATA=folder of en.jsonl, zh.jsonl, ...
+	$(BENCH_VENV)/bin/python -m benches.encoding $(DATA)
 
 bench-novelty: ## 52,000 instructions into a pool of novel ones, against what computes every F; SEEDS=seed_tasks.jsonl
 	$(BENCH_VENV)/bin/python -m benches.novelty $(SEEDS)

@@ -86,6 +86,12 @@ def _translate(text: str, language: str) -> str:
     )
 
 
+def texts(language: str, shape: synthetic.Shape, *, seed: int) -> Iterator[str]:
+    """Yields documents of one language, a key of `ALPHABETS`."""
+    for text in synthetic.Writer(seed, _VOCABULARY).documents(shape):
+        yield _translate(text, language)
+
+
 def documents(shape: synthetic.Shape, *, seed: int) -> Iterator[str]:
     """Yields documents as `synthetic` makes them in thirty languages, one language after the other.
 
@@ -99,5 +105,4 @@ def documents(shape: synthetic.Shape, *, seed: int) -> Iterator[str]:
     bounds = [shape.n_docs * number // len(ALPHABETS) for number in range(len(ALPHABETS) + 1)]
     for number, language in enumerate(ALPHABETS):
         part = replace(shape, n_docs=bounds[number + 1] - bounds[number])
-        for text in synthetic.Writer(seed + number, _VOCABULARY).documents(part):
-            yield _translate(text, language)
+        yield from texts(language, part, seed=seed + number)
