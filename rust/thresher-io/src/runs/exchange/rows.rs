@@ -97,7 +97,11 @@ impl Held {
     /// Tokens of all rows that are lists of ids, as a tokenisation writes them.
     pub(super) fn tokens(&self) -> u64 {
         let Self::Columns(batch) = self else { return 0 };
-        let lists = batch.column_by_name(INPUT_IDS).and_then(|column| column.as_list_opt::<i32>());
+        let Some(column) = batch.column_by_name(INPUT_IDS) else { return 0 };
+        // As a Parquet file stores it, a list is a struct around a repeated one.
+        let inner =
+            column.as_struct_opt().filter(|outer| outer.num_columns() == 1).map(|outer| outer.column(0));
+        let lists = inner.unwrap_or(column).as_list_opt::<i32>();
         lists.map_or(0, |lists| {
             (0..lists.len())
                 .filter(|row| lists.is_valid(*row))

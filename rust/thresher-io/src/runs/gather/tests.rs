@@ -205,6 +205,37 @@ fn tokens_beside_the_rows_and_tokens_alone_are_packed_alike() {
 }
 
 #[test]
+fn tokens_in_the_files_are_packed_as_decisions_have_left_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let tokenize = json!([{"tokenize": {"tokenizer": tokenizer(dir), "keep_columns": true}}]);
+    let inputs = [parquet(dir, "a.parquet", &texts(0, 300))];
+    run(&inputs, &dir.join("tokens.parquet"), &tokenize).unwrap();
+    let inputs = [dir.join("tokens.parquet").display().to_string()];
+    let (dedup, pack) =
+        (json!({"dedup": {"exact_only": true}}), json!({"pack": {"context": 64, "id": "document"}}));
+    let (out, clean, packed) =
+        (dir.join("out.parquet"), dir.join("clean.parquet"), dir.join("packed.parquet"));
+    run(&inputs, &out, &json!([dedup, pack])).unwrap();
+    run(&inputs, &clean, &json!([dedup])).unwrap();
+    run(&[clean.display().to_string()], &packed, &json!([pack])).unwrap();
+    let (ours, theirs) = (bins(&out), bins(&packed));
+    let tokens = |bins: &[(Vec<u32>, Vec<String>)]| bins.iter().map(|bin| bin.0.clone()).collect::<Vec<_>>();
+    assert!(tokens(&ours) == tokens(&theirs) && ours.len() > 50);
+    let gone: Vec<String> = removed(&dir.join("out.parquet.removed.parquet"))
+        .into_iter()
+        .map(|(_, source, row)| format!("{source}:{row}"))
+        .collect();
+    let mut rest: Vec<String> =
+        (0..300).map(|row| format!("tokens.parquet:{row}")).filter(|name| !gone.contains(name)).collect();
+    let mut packed: Vec<String> = ours.into_iter().flat_map(|bin| bin.1).collect();
+    packed.sort();
+    packed.dedup();
+    rest.sort();
+    assert_eq!(packed, rest);
+}
+
+#[test]
 fn bins_are_shuffled_and_the_books_say_how_many_documents_they_hold() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
@@ -221,6 +252,9 @@ fn bins_are_shuffled_and_the_books_say_how_many_documents_they_hold() {
     let (packed, out) = (dir.join("packed.parquet"), dir.join("out.parquet"));
     run(&inputs, &packed, &steps(false)).unwrap();
     let report = run(&inputs, &out, &steps(true)).unwrap();
+    let done = &report["steps"];
+    assert!(done[0]["tokens"]["tokens"].as_u64().unwrap() > 1000);
+    assert_eq!(done[0]["tokens"]["tokens"], done[1]["shuffled_tokens"]);
     let (packed, out) = (bins(&packed), bins(&out));
     let order = Permutation::new(packed.len() as u64, 2, 0);
     let expected: Vec<_> = order.rows(0..order.len()).map(|row| packed[row as usize].clone()).collect();
