@@ -15,6 +15,9 @@ use crate::error::{Error, Result};
 /// Tokens of a batch of bins: large enough for what a batch costs, small enough for all threads to have some.
 const BATCH_TOKENS: u64 = 1 << 23;
 
+/// Pieces whose tokens are asked for before it is their turn: those of a bin lie anywhere.
+const AHEAD: usize = 4;
+
 /// What is packed.
 #[derive(Clone, Copy, Debug)]
 pub struct Material<'a> {
@@ -108,7 +111,14 @@ impl Material<'_> {
         let room = form.pad.map_or(filled, |(context, _)| bins.len() * context as usize);
         let mut built = Bins::new(form, room);
         for bin in bins {
-            for &piece in members.of(bin as usize) {
+            let places = members.starts[bin as usize] as usize..members.starts[bin as usize + 1] as usize;
+            for place in places {
+                if let Some(&ahead) = members.pieces.get(place + AHEAD) {
+                    let (sequence, start) = plan.origin(ahead as usize);
+                    let length = plan.length[ahead as usize] as usize;
+                    self.tokens.prefetch(sequence as usize, start as usize, length);
+                }
+                let piece = members.pieces[place];
                 let (sequence, start) = plan.origin(piece as usize);
                 built.push(self.segment(sequence, start, plan.length[piece as usize])?)?;
             }

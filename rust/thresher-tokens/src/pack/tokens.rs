@@ -9,6 +9,7 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::DataType;
+use thresher_core::prefetch::prefetch_line;
 
 use super::Lengths;
 use crate::error::{Error, Result};
@@ -49,12 +50,6 @@ pub enum Tokens<'a> {
 pub(super) trait Number: Copy + Default + BitOr<Output = Self> {
     /// The number in 64 bits; one below 0 has the upper ones set.
     fn wide(self) -> u64;
-
-    /// All bits of all numbers: what one of them has is there, in as few operations as the type allows.
-    #[inline(always)]
-    fn bits(numbers: &[Self]) -> u64 {
-        numbers.iter().fold(Self::default(), |bits, &number| bits | number).wide()
-    }
 }
 
 macro_rules! numbers {
@@ -105,20 +100,66 @@ impl Tokens<'_> {
     /// Appends them to `to`; false if one is no number of 32 bits.
     #[must_use]
     pub fn append_to(&self, to: &mut Vec<u32>) -> bool {
-        each_type!(self, Self, values => {
-            to.extend(values.iter().map(|value| value.wide() as u32));
-            Number::bits(values) >> 32 == 0
-        })
+        each_type!(self, Self, values => append(values, to) >> 32 == 0)
     }
 
     /// Appends the numbers of a mask to `to`; false if one is neither 0 nor 1.
     #[must_use]
     pub(super) fn append_mask_to(&self, to: &mut Vec<u8>) -> bool {
         each_type!(self, Self, values => {
-            to.extend(values.iter().map(|value| value.wide() as u8));
-            Number::bits(values) <= 1
+            let mut bits = 0;
+            to.extend(values.iter().map(|value| {
+                bits |= value.wide();
+                value.wide() as u8
+            }));
+            bits <= 1
         })
     }
+
+    /// Asks for the memory of the first of them.
+    #[inline]
+    fn prefetch(&self) {
+        fn prefetch<T>(values: &[T]) {
+            values
+                .chunks(64 / size_of::<T>())
+                .take(AHEAD_LINES)
+                .for_each(|line| prefetch_line(line.as_ptr()));
+        }
+        each_type!(self, Self, values => prefetch(values));
+    }
+}
+
+/// Lines of 64 bytes of a sequence that are asked for ahead; the processor sees by itself how it goes on.
+const AHEAD_LINES: usize = 32;
+
+/// Appends the lower 32 bits of each number to `to`; gives all bits of all of them.
+#[inline]
+fn append<T: Number>(values: &[T], to: &mut Vec<u32>) -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has AVX2.
+        return unsafe { append_avx2(values, to) };
+    }
+    append_of(values, to)
+}
+
+/// The same, with vectors twice as wide as every processor has.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn append_avx2<T: Number>(values: &[T], to: &mut Vec<u32>) -> u64 {
+    append_of(values, to)
+}
+
+#[inline(always)]
+fn append_of<T: Number>(values: &[T], to: &mut Vec<u32>) -> u64 {
+    let from = to.len();
+    to.resize(from + values.len(), 0);
+    let mut bits = T::default();
+    for (to, &value) in to[from..].iter_mut().zip(values) {
+        bits = bits | value;
+        *to = value.wide() as u32;
+    }
+    bits.wide()
 }
 
 /// A column of lists of tokens, in chunks.
@@ -203,6 +244,16 @@ impl TokenLists {
         let chunk = self.starts.partition_point(|&start| start <= row).checked_sub(1)?;
         let within = row - self.starts[chunk];
         self.chunks.get(chunk)?.get(within)
+    }
+}
+
+impl TokenLists {
+    /// Asks for the memory of some tokens of a row.
+    pub(super) fn prefetch(&self, row: usize, start: usize, length: usize) {
+        if let Some(tokens) = self.get(row) {
+            let end = tokens.len().min(start + length);
+            tokens.within(start.min(end)..end).prefetch();
+        }
     }
 }
 
