@@ -51,6 +51,7 @@ def test_the_steps_together_are_the_verbs_one_after_the_other() -> None:
     assert (packing.accounts, packing.num_bins) == (alone.accounts, ours.num_rows)
     tokens, documents = report.report["steps"][1]["tokens"], packing.documents
     assert tokens["tokens"] == tokenized.report["tokens"]["tokens"] == packing.accounts.tokens - documents
+    assert report.report["steps"][2]["shuffled_tokens"] == tokens["tokens"]
     assert (report.documents, report.quarantined, report.kept) == (302, 2, documents)
     th.verify("out.parquet")
 
