@@ -105,8 +105,8 @@ def tokenize(
     Returns:
         `list<uint32>`, one row a text, null for a missing one. With `offsets` a pair of that and
         `list<list<uint32>>`: start and end of each token in bytes of the UTF-8 of its text, both 0 for a
-        token that is not in it. Memory: 4 bytes a token, twice that while parts are put together; offsets
-        take 12 more.
+        token that is not in it. Memory: 4 bytes a token, and parts of 1 MiB of text that wait for one
+        before them; offsets take 12 more.
 
     Raises:
         ParameterError: The tokenizer cannot be used or lacks a token, or there are more than 2^31 - 1 tokens.

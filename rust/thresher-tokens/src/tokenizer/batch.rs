@@ -1,9 +1,13 @@
 //! Many texts at once, on the threads of the caller.
 //!
 //! Texts are cut into parts of about equal bytes. Whoever takes a part takes a worker, warm from the part before, and hands it
-//! back; which worker it was changes no id.
+//! back; which worker it was changes no id. A part that is done goes behind those before it as soon as these are there, and its
+//! memory is used again: memory that was never used before is what a fast encoder waits for.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use thresher_core::Observer;
 use thresher_core::parallel::Threads;
@@ -42,13 +46,11 @@ pub fn encode_all(
     observer: &dyn Observer,
 ) -> Result<Encoded> {
     let parts = parts_of(texts);
-    let done: Vec<Mutex<Result<Encoded>>> =
-        parts.iter().map(|_| Mutex::new(Ok(Encoded::default()))).collect();
+    let joined = Mutex::new(Joined::default());
     let idle = Mutex::new(Vec::new());
     threads.each(parts.len(), &|at| {
-        let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut worker = taken.unwrap_or_else(|| tokenizer.worker(options));
-        let mut encoded = Encoded::default();
+        let mut worker = held(&idle).pop().unwrap_or_else(|| tokenizer.worker(options));
+        let mut encoded = held(&joined).spare.pop().unwrap_or_default();
         let (start, end) = parts[at];
         let mut work = || {
             for (row, text) in (start..end).zip(&texts[start..end]) {
@@ -72,21 +74,55 @@ pub fn encode_all(
             Ok(())
         };
         let worked = work();
-        idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
-        *done[at].lock().unwrap_or_else(PoisonError::into_inner) = worked.map(|()| encoded);
+        held(&idle).push(worker);
+        held(&joined).put(at, worked.map(|()| encoded));
     });
-    let mut all = Encoded::default();
-    for part in done {
-        let part = part.into_inner().unwrap_or_else(PoisonError::into_inner)?;
-        if parts.len() == 1 {
-            return Ok(part);
+    let Joined { all, error, .. } = joined.into_inner().unwrap_or_else(PoisonError::into_inner);
+    error.map_or(Ok(all), Err)
+}
+
+/// A lock; what panicked while it was held left it as it was.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Parts in order, as far as there is no gap.
+#[derive(Default)]
+struct Joined {
+    all: Encoded,
+    /// The part that comes next, and those behind it that are there.
+    next: usize,
+    ready: BTreeMap<usize, Result<Encoded>>,
+    /// Memory of parts that were joined.
+    spare: Vec<Encoded>,
+    /// Of the first part that has one.
+    error: Option<Error>,
+}
+
+impl Joined {
+    fn put(&mut self, at: usize, part: Result<Encoded>) {
+        self.ready.insert(at, part);
+        while let Some(part) = self.ready.remove(&self.next) {
+            self.next += 1;
+            match part {
+                Ok(part) if self.error.is_none() => self.append(part),
+                Ok(_) => {}
+                Err(error) => drop(self.error.get_or_insert(error)),
+            }
         }
+    }
+
+    fn append(&mut self, mut part: Encoded) {
+        let all = &mut self.all;
         let before = all.ids.len();
         all.ends.extend(part.ends.iter().map(|end| before + end));
         all.ids.extend_from_slice(&part.ids);
         all.offsets.extend_from_slice(&part.offsets);
+        part.ids.clear();
+        part.ends.clear();
+        part.offsets.clear();
+        self.spare.push(part);
     }
-    Ok(all)
 }
 
 /// Ranges of rows.
@@ -143,6 +179,22 @@ mod tests {
             encode_all(&tokenizer, &options, &[], true, &Pool, &Unobserved).unwrap(),
             Encoded::default()
         );
+    }
+
+    #[test]
+    fn parts_are_joined_in_their_order_and_the_first_error_counts() {
+        let part = |id: u32| Ok(Encoded { ids: vec![id; 2], ends: vec![1, 2], offsets: vec![(id, id); 2] });
+        let mut joined = Joined::default();
+        joined.put(2, part(7));
+        joined.put(0, part(5));
+        assert_eq!((joined.all.ids.as_slice(), joined.spare.len()), (&[5, 5][..], 1));
+        joined.put(1, part(6));
+        assert_eq!(joined.all.ids, [5, 5, 6, 6, 7, 7]);
+        assert_eq!(joined.all.ends, [1, 2, 3, 4, 5, 6]);
+        joined.put(4, Err(Error::Cancelled));
+        assert_eq!(joined.error, None);
+        joined.put(3, Err(Error::Tokenizer("first".to_owned())));
+        assert_eq!(joined.error, Some(Error::Tokenizer("first".to_owned())));
     }
 
     #[test]
