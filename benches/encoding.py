@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -118,7 +117,7 @@ def encoders(path: Path) -> dict[str, Callable[[], Encoder]]:
     except ImportError:
         print("gigatoken is not installed", file=sys.stderr)
     except Exception as error:
-        print(f"{path.stem}: gigatoken does not load it: {error}", file=sys.stderr)
+        print(f"{path.stem}: gigatoken does not load it: {str(error).splitlines()[:1]}", file=sys.stderr)
     import tokenizers
 
     def crate() -> Encoder:
@@ -195,10 +194,18 @@ def encoding(sets: dict[str, list[str]], folder: Path) -> None:
     print("\n`*`: its ids are not those of tokenizers.\n")
 
 
+def kib(field: str) -> int:
+    """What the system says of the memory of this process."""
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(field))
+
+
 def train(engine: str, path: Path) -> None:
     """Trains on a file and prints seconds of the clock, of the processor, and MiB beyond the texts."""
     texts = [json.loads(line)["text"] for line in path.open(encoding="utf-8")]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # The peak of the process begins anew.
+    Path("/proc/self/clear_refs").write_text("5", "ascii")
+    before = kib("VmRSS")
     wall, cpu = time.perf_counter(), time.process_time()
     if engine == "thresher":
         th.tokenizers.train_texts(texts, vocab_size=VOCABULARY, pattern="gpt2", threads=THREADS)
@@ -214,7 +221,7 @@ def train(engine: str, path: Path) -> None:
         )
         tokenizer.train_from_iterator(texts, trainer)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    peak = (kib("VmHWM") - before) / 1024
     print(f"{wall:.2f} | {cpu:.2f} | {peak:.0f}")
 
 
