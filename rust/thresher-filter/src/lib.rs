@@ -1,10 +1,14 @@
 //! What is known of a text, and whether it may stay: pure functions over text, which know neither files nor Python.
 //!
 //! ```text
+//! text -> words, lines, n-grams -> signals, one number each -> rules: all thresholds that the text fails
+//!                                  signals                     rules
 //! text -> tokens -> candidates of the pool -> longest common subsequence -> F of ROUGE-L -> new, or like which one
 //!                                             novelty
 //! ```
 
 pub mod novelty;
+pub mod rules;
+pub mod signals;
 
 pub use novelty::{Pool, Similar, Tokens, Verdict, rouge_l};
