@@ -212,12 +212,7 @@ impl Grams {
             if candidate.reach == Reach::Bytes16 && self.sketch.repeated(self.prefixes[at]) {
                 candidate.reach = Reach::Bytes32;
             }
-            let mut hashes = candidate.hashes.iter_mut();
-            words.hash_runs(key, at, DUPLICATES, |hash| {
-                if let Some(place) = hashes.next() {
-                    *place = hash;
-                }
-            });
+            candidate.hashes = words.hash_runs(key, at, DUPLICATES);
         }
     }
 }

@@ -13,6 +13,9 @@ use super::hash::{Key, STEP};
 /// Bytes behind the joined words, so that 32 bytes can be read from the start of each.
 pub(crate) const PADDING: usize = 32;
 
+/// Steps of 16 bytes, and one, after which the state of a hash is kept.
+const CHAINED: usize = 16;
+
 /// A word of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Word {
@@ -204,27 +207,37 @@ impl Joined {
         self.hashes.len()
     }
 
-    /// Calls `take` with the hash of each run of words from `word` on that has as many words as `counts` says, in rising
-    /// order, as far as words are there; it is the hash of the letters alone.
+    /// The hash of each run of words from `word` on that has as many words as `counts` says, in rising order: of its letters alone.
+    /// 0 where the words end before.
     #[inline(always)]
-    pub(crate) fn hash_runs(
-        &self,
-        key: &Key,
-        word: usize,
-        counts: impl IntoIterator<Item = usize>,
-        mut take: impl FnMut(u64),
-    ) {
-        let start = self.starts[word] as usize;
+    pub(crate) fn hash_runs<const N: usize>(&self, key: &Key, word: usize, counts: [usize; N]) -> [u64; N] {
+        let starts = &self.starts[word..];
+        let start = starts[0] as usize;
+        let longest =
+            counts.iter().rev().find_map(|&count| starts.get(count)).map_or(0, |&end| end as usize - start);
+        // What has come after each 16 bytes is kept, so that a run is one step from there, without a branch.
+        let mut states = [0; CHAINED];
+        if longest < STEP * CHAINED {
+            for block in 0..longest / STEP {
+                states[block + 1] = key.chain(states[block], self.block(start + block * STEP, STEP));
+            }
+            return counts.map(|count| {
+                let Some(&end) = starts.get(count) else { return 0 };
+                let len = end as usize - start;
+                let whole = len / STEP;
+                key.end(states[whole % CHAINED], self.block(start + whole * STEP, len % STEP), len)
+            });
+        }
         let (mut state, mut chained) = (0, 0);
-        for count in counts {
-            let Some(&end) = self.starts.get(word + count) else { break };
+        counts.map(|count| {
+            let Some(&end) = starts.get(count) else { return 0 };
             let len = end as usize - start;
             while chained + STEP <= len {
                 state = key.chain(state, self.block(start + chained, STEP));
                 chained += STEP;
             }
-            take(key.end(state, self.block(start + chained, len - chained), len));
-        }
+            key.end(state, self.block(start + chained, len - chained), len)
+        })
     }
 
     /// Up to 16 bytes, zeros behind them.
@@ -259,7 +272,15 @@ impl Joined {
 /// All bits of the first `len` bytes.
 #[inline(always)]
 fn below(len: usize) -> u128 {
-    if len >= STEP { u128::MAX } else { (1 << (8 * len)) - 1 }
+    static BELOW: [u128; STEP + 1] = {
+        let (mut below, mut len) = ([u128::MAX; STEP + 1], 0);
+        while len < STEP {
+            below[len] = (1 << (8 * len)) - 1;
+            len += 1;
+        }
+        below
+    };
+    BELOW[len.min(STEP)]
 }
 
 #[cfg(test)]
@@ -296,10 +317,12 @@ mod tests {
             joined.finish();
             for (from, word) in expected.iter().enumerate() {
                 prop_assert_eq!(joined.hashes[from], key.bytes(word.as_bytes()));
-                let mut hashes = Vec::new();
-                joined.hash_runs(&key, from, 1..=expected.len(), |hash| hashes.push(hash));
-                prop_assert_eq!(hashes.len(), expected.len() - from);
-                for (count, hash) in (1..).zip(hashes) {
+                let counts = [1, 2, 3, 5, 8, 13, 21];
+                for (count, hash) in counts.into_iter().zip(joined.hash_runs(&key, from, counts)) {
+                    if from + count > expected.len() {
+                        prop_assert_eq!(hash, 0);
+                        continue;
+                    }
                     let run = expected[from..from + count].concat();
                     prop_assert_eq!(joined.run_len(from, count), run.len());
                     prop_assert_eq!(joined.run_chars(from, count), run.chars().count() as u64);
@@ -307,7 +330,7 @@ mod tests {
                     alone.reset(run.len(), 1);
                     alone.push(&key, run.as_bytes(), 0, run.len(), 0);
                     alone.finish();
-                    alone.hash_runs(&key, 0, [1], |one| assert_eq!(one, hash, "{run}"));
+                    prop_assert_eq!(alone.hash_runs(&key, 0, [1]), [hash]);
                 }
             }
         }
