@@ -68,6 +68,8 @@ def test_the_command_line_merges_and_checks(tmp_path: Path) -> None:
         [*command, "check", "b.idx"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert "2 documents, 2 sequences, 4 tokens of uint16" in done.stderr
+    done = subprocess.run([*command, "check", "."], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "is a folder, not a token file" in done.stderr
     (tmp_path / "b.idx").write_bytes(b"MMIDIDX")
     assert (
         subprocess.run(

@@ -85,8 +85,21 @@ def test_a_tokenizer_that_lies_is_an_error_that_names_it(tmp_path: Path) -> None
     lies.write_text("{")
     with pytest.raises(th.ParameterError, match=r"lies\.json"):
         th.tokens.Tokenizer(lies)
-    with pytest.raises(th.FileError):
+    with pytest.raises(th.ParameterError, match=r"none\.json`, but there is no such file"):
         th.tokenize(["a"], tmp_path / "none.json")
+
+
+def test_a_folder_stands_for_the_tokenizer_in_it(path: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "trained"
+    folder.mkdir()
+    with pytest.raises(th.ParameterError, match="no such file in that folder"):
+        th.tokenize(["the"], folder)
+    (folder / "tokenizer.json").write_bytes(path.read_bytes())
+    assert th.tokenize(["the"], folder) == th.tokenize(["the"], path)
+    texts = tmp_path / "in.jsonl"
+    texts.write_text('{"text": "the"}\n')
+    report = th.tokenize_files(texts, tmp_path / "out.jsonl", tokenizer=folder)
+    assert report.tokens == len(th.tokenize(["the"], path)[0])
 
 
 def test_a_token_that_is_none_is_named(path: Path) -> None:

@@ -99,7 +99,8 @@ def mix_files(
         text: Field of the texts whose tokens or bytes are counted.
         length: Field with the number of tokens of a row, or with its tokens. Default: `length`, unless a
             tokenizer counts.
-        tokenizer: A tokenizer.json that counts the tokens of the texts, which costs a pass of tokenisation.
+        tokenizer: A tokenizer.json, or a folder that holds one, that counts the tokens of the texts, which
+            costs a pass of tokenisation.
         target: Size of the mix, in the unit. Default: the largest mix in which the proportions hold and no
             source is read more often than it may; without weights that is everything once.
         weighting: `given`: the weights of the sources, or their sizes if they have none; `unimax`: all alike,

@@ -49,9 +49,9 @@ class TokenizeReport(RunReport):
         return f"TokenizeReport(documents={self.kept}, tokens={self.tokens}, quarantined={self.quarantined})"
 
     def __str__(self) -> str:
-        """The books, and the tokens."""
+        """The tokens, and the books."""
         rate = f"{self.bytes_per_token:.2f} bytes a token, longest {self.report['tokens']['longest']:,}"
-        return f"{super().__str__()}\n{_format.count(self.tokens)} tokens ({rate}) by {self.encoder}"
+        return f"{_format.count(self.tokens)} tokens ({rate}) by {self.encoder}\n{super().__str__()}"
 
 
 @over_files
@@ -92,7 +92,7 @@ def tokenize_files(
             or `-` for JSONL on standard input. A folder may hold documents, one a file.
         output: A folder for the data and the evidence; a data file (`.parquet`, `.arrow`, `.jsonl`) with the
             evidence beside it; or `-` for JSONL on standard output.
-        tokenizer: A tokenizer.json.
+        tokenizer: A tokenizer.json, or a folder that holds one.
         text: Dotted path of the text field.
         id: Dotted path of the id field. Default: a document is named `file:row`.
         add_special_tokens: Put the special tokens of the tokenizer around each text, as its file says.

@@ -16,10 +16,11 @@ class Tokenizer:
     """A tokenizer.json, loaded once for any number of calls. It cannot be changed, and threads may share it.
 
     Args:
-        path: The file, as Hugging Face `tokenizers` and `th.tokenizers.train` write it.
+        path: The file, as Hugging Face `tokenizers` and `th.tokenizers.train` write it, or a folder that
+            holds it.
 
     Raises:
-        ParameterError: The file is no tokenizer.json, or says what cannot be.
+        ParameterError: There is no such file, it is no tokenizer.json, or it says what cannot be.
         FileError: It cannot be read.
     """
 
@@ -92,7 +93,7 @@ def tokenize(
     Args:
         texts: A list of str (None: missing), or an Arrow column of strings of any library, read in place.
             With `text`: a table, a frame, a list of dicts, a mapping of columns, or a Hugging Face `Dataset`.
-        tokenizer: A tokenizer.json, or a `Tokenizer`, which is loaded once for many calls.
+        tokenizer: A tokenizer.json or its folder, or a `Tokenizer`, which is loaded once for many calls.
         text: The column of `texts` to look at, if that is a table.
         add_special_tokens: Put the special tokens of the tokenizer around each text, as its file says.
         special_in_text: Text that spells a special token is that token. Default: it is text, so no document

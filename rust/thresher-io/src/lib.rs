@@ -26,6 +26,7 @@ pub mod runs;
 pub mod secret;
 mod sink;
 mod suggest;
+pub mod tokenizer;
 pub mod tokens;
 pub mod writers;
 

@@ -9,9 +9,10 @@ use arrow_schema::{DataType, Field};
 use pyo3::prelude::*;
 use thresher_core::parallel::Pool;
 use thresher_io::machine::default_memory;
+use thresher_io::tokenizer;
 use thresher_io::tokens::{self, TokenFile};
 use thresher_io::{Error, Result};
-use thresher_tokens::tokenizer::{self, Encoded, Options, encode_all};
+use thresher_tokens::tokenizer::{Encoded, Options, Tokenizer as Native, encode_all};
 
 use crate::arrow_out::ArrowArray;
 use crate::boundary::compute;
@@ -24,22 +25,14 @@ const LITTLE_BYTES: usize = 16 << 10;
 
 /// A tokenizer, loaded.
 #[pyclass(frozen, module = "thresher._core.tokens")]
-pub(crate) struct Tokenizer(tokenizer::Tokenizer);
+pub(crate) struct Tokenizer(Native);
 
 #[pymethods]
 impl Tokenizer {
     /// Loads a tokenizer.json.
     #[new]
     fn new(py: Python<'_>, path: &str) -> PyResult<Self> {
-        compute(py, |_| {
-            let read = || Error::io("read", Path::new(path));
-            let json = std::fs::read(path).map_err(read())?;
-            let loaded = tokenizer::Tokenizer::from_json(&json).map_err(Error::from);
-            loaded.map(Self).map_err(|error| match error {
-                Error::Parameter(what) => parameter(format!("`{path}`: {what}")),
-                other => other,
-            })
-        })
+        compute(py, |_| tokenizer::load(Path::new(path)).map(Self))
     }
 
     /// One more than the highest id, added tokens included.

@@ -5,11 +5,13 @@
 //! options of the command line and the JSON Schema of a pipeline; a test holds the Python signatures against it.
 
 use std::fmt::Debug;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+
+use crate::tokenizer::file_of;
 
 /// A size as a text; `thresher._params.size` reads it.
 const SIZE: &str = r"^[0-9]+(\.[0-9]+)? *([kKmMgGtTpP][iI]?)?[bB]?$";
@@ -131,7 +133,7 @@ fn several(item: &Value) -> Value {
 /// The files that the parameters of a step name, whose contents belong to what a run is.
 pub(crate) fn files_of<P: Step>(parameters: &Value) -> Vec<PathBuf> {
     let paths = P::parameters().into_iter().filter(|one| matches!(one.kind, Kind::Path(_)));
-    paths.filter_map(|one| parameters.get(one.name)?.as_str().map(PathBuf::from)).collect()
+    paths.filter_map(|one| parameters.get(one.name)?.as_str().map(|path| file_of(Path::new(path)))).collect()
 }
 
 /// The parameters of a step, as [`Parameter::describe`] gives them.

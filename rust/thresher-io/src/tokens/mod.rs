@@ -38,6 +38,12 @@ impl TokenFile {
     /// `Error::Io` if one of them cannot be opened, `Error::Data` if they are not what the layout says, as far as the head and
     /// the lengths of the files tell; [`Self::check`] tells the rest.
     pub fn open(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            return Err(Error::Parameter(format!(
+                "input `{}` is a folder, not a token file; name a `.bin` in it",
+                path.display()
+            )));
+        }
         let [bin, index] = names(path);
         let open = |path: PathBuf| -> Result<_> {
             let blob = blob::open(&path).map_err(Error::io("open", &path))?;

@@ -27,7 +27,7 @@ parameters! {
         text: String = "text".into() => Kind::Text("FIELD");
         /// Field with the number of tokens of a row, or with its tokens. Default: `length`, unless a tokenizer counts.
         length: Option<String> = None => Kind::Text("FIELD");
-        /// A tokenizer.json that counts the tokens of the texts, which costs a pass of tokenisation.
+        /// A tokenizer.json, or a folder that holds one, that counts the tokens of the texts, which costs a pass of tokenisation.
         tokenizer: Option<String> = None => Kind::Path("FILE");
         /// Size of the mix, in the unit. Default: the largest mix in which the proportions hold and no source is read more often than
         /// it may; without weights that is everything once.

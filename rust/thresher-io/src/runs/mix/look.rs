@@ -1,7 +1,6 @@
 //! What a mix wants to know of a row: its size, and which of the values that have floors or ceilings it has.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use arrow_array::cast::AsArray;
@@ -16,6 +15,7 @@ use super::config::{Divided, Sized, path};
 use crate::error::{Error, Result};
 use crate::record::Reason;
 use crate::runs::steps::row::text_of;
+use crate::tokenizer::load;
 
 /// Bytes that each thread's cache of a tokenizer takes.
 const CACHE: usize = 16 << 20;
@@ -55,12 +55,7 @@ impl Look {
             Sized::Bytes(text) => Size::Bytes(path(text)?),
             Sized::Length(length) => Size::Length(path(length)?),
             Sized::Tokens { text, tokenizer } => {
-                let json = fs::read(tokenizer).map_err(Error::io("read", Path::new(tokenizer)))?;
-                let loaded = Tokenizer::from_json(&json).map_err(|error| match Error::from(error) {
-                    Error::Parameter(message) => Error::Parameter(format!("`{tokenizer}`: {message}")),
-                    other => other,
-                })?;
-                Size::Tokens(path(text)?, Box::new(loaded))
+                Size::Tokens(path(text)?, Box::new(load(Path::new(tokenizer))?))
             }
         };
         Ok(Self { size, fields: fields.to_vec() })

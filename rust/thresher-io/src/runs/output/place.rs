@@ -49,6 +49,12 @@ pub(super) const RUN: &str = "run.json";
 pub(super) const PARTS: [&str; 11] =
     [DATA, REMOVED, CLUSTERS, REJECTED, LINEAGE, TOKENIZER, TOKENIZER_CONFIG, QUARANTINE, CARD, PAGE, RUN];
 
+/// Endings of files that no run writes under a name of their own. A folder of such a name would be taken for a file.
+const OF_FILES: [&str; 12] =
+    ["bin", "idx", "npy", "npz", "csv", "tsv", "txt", "gz", "zst", "bz2", "xz", "zip"];
+/// Those of token files, of which there are several.
+const OF_TOKENS: [&str; 3] = ["bin", "idx", "npy"];
+
 /// An output, by its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -82,6 +88,7 @@ impl Place {
         let mut path = PathBuf::from(output);
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let Some((format, codec)) = split_suffix(&name).filter(|_| !path.is_dir()) else {
+            refuse_name_of_file(&path)?;
             return Ok((Self::Folder(path), None));
         };
         let inputs = kept(&format!("`{name}`"))?.unwrap_or(format);
@@ -186,9 +193,41 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Makes sure that a new folder does not look like a file.
+fn refuse_name_of_file(path: &Path) -> Result<()> {
+    let suffix = path.extension().map(|end| end.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    if path.is_dir() || !OF_FILES.contains(&&*suffix) {
+        return Ok(());
+    }
+    let why = if OF_TOKENS.contains(&&*suffix) {
+        "token files go into a folder, so name that"
+    } else {
+        "name a file in .jsonl (.gz, .zst), .parquet or .arrow, or a folder"
+    };
+    Err(Error::Parameter(format!("output `{}` cannot be a file in .{suffix}; {why}", path.display())))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_new_folder_is_not_called_like_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let said = |name: &str| {
+            let place = Place::of(&dir.path().join(name).to_string_lossy(), |_| Ok(None));
+            place.map_or_else(|error| error.to_string(), |(place, _)| format!("{place:?}"))
+        };
+        assert!(said("out.bin").contains("cannot be a file in .bin; token files go into a folder"));
+        assert!(said("out.NPY").contains("cannot be a file in .npy; token files"));
+        assert!(said("out.csv").contains("cannot be a file in .csv; name a file in .jsonl"));
+        assert!(said("out.parquet.gz").contains("cannot be a file in .gz"));
+        for fine in ["out", "out.v1", "run-0.3"] {
+            assert!(said(fine).starts_with("Folder"), "{fine}");
+        }
+        fs::create_dir(dir.path().join("old.bin")).unwrap();
+        assert!(said("old.bin").starts_with("Folder"));
+    }
 
     #[test]
     fn the_evidence_of_a_single_output_leads_back_to_it() {

@@ -11,7 +11,6 @@
 mod encode;
 mod report;
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -19,7 +18,7 @@ use serde_json::Value;
 use thresher_chat::template::Template;
 use thresher_core::json::{FieldPath, Fields};
 use thresher_tokens::layout::Dtype;
-use thresher_tokens::tokenizer::{Options, Tokenizer};
+use thresher_tokens::tokenizer::Options;
 
 pub(crate) use encode::{Chat, Encoding};
 pub use report::{TokenCounts, TokenizeReport, TokenizerReport};
@@ -36,11 +35,12 @@ use crate::runs::options::Config;
 use crate::runs::output::Marker;
 use crate::runs::parameters::{Kind, Step, parameters};
 use crate::runs::progress::Progress;
+use crate::tokenizer::load;
 
 parameters! {
     /// How texts become tokens.
     pub struct TokenizeStep is "tokenize" {
-        /// The tokenizer: a tokenizer.json.
+        /// The tokenizer: a tokenizer.json, or a folder that holds one.
         tokenizer: String = String::new() => Kind::Path("FILE"), required;
         /// Dotted path of the text field.
         text: String = "text".into() => Kind::Text("FIELD");
@@ -103,18 +103,7 @@ impl TokenizeStep {
     /// does not hold its ids; `Error::Io` if a file cannot be read.
     pub(crate) fn encoding(&self, chat: Option<thresher_chat::Format>) -> Result<Encoding> {
         let path = PathBuf::from(&self.tokenizer);
-        if !path.is_file() {
-            return Err(Error::Parameter(format!(
-                "tokenizer is `{}`, but there is no such file; name a tokenizer.json",
-                path.display()
-            )));
-        }
-        let json = fs::read(&path).map_err(Error::io("read", &path))?;
-        let of_file = |error: thresher_tokens::Error| match Error::from(error) {
-            Error::Parameter(what) => Error::Parameter(format!("`{}`: {what}", path.display())),
-            other => other,
-        };
-        let tokenizer = Tokenizer::from_json(&json).map_err(of_file)?;
+        let tokenizer = load(&path)?;
         let id_of = |name: &str, token: &Option<String>| {
             let unknown = |token: &String| {
                 Error::Parameter(format!(
