@@ -68,8 +68,11 @@ impl RunOutput {
         let state = State::take(&place)?;
         if let Some(state) = &state {
             // What an earlier run has left for the next one is not lost to a run that may not go there.
-            state.keep_work(state.work().exists() || state.written().exists());
-            publish::recover(&place, state, &mut || Ok(()))?;
+            let keep_what_there_is = || state.keep_work(state.work().exists() || state.written().exists());
+            keep_what_there_is();
+            if publish::recover(&place, state, &mut || Ok(()))? {
+                keep_what_there_is();
+            }
             standing::check(&place, overwrite)?;
             state.clear()?;
             state.keep_work(false);

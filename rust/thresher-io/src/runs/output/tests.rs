@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::marker::{FileEntry, Files, Manifest, Marker, is_our_output};
 use super::place::{PARTS, Place, RUN};
 use super::publish::{publish, recover};
+use super::stage::RunOutput;
 use super::standing::check;
 use super::state::State;
 use crate::commit::commit_bytes;
@@ -116,6 +117,28 @@ fn a_crash_at_any_step_of_publishing_and_of_the_recovery_leaves_one_result_whole
         }
         assert!(n_steps > 6, "{n_steps} steps");
     }
+}
+
+#[test]
+fn a_run_that_is_refused_tidies_up_behind_one_that_was_killed_as_it_published() {
+    let mut n_refused = 0;
+    for n_steps in 0..10 {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::Folder(dir.path().join("out"));
+        let state = take(&place);
+        stage(&state, &content(FOLDER[0]));
+        commit_bytes(&state.work().join("sketches"), b"half").unwrap();
+        state.keep_work(true);
+        let done = publish(&place, &state, &mut until(n_steps)).is_ok();
+        let is_decided = done || state.journal().exists() || path_of(&place, RUN).exists();
+        drop(state);
+        if is_decided {
+            assert!(RunOutput::take(place.clone(), None, false).is_err(), "step {n_steps}");
+            assert!(!place.state().unwrap().exists(), "step {n_steps}");
+            n_refused += 1;
+        }
+    }
+    assert!(n_refused > 5, "{n_refused}");
 }
 
 #[test]
