@@ -60,7 +60,9 @@ impl Dclm {
         self.lines(text, words, signals);
         self.paragraphs(text, signals);
         self.repetition(text, signals);
-        let left = count_words(&edit(text.whole));
+        // Edits only take away.
+        let edited = edit(text.whole);
+        let left = if edited.len() == text.whole.len() { counted } else { count_words(&edited) };
         let removed = if counted == 0 { f64::NAN } else { (counted as f64 - left as f64) / counted as f64 };
         signals.set(Signal::DclmRemovedWords, removed);
     }

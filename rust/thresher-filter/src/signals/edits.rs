@@ -5,10 +5,11 @@
 
 use std::borrow::Cow;
 
-use memchr::memmem;
+use memchr::{memchr2_iter, memmem};
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 use super::classes::{self, ALNUM, BLANK, DIGIT, UPPER};
+use super::lines;
 
 /// Lines of up to so many words lose a phrase of a shop or a login.
 const PHRASE_LINE_WORDS: usize = 10;
@@ -30,15 +31,15 @@ const COUNTED: [&str; 12] = [
 ];
 
 /// The text after the edits of its lines, in their order; empty as soon as one of them leaves nothing.
-pub(crate) fn edit(text: &str) -> String {
+pub(crate) fn edit(text: &str) -> Cow<'_, str> {
     let text = collapse_newlines(text);
     let text = strip_cow(keep_lines(text, |line| line.is_empty() || share(line, UPPER) <= 0.5));
     let text = strip_cow(keep_lines(text, |line| line.is_empty() || share(line, DIGIT) <= 0.999_999));
     let text = strip_cow(keep_lines(text, |line| !is_counter(line)));
     let text = keep_lines(text, |line| line.is_empty() || has_words(line, 2));
-    let text = strip_cow(cut_phrases(text, "items in cart", cut_anywhere));
-    let text = strip_cow(cut_phrases(text, "read more", cut_read_more));
-    strip_cow(cut_phrases(text, "sign-in", cut_front)).into_owned()
+    let text = strip_cow(cut_phrases(text, "items in cart", "cart", cut_anywhere));
+    let text = strip_cow(cut_phrases(text, "read more", "more", cut_read_more));
+    strip_cow(cut_phrases(text, "sign-in", "gn-", cut_front))
 }
 
 /// At most two `\n` in a row.
@@ -60,10 +61,14 @@ fn collapse_newlines(text: &str) -> Cow<'_, str> {
 }
 
 fn keep_lines(text: Cow<'_, str>, keep: impl Fn(&str) -> bool) -> Cow<'_, str> {
-    if text.split('\n').all(&keep) {
+    if lines_of(&text).all(&keep) {
         return text;
     }
-    Cow::Owned(join(text.split('\n').filter(|line| keep(line))))
+    Cow::Owned(join(lines_of(&text).filter(|line| keep(line))))
+}
+
+fn lines_of(text: &str) -> impl Iterator<Item = &str> {
+    lines::split(text).map(|line| line.text)
 }
 
 fn join<'a>(lines: impl Iterator<Item = &'a str>) -> String {
@@ -101,7 +106,13 @@ fn share(line: &str, class: u8) -> f64 {
 }
 
 fn has_words(line: &str, count: usize) -> bool {
-    line.split(is_blank).filter(|word| !word.is_empty()).nth(count - 1).is_some()
+    let (mut words, mut blank_before) = (0, true);
+    line.chars().any(|c| {
+        let blank = if c.is_ascii() { matches!(c, '\t'..='\r' | '\u{1C}'..=' ') } else { is_blank(c) };
+        words += usize::from(blank_before && !blank);
+        blank_before = blank;
+        words == count
+    })
 }
 
 /// Whether a line in lower case is `^\W*\d(?:,|\.|\d)*(?:K|k|M|m|B|b)?\s+(?:likes|...)\W*$`.
@@ -125,14 +136,19 @@ fn is_counter(line: &str) -> bool {
             .any(|counted| noun.strip_prefix(counted).is_some_and(|rest| !rest.contains(is_word)))
 }
 
-/// Takes `phrase` out of lines of up to ten words; a line of which nothing is left is dropped.
+/// Takes `phrase` out of lines of up to ten words; a line of which nothing is left is dropped. `part` is a part of it that no
+/// letter beyond ASCII stands for; few texts have one.
 fn cut_phrases<'t>(
     text: Cow<'t, str>,
     phrase: &str,
+    part: &str,
     cut: impl Fn(&str, &str) -> Option<String>,
 ) -> Cow<'t, str> {
+    if !has_part(&text, part) {
+        return text;
+    }
     let mut found = Vec::new();
-    for (number, line) in text.split('\n').enumerate() {
+    for (number, line) in lines_of(&text).enumerate() {
         if !has_words(line, PHRASE_LINE_WORDS + 1)
             && let Some(rest) = cut(line, phrase)
         {
@@ -143,13 +159,20 @@ fn cut_phrases<'t>(
         return text;
     }
     let mut found = found.iter().peekable();
-    let lines = text.split('\n').enumerate().filter_map(|(number, line)| {
+    let lines = lines_of(&text).enumerate().filter_map(|(number, line)| {
         match found.next_if(|(changed, _)| *changed == number) {
             Some((_, rest)) => (!strip(rest).is_empty()).then_some(rest.as_str()),
             None => Some(line),
         }
     });
     Cow::Owned(join(lines))
+}
+
+/// Whether a text has an ASCII part in it, in any case.
+fn has_part(text: &str, part: &str) -> bool {
+    let (bytes, part) = (text.as_bytes(), part.as_bytes());
+    memchr2_iter(part[0], part[0].to_ascii_uppercase(), bytes)
+        .any(|at| bytes.get(at..at + part.len()).is_some_and(|found| found.eq_ignore_ascii_case(part)))
 }
 
 /// The length of `phrase` at the start of `text`, as Python's `re.I` compares letters.

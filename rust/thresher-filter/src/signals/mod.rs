@@ -115,7 +115,7 @@ impl Extractor {
     /// As [`Extractor::compute`].
     pub fn dclm_text(&mut self, text: &str) -> Result<String> {
         check(text)?;
-        Ok(edits::edit(text))
+        Ok(edits::edit(text).into_owned())
     }
 }
 
