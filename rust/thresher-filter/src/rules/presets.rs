@@ -1,6 +1,10 @@
 //! The published rules, as data: name, signal, direction, threshold.
 //!
 //! The order is that of the tool, so that the first failing rule is the one that the tool reports.
+//!
+//! Presets that follow datatrove cut words at blanks, as the papers do. datatrove itself asks spaCy for English, to which each
+//! punctuation mark is a word: pages with many of them (code, tables) then have too few words with a letter, and it drops
+//! most of them (`gopher.letter_words`). With its tokeniser set to blanks it decides as these presets do.
 
 use crate::signals::{Group, Signal};
 
