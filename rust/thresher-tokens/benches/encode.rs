@@ -32,7 +32,8 @@ fn main() {
         println!("TOKENIZER names no tokenizer.json: nothing is measured");
         return;
     };
-    let tokenizer = Tokenizer::from_json(&fs::read(tokenizer).unwrap()).unwrap();
+    let json = fs::read(tokenizer).unwrap();
+    let tokenizer = Tokenizer::from_json(&json).unwrap();
     println!("{}", tokenizer.path());
     let lines = fs::read_to_string(env::var("TEXTS").unwrap()).unwrap();
     let text = |line: &str| {
@@ -49,11 +50,12 @@ fn main() {
         }
     }
     let starts: Vec<usize> = parts.iter().map(|&(start, _)| start).chain([texts.len()]).collect();
-    let mut workers: Vec<Worker<'_>> = (0..threads).map(|_| tokenizer.worker(&Options::default())).collect();
     for _ in 0..rounds {
-        if cold {
-            workers = (0..threads).map(|_| tokenizer.worker(&Options::default())).collect();
-        }
+        // The caches of workers stay with their tokenizer.
+        let loaded_again = cold.then(|| Tokenizer::from_json(&json).unwrap());
+        let tokenizer = loaded_again.as_ref().unwrap_or(&tokenizer);
+        let mut workers: Vec<Worker<'_>> =
+            (0..threads).map(|_| tokenizer.worker(&Options::default())).collect();
         let next = AtomicUsize::new(0);
         let start = Instant::now();
         let mut made: Vec<(usize, Vec<u32>)> = thread::scope(|scope| {

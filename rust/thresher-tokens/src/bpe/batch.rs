@@ -1,5 +1,7 @@
 //! Pieces are looked up together: while one is read, the memory of the others is on its way.
 
+use std::sync::{Mutex, PoisonError};
+
 use super::{
     cache::{Cache, MEDIUM, MediumKey, Place, SHORT, ShortKey},
     merges::Scratch,
@@ -19,9 +21,29 @@ struct Waiting {
     end: usize,
 }
 
+/// Caches of workers that are gone, warm for those to come: who encodes a few texts at a time would else begin anew each time.
+/// There are never more than there were workers at once.
+#[derive(Debug, Default)]
+pub(crate) struct Caches(Mutex<Vec<(usize, Cache)>>);
+
+impl Caches {
+    fn take(&self, bytes: usize) -> Cache {
+        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = idle.iter().rposition(|(of, _)| *of == bytes);
+        found.map_or_else(|| Cache::new(bytes), |at| idle.swap_remove(at).1)
+    }
+
+    fn put(&self, bytes: usize, cache: Cache) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((bytes, cache));
+    }
+}
+
 /// The cache of one thread, and what waits for it.
 #[derive(Debug)]
-pub(crate) struct Batch {
+pub(crate) struct Batch<'m> {
+    caches: &'m Caches,
+    /// The bytes that the cache was asked for.
+    asked: usize,
     cache: Cache,
     waiting: [Waiting; BATCH],
     num_waiting: usize,
@@ -29,11 +51,17 @@ pub(crate) struct Batch {
     found: Vec<u32>,
 }
 
-impl Batch {
-    /// With a cache of up to `cache_bytes`.
-    pub(crate) fn new(cache_bytes: usize) -> Self {
-        let cache = Cache::new(cache_bytes);
-        Self { cache, waiting: [Waiting::default(); BATCH], num_waiting: 0, found: Vec::new() }
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        self.caches.put(self.asked, std::mem::take(&mut self.cache));
+    }
+}
+
+impl<'m> Batch<'m> {
+    /// With a cache of up to `cache_bytes`, which goes back to `caches`.
+    pub(crate) fn new(caches: &'m Caches, cache_bytes: usize) -> Self {
+        let (cache, waiting) = (caches.take(cache_bytes), [Waiting::default(); BATCH]);
+        Self { caches, asked: cache_bytes, cache, waiting, num_waiting: 0, found: Vec::new() }
     }
 
     /// Bytes of its cache and its scratch.
@@ -92,5 +120,28 @@ impl Batch {
             }
         }
         Answer::Done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_has_met_the_next_one_of_its_size_knows() {
+        let caches = Caches::default();
+        let asked = |bytes: usize| {
+            let (mut batch, mut ids, mut n_asked) = (Batch::new(&caches, bytes), Vec::new(), 0);
+            let text = b" one and another of sixteen or more";
+            assert!(!batch.push(text, 0, 4) && !batch.push(text, 8, 35));
+            let answer = batch.look_up(text, &mut ids, |start, _, found| {
+                n_asked += 1;
+                found.push(start as u32);
+                Answer::Done
+            });
+            assert_eq!((answer, ids), (Answer::Done, vec![0, 8]));
+            n_asked
+        };
+        assert_eq!([1 << 12, 1 << 12, 1 << 13, 1 << 12, 1 << 13].map(asked), [2, 0, 2, 0, 0]);
     }
 }

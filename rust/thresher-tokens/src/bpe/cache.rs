@@ -23,7 +23,7 @@ const LINE: usize = 8;
 const ID: u64 = (1 << 24) - 1;
 
 /// Lines of 64 bytes, which begin where cache lines do.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Lines {
     numbers: Vec<u64>,
     skip: usize,
@@ -147,8 +147,8 @@ fn fold(a: u64, b: u64) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
-/// The cache of one thread.
-#[derive(Debug)]
+/// The cache of one thread. The default one has no place, and is never asked.
+#[derive(Debug, Default)]
 pub(crate) struct Cache {
     short: Lines,
     medium: Lines,

@@ -22,7 +22,7 @@ use crate::{
     pretokenize::PreTokenizer,
     tokenizer::file::{File, Merge, ModelFile, Vocab},
 };
-use batch::Batch;
+use batch::{Batch, Caches};
 use cache::MEDIUM;
 use longest::{LONGEST, Longest, Places};
 use merges::{Merges, Scratch};
@@ -46,6 +46,7 @@ pub(crate) struct ByteLevelBpe {
     whole: HashMap<Box<[u8]>, u32>,
     /// Bytes of the longest of them.
     longest_token: usize,
+    caches: Caches,
 }
 
 impl ByteLevelBpe {
@@ -107,7 +108,8 @@ impl ByteLevelBpe {
         // Around a byte that is dropped its neighbours meet; and what is a token only as a whole pre-token is none as a part.
         let may_be_cut = all_bytes && !others;
         let joints = may_be_cut.then(|| Joints::new(crossed.iter().map(|token| &**token)));
-        Ok(Self { pre_tokenizer, bytes, merges, longest, joints, whole, longest_token })
+        let caches = Caches::default();
+        Ok(Self { pre_tokenizer, bytes, merges, longest, joints, whole, longest_token, caches })
     }
 
     /// Puts the ids of a pre-token into `symbols`, which is empty.
@@ -166,7 +168,7 @@ impl Model for ByteLevelBpe {
     fn worker(&self, cache_bytes: usize) -> Box<dyn ModelWorker + '_> {
         Box::new(Worker {
             model: self,
-            batch: Batch::new(cache_bytes),
+            batch: Batch::new(&self.caches, cache_bytes),
             scratch: Scratch::default(),
             places: Places::default(),
             spaced: String::new(),
@@ -177,7 +179,7 @@ impl Model for ByteLevelBpe {
 /// What one thread encodes with.
 struct Worker<'m> {
     model: &'m ByteLevelBpe,
-    batch: Batch,
+    batch: Batch<'m>,
     scratch: Scratch,
     places: Places,
     /// A stretch with a blank before it.

@@ -4,7 +4,10 @@ use std::fmt::Debug;
 
 use super::words::Words;
 use crate::{
-    bpe::{batch::Batch, cache::MEDIUM},
+    bpe::{
+        batch::{Batch, Caches},
+        cache::MEDIUM,
+    },
     joints::Joints,
     model::{Answer, Model, ModelWorker, Stretch},
 };
@@ -51,12 +54,13 @@ pub(super) struct Front<M> {
     words: Words,
     model: M,
     cuts: Cuts,
+    caches: Caches,
 }
 
 impl<M: WordModel> Front<M> {
     pub(super) fn new(words: Words, model: M) -> Self {
         let cuts = model.cuts(words.split);
-        Self { words, model, cuts }
+        Self { words, model, cuts, caches: Caches::default() }
     }
 }
 
@@ -68,7 +72,7 @@ impl<M: WordModel> Model for Front<M> {
     fn worker(&self, cache_bytes: usize) -> Box<dyn ModelWorker + '_> {
         Box::new(Worker {
             front: self,
-            batch: Batch::new(cache_bytes),
+            batch: Batch::new(&self.caches, cache_bytes),
             prepared: String::new(),
             scratch: M::Scratch::default(),
         })
@@ -78,7 +82,7 @@ impl<M: WordModel> Model for Front<M> {
 /// What one thread encodes with.
 struct Worker<'m, M: WordModel> {
     front: &'m Front<M>,
-    batch: Batch,
+    batch: Batch<'m>,
     /// A stretch with blanks where they belong.
     prepared: String,
     scratch: M::Scratch,
@@ -101,7 +105,7 @@ impl<M: WordModel> ModelWorker for Worker<'_, M> {
 
 impl<M: WordModel> Worker<'_, M> {
     fn append_stretch(&mut self, text: &str, ids: &mut Vec<u32>) -> Answer {
-        let Front { words, model, cuts } = self.front;
+        let Front { words, model, cuts, .. } = self.front;
         if !words.split {
             if let Some(id) = model.whole(text) {
                 ids.push(id);

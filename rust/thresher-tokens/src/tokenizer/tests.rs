@@ -336,6 +336,28 @@ fn a_worker_does_not_grow() {
 }
 
 #[test]
+fn a_worker_takes_over_the_cache_of_one_that_is_gone() {
+    let tokenizer = load(&file()).unwrap();
+    let options = Options { cache_bytes: 1 << 16, ..Options::default() };
+    let texts: Vec<String> = (0..3000).map(|at| format!("hello {at:x} <s> hell{}", at % 77)).collect();
+    let all = |worker: &mut Worker<'_>| {
+        let mut ids = Vec::new();
+        texts.iter().for_each(|text| worker.encode(text, &mut ids).unwrap());
+        ids
+    };
+    let [mut one, mut other] = [tokenizer.worker(&options), tokenizer.worker(&options)];
+    let wanted = all(&mut one);
+    assert_eq!(all(&mut other), wanted);
+    drop((one, other));
+    // Of the same size it is the warm one, with whatever options; of another size it is a new one.
+    for cache_bytes in [1 << 16, 1 << 12, 1 << 16] {
+        let mut next = tokenizer.worker(&Options { cache_bytes, ..options.clone() });
+        assert_eq!(all(&mut next), wanted);
+        assert!(next.bytes() < cache_bytes + (1 << 16));
+    }
+}
+
+#[test]
 fn a_text_without_a_blank_costs_little_more_than_its_length() {
     let tokenizer = load(&file()).unwrap();
     let mut worker = tokenizer.worker(&Options::default());
