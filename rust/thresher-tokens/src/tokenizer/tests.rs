@@ -342,7 +342,9 @@ fn a_worker_takes_over_the_cache_of_one_that_is_gone() {
     let texts: Vec<String> = (0..3000).map(|at| format!("hello {at:x} <s> hell{}", at % 77)).collect();
     let all = |worker: &mut Worker<'_>| {
         let mut ids = Vec::new();
-        texts.iter().for_each(|text| worker.encode(text, &mut ids).unwrap());
+        for text in &texts {
+            worker.encode(text, &mut ids).unwrap();
+        }
         ids
     };
     let [mut one, mut other] = [tokenizer.worker(&options), tokenizer.worker(&options)];

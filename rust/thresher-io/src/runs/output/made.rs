@@ -142,7 +142,7 @@ impl MadeOutput {
         let (marker, verb, exhibits) = (Marker::default(), self.verb.clone(), Exhibits::default());
         let mut report = MadeReport { marker, body, outputs, files, verb, exhibits };
         progress.check()?;
-        let published = self.output.publish(&mut report);
+        let published = self.output.publish_beside_work(&mut report);
         // Once it is decided, the next run on the output completes it.
         self.is_published = published.is_ok() || self.output.is_decided();
         self.keeps_work &= !self.is_published;

@@ -33,14 +33,22 @@ struct Journal {
     retire: Vec<String>,
     /// Parts of the new one, in the order in which they are published.
     publish: Vec<String>,
+    /// The temporary files are of no use to a later run.
+    #[serde(default)]
+    forget_work: bool,
 }
 
-/// Publishes everything in `STATE/new`. `step` is called before each change of the disk; an error from it ends there, as
+/// Publishes everything in `STATE/new`, and removes the temporary files with `forget_work`. `step` is called before each change of the disk; an error from it ends there, as
 /// a crash would.
 ///
 /// # Errors
 /// I/O failures. Once the journal is written, the next run on this output completes what is left.
-pub(super) fn publish(place: &Place, state: &State, step: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+pub(super) fn publish(
+    place: &Place,
+    state: &State,
+    forget_work: bool,
+    step: &mut dyn FnMut() -> Result<()>,
+) -> Result<()> {
     let mut publish = state.new_parts()?;
     publish.retain(|part| part != RUN);
     publish.push(RUN.to_owned());
@@ -52,7 +60,7 @@ pub(super) fn publish(place: &Place, state: &State, step: &mut dyn FnMut() -> Re
     };
     let mut retire: Vec<String> = PARTS.iter().copied().filter(must_go).map(str::to_owned).collect();
     retire.sort_by_key(|part| part != RUN);
-    let journal = Journal { format: FORMAT, retire, publish };
+    let journal = Journal { format: FORMAT, retire, publish, forget_work };
     let json = serde_json::to_vec(&journal).map_err(|error| Error::Internal(error.to_string()))?;
     step()?;
     // The parts are on disk already, and this commit makes the names of their folders durable.
@@ -124,9 +132,11 @@ fn carry_out(
     sync_home(place)?;
     state.sync_made()?;
     step()?;
-    // While the journal stands, these are known to be of no use to anyone; afterwards they might be the start of a new run.
-    remove_tree(&state.work())?;
-    step()?;
+    if journal.forget_work {
+        // While the journal stands it is known whose these are; afterwards they might be the start of a new run.
+        remove_tree(&state.work())?;
+        step()?;
+    }
     // If this is lost with the power, nothing is left to do for whoever finds the journal again.
     let path = state.journal();
     fs::remove_file(&path).map_err(Error::io("remove", &path))?;

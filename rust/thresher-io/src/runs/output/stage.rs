@@ -409,11 +409,23 @@ impl RunOutput {
         })
     }
 
-    /// Completes the result with its report, as a page and as `run.json`, and puts it in its place.
+    /// Completes the result with its report, as a page and as `run.json`, and puts it in its place. The temporary files go.
     ///
     /// # Errors
     /// I/O failures, and files of somebody else that came into the way during the run.
     pub(crate) fn publish(&self, report: &mut impl Reported) -> Result<()> {
+        self.complete(report, true)
+    }
+
+    /// The same, but what becomes of the temporary files is decided later.
+    ///
+    /// # Errors
+    /// As [`Self::publish`].
+    pub(super) fn publish_beside_work(&self, report: &mut impl Reported) -> Result<()> {
+        self.complete(report, false)
+    }
+
+    fn complete(&self, report: &mut impl Reported, forget_work: bool) -> Result<()> {
         let Some(state) = &self.state else { return Ok(()) };
         let page = commit_bytes(&state.new_part(PAGE), report.page()?.as_bytes())?;
         report.files().insert(PAGE.to_owned(), FileEntry::without_rows(page));
@@ -423,7 +435,7 @@ impl RunOutput {
         commit_bytes(&state.new_part(RUN), &json)?;
         standing::check(&self.place, self.overwrite)?;
         remove_tree(&state.written())?;
-        publish::publish(&self.place, state, &mut || Ok(()))
+        publish::publish(&self.place, state, forget_work, &mut || Ok(()))
     }
 }
 

@@ -84,7 +84,7 @@ fn a_crash_at_any_step_of_publishing_and_of_the_recovery_leaves_one_result_whole
                 };
                 let state = take(&place);
                 stage(&state, &old);
-                publish(&place, &state, &mut || Ok(())).unwrap();
+                publish(&place, &state, true, &mut || Ok(())).unwrap();
                 drop(state);
                 assert!(is_whole(&place, &old, "old"));
 
@@ -93,7 +93,7 @@ fn a_crash_at_any_step_of_publishing_and_of_the_recovery_leaves_one_result_whole
                 commit_bytes(&state.work().join("sketches"), b"half").unwrap();
                 // As a kill leaves them.
                 state.keep_work(true);
-                done = publish(&place, &state, &mut until(n_steps)).is_ok();
+                done = publish(&place, &state, true, &mut until(n_steps)).is_ok();
                 let decided = done || state.journal().exists() || is_whole(&place, &new, "new");
                 let (is_over, work) = (decided && !state.journal().exists(), state.work());
                 drop(state);
@@ -129,7 +129,7 @@ fn a_run_that_is_refused_tidies_up_behind_one_that_was_killed_as_it_published() 
         stage(&state, &content(FOLDER[0]));
         commit_bytes(&state.work().join("sketches"), b"half").unwrap();
         state.keep_work(true);
-        let done = publish(&place, &state, &mut until(n_steps)).is_ok();
+        let done = publish(&place, &state, true, &mut until(n_steps)).is_ok();
         let is_decided = done || state.journal().exists() || path_of(&place, RUN).exists();
         drop(state);
         if is_decided {
@@ -147,7 +147,7 @@ fn what_a_killed_run_had_staged_goes_and_the_old_result_stays() {
     let place = Place::Folder(dir.path().join("out"));
     let state = take(&place);
     stage(&state, &content(FOLDER[0]));
-    publish(&place, &state, &mut || Ok(())).unwrap();
+    publish(&place, &state, true, &mut || Ok(())).unwrap();
     drop(state);
     // As after SIGKILL: no journal, and half of everything.
     for left in ["lock", "new/data/x/.thresher-1-0.tmp", "new/removed.parquet", "old/data/z"] {
@@ -159,7 +159,7 @@ fn what_a_killed_run_had_staged_goes_and_the_old_result_stays() {
     let state = take(&place);
     assert!(!recover(&place, &state, &mut || Ok(())).unwrap());
     stage(&state, &content(FOLDER[1]));
-    publish(&place, &state, &mut || Ok(())).unwrap();
+    publish(&place, &state, true, &mut || Ok(())).unwrap();
     drop(state);
     assert!(is_whole(&place, &content(FOLDER[1]), "new"));
     assert!(!place.state().unwrap().exists());
@@ -183,7 +183,7 @@ fn a_finished_result_is_replaced_on_request_only() {
         assert_eq!(message(&place, false), "");
         let state = take(&place);
         stage(&state, &content(old));
-        publish(&place, &state, &mut || Ok(())).unwrap();
+        publish(&place, &state, true, &mut || Ok(())).unwrap();
         drop(state);
         assert!(message(&place, false).contains("--overwrite"));
         assert_eq!(message(&place, true), "");
@@ -225,7 +225,7 @@ fn a_file_that_somebody_put_into_a_result_stands_in_the_way_by_name() {
     ] {
         let state = take(&place);
         stage(&state, &content(old));
-        publish(&place, &state, &mut || Ok(())).unwrap();
+        publish(&place, &state, true, &mut || Ok(())).unwrap();
         drop(state);
         fs::write(path_of(&place, stranger), "precious").unwrap();
         for overwrite in [false, true] {
