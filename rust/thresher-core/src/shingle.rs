@@ -369,6 +369,19 @@ impl Shingler {
         collect(self.set, &mut self.buffers, text, out)
     }
 
+    /// Hands the hashes of the shingles of `text` to `take`, in text order, repetitions included, some hundred or thousand at a
+    /// time, so that none of a long text have to be held; gives the number of words (or characters).
+    ///
+    /// ```
+    /// use thresher_core::{ShingleSpec, Shingler};
+    /// let mut count = 0;
+    /// Shingler::new(ShingleSpec::default()).each_part("One, two, three, four, five, six.", &mut |part| count += part.len());
+    /// assert_eq!(count, 2);
+    /// ```
+    pub fn each_part(&mut self, text: &str, take: &mut dyn FnMut(&[u64])) -> usize {
+        hand_out(self.set, &mut self.buffers, text, &mut Parts(take))
+    }
+
     /// Appends the hashes of the distinct shingles of `text` to `out`, in the order in which the text first has each.
     ///
     /// ```
@@ -382,6 +395,25 @@ impl Shingler {
         self.shingles_into(text, out);
         self.distinct.keep_first(out, start);
     }
+}
+
+/// Shingles go to a function, part by part.
+struct Parts<'f>(&'f mut dyn FnMut(&[u64]));
+
+impl ShingleSink for Parts<'_> {
+    #[inline(always)]
+    fn take(&mut self, shingles: &[u64]) {
+        (self.0)(shingles);
+    }
+}
+
+#[inline(always)]
+fn hand_out_with<V: Vector>(buffers: &mut Buffers, text: &str, parts: &mut Parts<'_>) -> usize {
+    buffers.shingles::<V, _>(text, parts)
+}
+
+multiversion! {
+    fn hand_out(buffers: &mut Buffers, text: &str, parts: &mut Parts<'_>) -> usize = self::hand_out_with;
 }
 
 #[inline(always)]

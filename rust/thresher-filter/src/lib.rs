@@ -5,8 +5,11 @@
 //!                                  signals                     rules
 //! text -> tokens -> candidates of the pool -> longest common subsequence -> F of ROUGE-L -> new, or like which one
 //!                                             novelty
+//! text -> n-grams of words -> those that benchmarks have -> matches and spans, by the rules of the field
+//!                             contamination
 //! ```
 
+pub mod contamination;
 pub mod novelty;
 pub mod rules;
 pub mod signals;
