@@ -1,7 +1,7 @@
 //! How fast a tokenizer encodes a file: `TOKENIZER=tokenizer.json TEXTS=texts.jsonl cargo bench -p thresher-tokens --bench encode`.
 //!
 //! `TEXTS` is JSON lines with a member `text`. `THREADS` (2) encode documents, `ROUNDS` (5) times, and each round is printed with its speed; the
-//! first one starts with empty caches, and so does every round if `COLD` is set. The checksum is over all ids in the order of the documents, so that it can be
+//! first one starts with empty caches, and so does every round if `COLD` is set. `CACHE` is the bytes of the cache of a thread. The checksum is over all ids in the order of the documents, so that it can be
 //! compared with what another encoder gives: XOR of `(position + 1) * (id + 1)`, in 64 bits, position and id from 0.
 //! Without `TOKENIZER` nothing is measured.
 
@@ -42,6 +42,8 @@ fn main() {
     let texts: Vec<String> = lines.lines().map(text).collect();
     let bytes: usize = texts.iter().map(String::len).sum();
     let (threads, rounds, cold) = (number("THREADS", 2), number("ROUNDS", 5), env::var("COLD").is_ok());
+    let default = Options::default();
+    let options = Options { cache_bytes: number("CACHE", default.cache_bytes), ..default };
     let mut parts = vec![(0, 0)];
     for (at, text) in texts.iter().enumerate() {
         match parts.last_mut() {
@@ -54,8 +56,7 @@ fn main() {
         // The caches of workers stay with their tokenizer.
         let loaded_again = cold.then(|| Tokenizer::from_json(&json).unwrap());
         let tokenizer = loaded_again.as_ref().unwrap_or(&tokenizer);
-        let mut workers: Vec<Worker<'_>> =
-            (0..threads).map(|_| tokenizer.worker(&Options::default())).collect();
+        let mut workers: Vec<Worker<'_>> = (0..threads).map(|_| tokenizer.worker(&options)).collect();
         let next = AtomicUsize::new(0);
         let start = Instant::now();
         let mut made: Vec<(usize, Vec<u32>)> = thread::scope(|scope| {

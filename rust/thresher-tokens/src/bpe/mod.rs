@@ -19,7 +19,7 @@ use crate::{
     alphabet,
     joints::Joints,
     model::{Answer, Model, ModelWorker, Stretch},
-    pretokenize::PreTokenizer,
+    pretokenize::{AHEAD, PreTokenizer, Sink, WINDOW, begins_phrase},
     tokenizer::file::{File, Merge, ModelFile, Vocab},
 };
 use batch::{Batch, Caches};
@@ -209,11 +209,42 @@ impl ModelWorker for Worker<'_> {
     }
 }
 
+/// A text whose pre-tokens are taken.
+struct Taking<'a, 'm> {
+    worker: &'a mut Worker<'m>,
+    text: &'a [u8],
+    ids: &'a mut Vec<u32>,
+}
+
+impl Sink for Taking<'_, '_> {
+    #[inline(always)]
+    fn take(&mut self, start: usize, end: usize) {
+        self.worker.append(self.text, start, end, self.ids);
+    }
+
+    #[inline(always)]
+    fn take_window(&mut self, window: &[u8; WINDOW + AHEAD], base: usize, mut starts: u64) {
+        let mut from = 0;
+        while starts != 0 {
+            if !self.worker.batch.has_room() {
+                self.worker.look_up(self.text, self.ids);
+            }
+            (from, starts) = self.worker.batch.push_window(window, base, from, starts);
+            if starts != 0 {
+                let to = starts.trailing_zeros() as usize;
+                self.take(base + from, base + to);
+                from = to;
+                starts &= starts - 1;
+            }
+        }
+    }
+}
+
 impl Worker<'_> {
     fn encode_text(&mut self, text: &str, ids: &mut Vec<u32>) {
-        let model = self.model;
-        model.pre_tokenizer.cut(text, |start, end| self.append(text.as_bytes(), start, end, ids));
-        self.look_up(text.as_bytes(), ids);
+        let (model, text_bytes) = (self.model, text.as_bytes());
+        model.pre_tokenizer.cut(text, Taking { worker: self, text: text_bytes, ids });
+        self.look_up(text_bytes, ids);
     }
 
     /// Appends the ids of the pre-token `text[start..end]`, a little later.
@@ -221,8 +252,7 @@ impl Worker<'_> {
     fn append(&mut self, text: &[u8], start: usize, end: usize, ids: &mut Vec<u32>) {
         let len = end - start;
         let begin = start + usize::from(text[start] == b' ' && len > 1);
-        // Chinese and Japanese.
-        if len > MEDIUM || matches!(text[begin], 0xE3..=0xE9 | 0xEF) {
+        if len > MEDIUM || begins_phrase(text[begin]) {
             return self.append_phrase(text, start, end, ids);
         }
         self.wait(text, start, end, ids);

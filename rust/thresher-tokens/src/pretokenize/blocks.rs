@@ -21,23 +21,26 @@ use super::{
 /// Bytes of a window.
 pub(crate) const WINDOW: usize = 64;
 
+/// Bytes behind a window that may be read with it.
+pub(crate) const AHEAD: usize = 16;
+
 /// The classes of 64 bytes, the first byte in the lowest bit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Masks {
-    letters: u64,
-    numbers: u64,
+    pub(super) letters: u64,
+    pub(super) numbers: u64,
     /// All white space of ASCII.
-    spaces: u64,
-    blanks: u64,
-    breaks: u64,
-    apostrophes: u64,
-    slashes: u64,
+    pub(super) spaces: u64,
+    pub(super) blanks: u64,
+    pub(super) breaks: u64,
+    pub(super) apostrophes: u64,
+    pub(super) slashes: u64,
     /// The first bytes of capitals.
-    capitals: u64,
-    lower: u64,
+    pub(super) capitals: u64,
+    pub(super) lower: u64,
     /// Bytes of characters beyond ASCII, and those of them with which none begins.
-    beyond: u64,
-    inner: u64,
+    pub(super) beyond: u64,
+    pub(super) inner: u64,
 }
 
 /// What the marks of a text are to a pattern.
@@ -52,91 +55,6 @@ enum Marks {
 }
 
 impl Masks {
-    #[cfg(target_arch = "x86_64")]
-    #[inline(always)]
-    pub(crate) fn of(window: &[u8; WINDOW]) -> Self {
-        // SAFETY: SSE2 is part of x86-64.
-        unsafe { Self::sse2(window) }
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "sse2")]
-    #[inline]
-    fn sse2(window: &[u8; WINDOW]) -> Self {
-        use std::arch::x86_64::{
-            __m128i, _mm_add_epi8, _mm_cmpeq_epi8, _mm_cmplt_epi8, _mm_movemask_epi8, _mm_or_si128,
-            _mm_set_epi64x, _mm_set1_epi8,
-        };
-        let mut masks = Self::NONE;
-        // A range of bytes is moved to the lowest signed numbers, and then is what lies below a bound.
-        let within = |bytes: __m128i, first: u8, count: u8| {
-            let moved = _mm_add_epi8(bytes, _mm_set1_epi8(0x80_u8.wrapping_sub(first) as i8));
-            _mm_movemask_epi8(_mm_cmplt_epi8(moved, _mm_set1_epi8(0x80_u8.wrapping_add(count) as i8))) as u16
-        };
-        let equal = |bytes: __m128i, byte: u8| {
-            _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte as i8))) as u16
-        };
-        for (at, chunk) in window.as_chunks::<16>().0.iter().enumerate() {
-            let chunk = u128::from_le_bytes(*chunk);
-            let bytes = _mm_set_epi64x((chunk >> 64) as i64, chunk as i64);
-            let put = |mask: &mut u64, bits: u16| *mask |= u64::from(bits) << (16 * at);
-            put(&mut masks.letters, within(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), b'a', 26));
-            put(&mut masks.capitals, within(bytes, b'A', 26));
-            put(&mut masks.numbers, within(bytes, b'0', 10));
-            put(&mut masks.spaces, within(bytes, b'\t', 5));
-            put(&mut masks.blanks, equal(bytes, b' '));
-            put(&mut masks.breaks, equal(bytes, b'\n') | equal(bytes, b'\r'));
-            put(&mut masks.apostrophes, equal(bytes, b'\''));
-            put(&mut masks.slashes, equal(bytes, b'/'));
-            put(&mut masks.beyond, _mm_movemask_epi8(bytes) as u16);
-            put(&mut masks.inner, within(bytes, 0x80, 64));
-        }
-        masks.spaces |= masks.blanks;
-        masks.lower = masks.letters & !masks.capitals;
-        masks
-    }
-
-    #[cfg(not(target_arch = "x86_64"))]
-    #[inline(always)]
-    pub(crate) fn of(window: &[u8; WINDOW]) -> Self {
-        Self::one_by_one(window)
-    }
-
-    /// The same, byte by byte.
-    #[cfg(any(test, not(target_arch = "x86_64")))]
-    fn one_by_one(window: &[u8; WINDOW]) -> Self {
-        let mut masks = Self::NONE;
-        for (at, &byte) in window.iter().enumerate() {
-            let put = |mask: &mut u64, is: bool| *mask |= u64::from(is) << at;
-            put(&mut masks.letters, byte.is_ascii_alphabetic());
-            put(&mut masks.capitals, byte.is_ascii_uppercase());
-            put(&mut masks.lower, byte.is_ascii_lowercase());
-            put(&mut masks.numbers, byte.is_ascii_digit());
-            put(&mut masks.spaces, matches!(byte, b'\t'..=b'\r' | b' '));
-            put(&mut masks.blanks, byte == b' ');
-            put(&mut masks.breaks, byte == b'\n' || byte == b'\r');
-            put(&mut masks.apostrophes, byte == b'\'');
-            put(&mut masks.slashes, byte == b'/');
-            put(&mut masks.beyond, byte >= 0x80);
-            put(&mut masks.inner, byte & 0xC0 == 0x80);
-        }
-        masks
-    }
-
-    const NONE: Self = Self {
-        letters: 0,
-        numbers: 0,
-        spaces: 0,
-        blanks: 0,
-        breaks: 0,
-        apostrophes: 0,
-        slashes: 0,
-        capitals: 0,
-        lower: 0,
-        beyond: 0,
-        inner: 0,
-    };
-
     /// Asks for the classes of characters beyond ASCII, and says how many bytes the window has: as far as `pattern` can be told
     /// by masks.
     #[inline(always)]
@@ -186,6 +104,12 @@ impl Masks {
         WINDOW as u32
     }
 
+    /// Whether there are bytes with which characters of Chinese and Japanese begin.
+    #[inline(always)]
+    pub(crate) fn has_phrases(&self, window: &[u8; WINDOW]) -> bool {
+        self.beyond != 0 && window.iter().fold(false, |is, byte| is | begins_phrase(*byte))
+    }
+
     /// How many bytes there are before the first word that has both capitals and letters without case, if that is less.
     #[inline(always)]
     fn before_mixed_words(&self, limit: u32) -> u32 {
@@ -204,6 +128,12 @@ impl Masks {
         }
         limit
     }
+}
+
+/// Whether a character of Chinese or Japanese may begin with this byte.
+#[inline(always)]
+pub(crate) fn begins_phrase(byte: u8) -> bool {
+    matches!(byte, 0xE3..=0xE9 | 0xEF)
 }
 
 /// Of a run its first bit.
@@ -358,20 +288,5 @@ fn contraction(window: &[u8; WINDOW], at: usize, any_case: bool) -> u32 {
         (b's' | b't' | b'm' | b'd', _) => 1,
         (b'r' | b'v', b'e') | (b'l', b'l') => 2,
         _ => 0,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn masks_by_vectors_are_those_byte_by_byte(bytes in prop::collection::vec(any::<u8>(), WINDOW)) {
-            let window = bytes.first_chunk().unwrap();
-            prop_assert_eq!(Masks::of(window), Masks::one_by_one(window));
-        }
     }
 }

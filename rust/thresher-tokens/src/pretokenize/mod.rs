@@ -14,13 +14,47 @@ mod pattern;
 mod scan;
 #[cfg(test)]
 pub(crate) mod tests;
+mod vectors;
 
 use serde_json::Value;
 
-use blocks::{Masks, WINDOW};
+pub(crate) use blocks::{AHEAD, WINDOW, begins_phrase};
 use classes::{Classes, NUMBER};
 pub(crate) use pattern::Pattern;
 use scan::Scanner;
+use vectors::{Plain, Set, Vectors};
+
+/// Who is handed the pre-tokens of a text, in order.
+pub(crate) trait Sink {
+    /// Takes `text[start..end]`.
+    fn take(&mut self, start: usize, end: usize);
+
+    /// Takes pre-tokens of a window: the first one begins at its first byte, which is `text[base]`, each other one at a bit of
+    /// `starts`, where the one before ends.
+    #[inline(always)]
+    fn take_each(&mut self, base: usize, mut starts: u64) {
+        let mut start = base;
+        while starts != 0 {
+            let end = base + starts.trailing_zeros() as usize;
+            self.take(start, end);
+            start = end;
+            starts &= starts - 1;
+        }
+    }
+
+    /// The same of a window without Chinese and Japanese, with the bytes behind it.
+    #[inline(always)]
+    fn take_window(&mut self, _: &[u8; WINDOW + AHEAD], base: usize, starts: u64) {
+        self.take_each(base, starts);
+    }
+}
+
+impl<F: FnMut(usize, usize)> Sink for F {
+    #[inline(always)]
+    fn take(&mut self, start: usize, end: usize) {
+        self(start, end);
+    }
+}
 
 /// How a stretch of text is cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,12 +154,35 @@ impl PreTokenizer {
         Ok(Self { first: stages, last, prefix_space, name })
     }
 
-    /// Hands every pre-token of `text` to `take`, in order: where it begins and ends.
+    /// Hands every pre-token of `text` to `sink`, in order.
     #[inline]
-    pub(crate) fn cut(&self, text: &str, mut take: impl FnMut(usize, usize)) {
+    pub(crate) fn cut(&self, text: &str, sink: impl Sink) {
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+        fn avx2(way: &PreTokenizer, text: &str, sink: impl Sink) {
+            way.cut_with::<vectors::Avx2>(text, sink);
+        }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx512f,avx512bw,avx2,bmi1,bmi2,lzcnt,popcnt")]
+        fn avx512(way: &PreTokenizer, text: &str, sink: impl Sink) {
+            way.cut_with::<vectors::Avx512>(text, sink);
+        }
+        match Set::best() {
+            Set::Plain => self.cut_with::<Plain>(text, sink),
+            // SAFETY: the processor has the instruction set.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => unsafe { avx2(self, text, sink) },
+            // SAFETY: the processor has the instruction set.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => unsafe { avx512(self, text, sink) },
+        }
+    }
+
+    #[inline(always)]
+    fn cut_with<V: Vectors>(&self, text: &str, mut sink: impl Sink) {
         match self.first.as_slice() {
-            [] => self.last.cut(text, take),
-            first => cut_by(first, self.last, text, 0, &mut take),
+            [] => self.last.cut::<V>(text, sink),
+            first => cut_by(first, self.last, text, 0, &mut |start, end| sink.take(start, end)),
         }
     }
 }
@@ -133,20 +190,19 @@ impl PreTokenizer {
 /// Cuts by one stage after the other; `base` is where `text` lies.
 fn cut_by(stages: &[Stage], last: Stage, text: &str, base: usize, take: &mut dyn FnMut(usize, usize)) {
     match stages {
-        [] => last.cut(text, |start, end| take(base + start, base + end)),
-        [stage, rest @ ..] => {
-            stage.cut(text, |start, end| cut_by(rest, last, &text[start..end], base + start, take));
-        }
+        [] => last.cut::<Plain>(text, |start, end| take(base + start, base + end)),
+        [stage, rest @ ..] => stage.cut::<Plain>(text, |start, end| {
+            cut_by(rest, last, &text[start..end], base + start, take);
+        }),
     }
 }
 
 impl Stage {
-    #[inline]
-    fn cut(self, text: &str, mut take: impl FnMut(usize, usize)) {
+    #[inline(always)]
+    fn cut<V: Vectors>(self, text: &str, mut sink: impl Sink) {
+        let mut take = |start, end| sink.take(start, end);
         match self {
-            Self::Pattern(pattern) => {
-                cut_by_pattern(pattern, text, take);
-            }
+            Self::Pattern(pattern) => cut_by_pattern::<V>(pattern, text, sink),
             Self::Digits { alone } => {
                 runs(text, if alone { 1 } else { usize::MAX }, |c, _| c.is_numeric(), take);
             }
@@ -167,31 +223,31 @@ impl Stage {
 const LEAST: u32 = 16;
 
 /// The matches of a pattern and what is between them: a window at a time where masks can tell, else one by one.
-#[inline]
-fn cut_by_pattern(pattern: Pattern, text: &str, mut take: impl FnMut(usize, usize)) {
+#[inline(always)]
+fn cut_by_pattern<V: Vectors>(pattern: Pattern, text: &str, mut sink: impl Sink) {
     let scanner = Scanner::new(pattern, text);
     let bytes = text.as_bytes();
-    let mut windows_from = if pattern.has_blocks() { 0 } else { usize::MAX };
-    // Starts that are still to be taken, as bits from `base` on.
-    let (mut at, mut base, mut starts) = (0, 0, 0_u64);
+    let (mut at, mut windows_from) = (0, if pattern.has_blocks() { 0 } else { usize::MAX });
     while at < bytes.len() {
-        if starts == 0
-            && at >= windows_from
-            && let Some(window) = bytes[at..].first_chunk::<WINDOW>()
+        if at >= windows_from
+            && let Some(window) = bytes[at..].first_chunk()
         {
-            let mut masks = Masks::of(window);
+            // SAFETY: this is compiled into a function of its instruction set.
+            let mut masks = unsafe { V::masks(window) };
             let limit = masks.complete(pattern, Classes::get(), window);
-            if limit >= LEAST {
-                (base, starts) = (at, pattern.starts(window, &masks, limit));
+            let starts = if limit >= LEAST { pattern.starts(window, &masks, limit) } else { 0 };
+            if starts != 0 {
+                match bytes[at..].first_chunk() {
+                    Some(chunk) if !masks.has_phrases(window) => sink.take_window(chunk, at, starts),
+                    _ => sink.take_each(at, starts),
+                }
+                at += (u64::BITS - 1 - starts.leading_zeros()) as usize;
+                continue;
             }
-            if starts == 0 {
-                windows_from = at + limit.max(1) as usize;
-            }
+            windows_from = at + limit.max(1) as usize;
         }
-        // One call, so that it is compiled into the loop.
-        let end = if starts == 0 { scanner.end_from(at) } else { base + starts.trailing_zeros() as usize };
-        starts &= starts.wrapping_sub(1);
-        take(at, end);
+        let end = scanner.end_from(at);
+        sink.take(at, end);
         at = end;
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     },
     joints::Joints,
     model::{Answer, Model, ModelWorker, Stretch},
+    pretokenize::begins_phrase,
 };
 
 /// Bytes of scratch that are kept from one text to the next.
@@ -130,7 +131,7 @@ impl<M: WordModel> Worker<'_, M> {
         let bytes = text.as_bytes();
         let len = end - start;
         // Scripts without blanks have phrases here, which do not come again.
-        let phrase = len > MEDIUM || len > 1 && matches!(bytes[start + 1], 0xE3..=0xE9 | 0xEF);
+        let phrase = len > MEDIUM || len > 1 && begins_phrase(bytes[start + 1]);
         if !phrase {
             return self.append(text, start, end, ids);
         }

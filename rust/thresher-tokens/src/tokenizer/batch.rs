@@ -6,11 +6,15 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use thresher_core::Observer;
 use thresher_core::parallel::Threads;
+use thresher_core::prefetch::with_room;
 
 use super::{Options, Tokenizer};
 use crate::{Error, Result};
@@ -46,12 +50,16 @@ pub fn encode_all(
     observer: &dyn Observer,
 ) -> Result<Encoded> {
     let parts = parts_of(texts);
-    let joined = Mutex::new(Joined::default());
+    let sizes = parts.iter().map(|part| part.bytes).collect();
+    let joined = Mutex::new(Joined { sizes, ..Joined::default() });
     let idle = Mutex::new(Vec::new());
-    threads.each(parts.len(), &|at| {
+    // Parts are taken in order, whatever the threads are told to do: what is done before its turn has to wait.
+    let next = AtomicUsize::new(0);
+    threads.each(parts.len(), &|_| {
+        let at = next.fetch_add(1, Relaxed);
         let mut worker = held(&idle).pop().unwrap_or_else(|| tokenizer.worker(options));
         let mut encoded = held(&joined).spare.pop().unwrap_or_default();
-        let (start, end) = parts[at];
+        let Part { start, end, .. } = parts[at];
         let mut work = || {
             for (row, text) in (start..end).zip(&texts[start..end]) {
                 if (row - start).is_multiple_of(LOOK_EVERY) && observer.cancelled() {
@@ -93,6 +101,8 @@ struct Joined {
     /// The part that comes next, and those behind it that are there.
     next: usize,
     ready: BTreeMap<usize, Result<Encoded>>,
+    /// Bytes of text of each part.
+    sizes: Vec<usize>,
     /// Memory of parts that were joined.
     spare: Vec<Encoded>,
     /// Of the first part that has one.
@@ -116,6 +126,15 @@ impl Joined {
         let all = &mut self.all;
         let before = all.ids.len();
         all.ends.extend(part.ends.iter().map(|end| before + end));
+        let needed = before + part.ids.len();
+        if all.ids.capacity() < needed {
+            // As many as there will be if the rest is like what is there, and a little more.
+            let [joined, bytes] = [&self.sizes[..self.next.min(self.sizes.len())], &self.sizes]
+                .map(|sizes| sizes.iter().sum::<usize>().max(1) as f64);
+            let mut room = with_room(needed.max((needed as f64 * 1.06 * bytes / joined) as usize));
+            room.extend_from_slice(&all.ids);
+            all.ids = room;
+        }
         all.ids.extend_from_slice(&part.ids);
         all.offsets.extend_from_slice(&part.offsets);
         part.ids.clear();
@@ -125,18 +144,23 @@ impl Joined {
     }
 }
 
-/// Ranges of rows.
-fn parts_of(texts: &[Option<&str>]) -> Vec<(usize, usize)> {
+/// A range of rows.
+struct Part {
+    start: usize,
+    end: usize,
+    /// Of their texts.
+    bytes: usize,
+}
+
+/// All rows in parts.
+fn parts_of(texts: &[Option<&str>]) -> Vec<Part> {
     let (mut parts, mut start, mut bytes) = (Vec::new(), 0, 0);
     for (row, text) in texts.iter().enumerate() {
         bytes += text.map_or(0, str::len);
-        if bytes >= PART_BYTES || row + 1 - start >= PART_TEXTS {
-            parts.push((start, row + 1));
+        if bytes >= PART_BYTES || row + 1 - start >= PART_TEXTS || row + 1 == texts.len() {
+            parts.push(Part { start, end: row + 1, bytes });
             (start, bytes) = (row + 1, 0);
         }
-    }
-    if start < texts.len() {
-        parts.push((start, texts.len()));
     }
     parts
 }
@@ -184,7 +208,7 @@ mod tests {
     #[test]
     fn parts_are_joined_in_their_order_and_the_first_error_counts() {
         let part = |id: u32| Ok(Encoded { ids: vec![id; 2], ends: vec![1, 2], offsets: vec![(id, id); 2] });
-        let mut joined = Joined::default();
+        let mut joined = Joined { sizes: vec![2; 5], ..Joined::default() };
         joined.put(2, part(7));
         joined.put(0, part(5));
         assert_eq!((joined.all.ids.as_slice(), joined.spare.len()), (&[5, 5][..], 1));
