@@ -226,6 +226,8 @@ fn medium_key(text: &[u8], key: ShortKey, (start, end): (usize, usize)) -> Optio
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -244,5 +246,49 @@ mod tests {
             n_asked
         };
         assert_eq!([1 << 12, 1 << 12, 1 << 13, 1 << 12, 1 << 13].map(asked), [2, 0, 2, 0, 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_window_at_once_has_the_ids_of_each_piece(
+            text in prop::collection::vec(0_u8..3, 400),
+            windows in prop::collection::vec(any::<u64>(), 1..60),
+        ) {
+            let caches = [Caches::default(), Caches::default()];
+            let [mut at_once, mut each] = caches.each_ref().map(|caches| Batch::new(caches, 1 << 12));
+            let [mut ids, mut wanted] = [Vec::new(), Vec::new()];
+            // Ids tell the bytes of the piece; long ones have many.
+            let find = |start: usize, end: usize, found: &mut Vec<u32>| {
+                found.extend(text[start..end].iter().step_by(3).map(|byte| u32::from(*byte)));
+                found.push((end - start) as u32);
+                Answer::Done
+            };
+            for (at, window) in windows.iter().enumerate() {
+                let (base, mut starts, mut from) = (at * 5, window & !1 & windows[at / 2].rotate_left(9), 0);
+                let mut piece = 0;
+                for to in (1..WINDOW).filter(|to| starts >> to & 1 == 1) {
+                    if each.push(&text, base + piece, base + to) {
+                        let _ = each.look_up(&text, &mut wanted, find);
+                    }
+                    piece = to;
+                }
+                let _ = each.look_up(&text, &mut wanted, find);
+                if !at_once.has_room() {
+                    let _ = at_once.look_up(&text, &mut ids, find);
+                }
+                while starts != 0 {
+                    (from, starts) = at_once.push_window(text[base..].first_chunk().unwrap(), base, from, starts);
+                    if starts != 0 {
+                        let to = starts.trailing_zeros() as usize;
+                        if at_once.push(&text, base + from, base + to) {
+                            let _ = at_once.look_up(&text, &mut ids, find);
+                        }
+                        (from, starts) = (to, starts & (starts - 1));
+                    }
+                }
+                let _ = at_once.look_up(&text, &mut ids, find);
+            }
+            prop_assert_eq!(ids, wanted);
+        }
     }
 }

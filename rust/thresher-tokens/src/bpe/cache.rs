@@ -5,8 +5,9 @@
 //! line  | key, 31 bytes and length        | up to 10 ids, count      |      64 bytes, one pre-token
 //! ```
 //!
-//! A key is the whole pre-token, so a hit is exact. What is new takes the first place of its line, what was there the
-//! second, and what was there is forgotten: nothing grows, whatever the text. A short pre-token of many ids goes to the second table.
+//! A key is the whole pre-token, so a hit is exact. What is new takes the first of two places, those of its line or of two
+//! neighbouring lines; what was there takes the second, and what was there is forgotten: nothing grows, whatever the text. What is found in
+//! the second place moves to the first, so where a pre-token is found can be foretold. A short pre-token of many ids goes to the second table.
 //! Pre-tokens that are longer, or have more ids, are not kept. The hash is public; who forges collisions makes misses.
 
 use thresher_core::prefetch::{in_large_pages, prefetch_line};
@@ -57,11 +58,6 @@ impl Lines {
     #[inline(always)]
     fn lines_mut(&mut self) -> &mut [[u64; LINE]] {
         self.numbers[self.skip..].as_chunks_mut().0
-    }
-
-    fn line_mut(&mut self, place: Place) -> &mut [u64] {
-        let from = self.skip + place.0 as usize * LINE;
-        &mut self.numbers[from..from + LINE]
     }
 }
 
@@ -297,13 +293,13 @@ impl Cache {
     /// What it knows.
     #[inline(always)]
     pub(crate) fn known(&mut self) -> Known<'_> {
-        Known { short: self.short.lines_mut(), medium: self.medium.lines() }
+        Known { short: self.short.lines_mut(), medium: self.medium.lines_mut() }
     }
 
     /// Keeps the ids of a short pre-token; says whether there is a place for so many.
     pub(crate) fn keep_short(&mut self, place: Place, key: ShortKey, ids: &[u32]) -> bool {
         let Some(Packed(packed)) = Packed::of(ids) else { return false };
-        let line = self.short.line_mut(place);
+        let line = &mut self.short.lines_mut()[place.0 as usize];
         line.copy_within(..4, 4);
         line[..2].copy_from_slice(&key.0);
         line[2..4].copy_from_slice(&packed);
@@ -322,7 +318,10 @@ impl Cache {
     /// Keeps the ids of a pre-token of the second table.
     pub(crate) fn keep_medium(&mut self, place: Place, key: &MediumKey, ids: &[u32]) {
         let Some(packed) = PackedMany::of(ids) else { return };
-        let line = self.medium.line_mut(place);
+        let place = place.0 as usize;
+        let lines = self.medium.lines_mut();
+        lines.swap(place, place ^ 1);
+        let line = &mut lines[place];
         line[..4].copy_from_slice(&key.0);
         line[4..].copy_from_slice(&packed);
     }
@@ -332,11 +331,11 @@ impl Cache {
 #[derive(Debug)]
 pub(crate) struct Known<'c> {
     short: &'c mut [[u64; LINE]],
-    medium: &'c [[u64; LINE]],
+    medium: &'c mut [[u64; LINE]],
 }
 
 impl Known<'_> {
-    /// The ids of a short pre-token. Both places of its line are looked at without a branch: which one it has cannot be foretold.
+    /// The ids of a short pre-token, which moves to the first place of its line.
     #[inline(always)]
     pub(crate) fn short(&mut self, place: Place, key: ShortKey) -> Option<Packed> {
         let line = &mut self.short[place.0 as usize];
@@ -349,11 +348,18 @@ impl Known<'_> {
         Some(Packed([line[2], line[3]]))
     }
 
-    /// The ids of a pre-token of the second table.
+    /// The ids of a pre-token of the second table, which moves to the first of its two lines.
     #[inline(always)]
-    pub(crate) fn medium(&self, place: Place, key: &MediumKey) -> Option<PackedMany> {
-        let [k0, k1, k2, k3, ids @ ..] = &self.medium[place.0 as usize];
-        ([*k0, *k1, *k2, *k3] == key.0).then(|| PackedMany::read(ids))
+    pub(crate) fn medium(&mut self, place: Place, key: &MediumKey) -> Option<PackedMany> {
+        let place = place.0 as usize;
+        if self.medium[place][..4] != key.0 {
+            if self.medium[place ^ 1][..4] != key.0 {
+                return None;
+            }
+            self.medium.swap(place, place ^ 1);
+        }
+        let [_, _, _, _, ids @ ..] = &self.medium[place];
+        Some(PackedMany::read(ids))
     }
 }
 
