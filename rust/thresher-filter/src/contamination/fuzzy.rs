@@ -103,7 +103,7 @@ impl Seeds {
         for piece in pieces.iter().rev() {
             for place in (piece.start..=piece.start + piece.len - SEED as u32).rev() {
                 let words = seed(place);
-                if !is_telling(words) {
+                if !is_telling(words, |_| false) {
                     continue;
                 }
                 if let Some(later) = table.insert(index.hasher.of(words), place, |other| seed(other) == words)

@@ -2,8 +2,8 @@
 //!
 //! Memory is 16 bytes a word of the references, 16 to 32 an n-gram, and the filter. Building takes one pass over the
 //! texts and one over the n-grams. An n-gram counts for nothing if more than `common` different items of one benchmark have
-//! it, since then it is the frame of the questions and not one of them, or if it consists of one or two different words, as rows of a
-//! table do.
+//! it, since then it is the frame of the questions and not one of them, or if it has fewer than three different words besides single letters and
+//! digits.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -17,8 +17,10 @@ use super::passages::{Looked, Words};
 use super::rule::Rule;
 use super::table::{Hasher, MAX_PLACES, NONE, Table, Width};
 
-/// Different words that an n-gram has.
+/// Different words that an n-gram has, single letters and digits apart.
 const LEAST_DIFFERENT: usize = 3;
+/// What counts as no word of an n-gram: rows of tables, and counting to ten, are in any text.
+const PLAIN: &str = "0 1 2 3 4 5 6 7 8 9 a b c d e f g h i j k l m n o p q r s t u v w x y z";
 /// Words by which short passages are noticed: the first ones of each.
 pub(crate) const SEED: usize = 5;
 
@@ -73,6 +75,8 @@ pub struct Index {
     keys: Keys,
     /// Shingles of one word.
     single: ShingleSpec,
+    /// The words of [`PLAIN`].
+    plain: HashSet<u64>,
     pub(crate) hasher: Hasher,
     pub(crate) words: Vec<u64>,
     /// The entry of each word.
@@ -143,6 +147,7 @@ impl Index {
             options,
             keys,
             single,
+            plain: words.of(PLAIN).into_iter().collect(),
             hasher,
             next: vec![NONE; draft.words.len()],
             words: draft.words,
@@ -225,7 +230,7 @@ impl Index {
             let (width, length) = (self.hasher.width(entry.gram as usize), entry.gram as usize);
             for at in (0..count(entry) as usize).rev() {
                 let gram = &words[at..at + length];
-                if !is_telling(gram) {
+                if !is_telling(gram, |word| self.plain.contains(&word)) {
                     continue;
                 }
                 let place = entry.start + at as u32;
@@ -352,12 +357,20 @@ impl Draft {
     }
 }
 
-/// Whether an n-gram has enough different words to tell something.
-pub(crate) fn is_telling(gram: &[u64]) -> bool {
-    let first = gram.first();
-    let second = gram.iter().find(|word| Some(*word) != first);
-    let least = LEAST_DIFFERENT.min(gram.len());
-    least < 3 || second.is_some_and(|second| gram.iter().any(|word| Some(word) != first && word != second))
+/// Whether an n-gram has enough different words to tell something; those that are `plain` do not count.
+pub(crate) fn is_telling(gram: &[u64], plain: impl Fn(u64) -> bool) -> bool {
+    let mut seen = [0; LEAST_DIFFERENT];
+    let mut count = 0;
+    for &word in gram {
+        if !seen[..count].contains(&word) && !plain(word) {
+            seen[count] = word;
+            count += 1;
+            if count == LEAST_DIFFERENT {
+                return true;
+            }
+        }
+    }
+    false
 }
 
 fn fingerprint(hashes: &RandomState, item: &Item) -> (u64, u64) {
