@@ -13,7 +13,7 @@ DATA ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help preflight demo test test-rust test-python test-report test-kill test-token-files test-readers test-faults test-model test-generate test-chat-10k test-passthrough test-tokens fuzz lint format build wheel bench \
-	bench-setup bench-quick bench-limits bench-templates bench-novelty bench-signals bench-asking bench-memory bench-functions bench-scripts bench-rust bench-packing bench-encoding clean
+	bench-setup bench-quick bench-limits bench-templates bench-novelty bench-signals bench-contamination bench-asking bench-memory bench-functions bench-scripts bench-rust bench-packing bench-encoding clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -136,6 +136,9 @@ bench-novelty: ## 52,000 instructions into a pool of novel ones, against what co
 
 bench-signals: ## signals of each filter preset, MB/s on one thread; FILE=texts.jsonl FIELD=text
 	cargo bench -p thresher-filter --bench signals --profile $(PROFILE) -- $(FILE) $(FIELD)
+
+bench-contamination: build ## items of benchmarks leaked into real documents, found and timed; DATA=folder of the real corpora, DECON=binary of decon
+	$(PY) -m benches.contamination $(DATA) $(if $(DECON),--decon $(DECON))
 
 bench-asking: build ## what a request costs the client, against the openai package if it is installed
 	$(PY) -m benches.asking

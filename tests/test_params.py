@@ -26,6 +26,11 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "minhash": (th.minhash, {"texts": ["a"]}),
     "dedup": (th.dedup, {"texts": ["a"]}),
     "dedup_files": (th.dedup_files, {"inputs": "in.jsonl", "output": "out.jsonl", "overwrite": True}),
+    "decontaminate": (th.decontaminate, {"texts": ["a"], "against": {"b": [{"question": "a b c"}]}}),
+    "decontaminate_files": (
+        th.decontaminate_files,
+        {"inputs": "in.jsonl", "output": "out.jsonl", "overwrite": True, "against": "evals.jsonl"},
+    ),
     "shuffle_files": (th.shuffle_files, {"inputs": "in.jsonl", "output": "out", "overwrite": True}),
     "plan": (th.plan, {"inputs": "in.jsonl"}),
     "explain": (th.explain, {"output": "out.jsonl", "id": "in.jsonl:0"}),
@@ -95,6 +100,7 @@ def _parameters() -> Iterator[Any]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with one file of rows."""
     (tmp_path / "in.jsonl").write_text(json.dumps(ROW) + "\n", "utf-8")
+    (tmp_path / "evals.jsonl").write_text('{"question": "a b c"}\n', "utf-8")
     byte_level(tmp_path / "tokenizer.json")
     pq.write_table(pa.table({"input_ids": [[1, 2]]}), tmp_path / "in.parquet")
     monkeypatch.chdir(tmp_path)
@@ -134,6 +140,7 @@ def test_a_keyword_that_is_not_there_is_a_type_error(name: str) -> None:
 
 VERBS: dict[str, Callable[..., Any]] = {
     "dedup": th.dedup_files,
+    "decontaminate": th.decontaminate_files,
     "convert": th.chat.convert_files,
     "validate": th.chat.validate_files,
     "render": th.chat.render_files,

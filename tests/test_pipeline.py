@@ -24,7 +24,7 @@ ROWS = [
     {"text": "to be or not to be that is the question", "answer": "Yes."},
 ]
 ROOT = Path(__file__).parent.parent
-VERBS = ("dedup", "convert", "validate", "render", "shuffle", "pack")
+VERBS = ("dedup", "decontaminate", "convert", "validate", "render", "shuffle", "pack")
 
 
 def _row(row: dict[str, str], number: int) -> str:
@@ -189,7 +189,7 @@ def _documents() -> list[Any]:
     ]
     for verb in (*VERBS, "options"):
         needed = {
-            name: {"to": "openai", "template": "{{ messages }}", "context": 8}[name]
+            name: {"to": "openai", "template": "{{ messages }}", "context": 8, "against": "evals"}[name]
             for name, parameter in parameters(verb).items()
             if parameter.required
         }

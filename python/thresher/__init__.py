@@ -8,6 +8,13 @@
 
 from thresher import chat, generate, tokenizers, tokens
 from thresher._core import version as _version
+from thresher._decontaminate import (
+    BenchmarkFound,
+    DecontaminateReport,
+    DecontaminateResult,
+    decontaminate,
+    decontaminate_files,
+)
 from thresher._dedup import DedupReport, DedupResult, Summary, dedup, dedup_files, minhash
 from thresher._explain import explain
 from thresher._mix import MixReport, mix_files
@@ -33,9 +40,12 @@ from thresher.tokens import TokenizeReport, tokenize, tokenize_files
 __version__ = _version()
 
 __all__ = [
+    "BenchmarkFound",
     "BusyError",
     "ColumnError",
     "DataError",
+    "DecontaminateReport",
+    "DecontaminateResult",
     "DedupReport",
     "DedupResult",
     "Estimate",
@@ -60,6 +70,8 @@ __all__ = [
     "VerifyReport",
     "__version__",
     "chat",
+    "decontaminate",
+    "decontaminate_files",
     "dedup",
     "dedup_files",
     "explain",

@@ -141,4 +141,5 @@ _CHECKS: Mapping[str, Check] = {
         for one in _params.several(parameter.name, value, "a list of mappings")
     ],
     "path": lambda parameter, value: _params.path(parameter.name, value),
+    "paths": _texts,
 }

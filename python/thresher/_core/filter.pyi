@@ -1,11 +1,55 @@
 """What is known of a text."""
 
+from collections.abc import Sequence
 from typing import final
 
 from thresher._core import ArrowArray
 from thresher._types import Texts
 
-__all__ = ["Novelty", "rouge_l"]
+__all__ = ["Contamination", "Novelty", "decontaminate", "rouge_l"]
+
+@final
+class Contamination:
+    """What texts hold of benchmarks."""
+
+    @property
+    def keep(self) -> ArrowArray:
+        """`bool`: whether the document stays."""
+
+    @property
+    def spans(self) -> ArrowArray:
+        """`list<struct<start: int64, end: int64>>`: all that was found in the document, in bytes."""
+
+    @property
+    def texts(self) -> ArrowArray | None:
+        """`large_string`: with `cut`, the texts as they stay."""
+
+    @property
+    def matches(self) -> ArrowArray:
+        """A struct for each field of an item that a document holds."""
+
+    @property
+    def benchmarks(self) -> str:
+        """What was found of each benchmark, as JSON."""
+
+def decontaminate(
+    texts: Texts, step_json: str, rows: Sequence[tuple[str, Sequence[str]]], threads: int | None
+) -> Contamination:
+    """Finds what benchmarks hold in texts.
+
+    Args:
+        texts: The texts; read in place. A stream is consumed.
+        step_json: The parameters of a decontamination that do not speak of files, as a JSON object.
+        rows: Benchmarks besides those in `against`: names, and rows as JSON objects.
+        threads: Threads to use. Default: as many as the process may use.
+
+    Raises:
+        ParameterError: A parameter is outside its range, or a benchmark has no rows or fields.
+        ColumnError: `texts` is not text.
+        DataError: A row of a benchmark cannot be read.
+        FileError: The operating system refused to read a benchmark.
+        KeyboardInterrupt: Ctrl-C; the GIL is released meanwhile.
+    """
 
 @final
 class Novelty:

@@ -9,6 +9,7 @@ from thresher._types import Progress
 __all__ = [
     "Output",
     "convert",
+    "decontaminate",
     "dedup",
     "mix",
     "pack",
@@ -38,6 +39,9 @@ def dedup(config_json: str, progress: Callable[[Progress], object] | None) -> st
         BusyError: Another run writes to the same output.
         KeyboardInterrupt: Ctrl-C.
     """
+
+def decontaminate(config_json: str, progress: Callable[[Progress], object] | None) -> str:
+    """Rows of files without what benchmarks hold; as `dedup`, with the parameters of a decontamination."""
 
 def convert(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Rows of files in another chat format; as `dedup`, with the parameters of a conversion."""

@@ -38,8 +38,8 @@ class Pipeline:
     the output until the end, so it takes as much space as they have. Rows behind a `pack` are bins.
 
     Args:
-        steps: What is done, in order: each a verb (`dedup`, `convert`, `validate`, `render`, `tokenize`,
-            `shuffle`, `pack`), or a mapping of a verb to its parameters.
+        steps: What is done, in order: each a verb (`dedup`, `decontaminate`, `convert`, `validate`, `render`,
+            `tokenize`, `shuffle`, `pack`), or a mapping of a verb to its parameters.
         inputs: Files, patterns and folders to read; see `thresher.dedup_files`.
         output: A folder, a data file, or `-` for standard output.
         options: The options of every step; see `thresher.RunOptions`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from thresher._decontaminate import DecontaminateReport
 from thresher._dedup import DedupReport
 from thresher._pack import PackReport
 from thresher._runs import RunReport
@@ -15,6 +16,7 @@ from thresher.tokens.files import TokenizeReport
 
 REPORTS: dict[str, type[RunReport]] = {
     "dedup": DedupReport,
+    "decontaminate": DecontaminateReport,
     "convert": ConvertReport,
     "validate": ValidateReport,
     "render": RenderReport,

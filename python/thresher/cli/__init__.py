@@ -19,6 +19,7 @@ import click
 
 import thresher
 from thresher.cli._chat import convert, render, validate
+from thresher.cli._decontaminate import decontaminate
 from thresher.cli._dedup import dedup
 from thresher.cli._doctor import doctor
 from thresher.cli._generate import generate
@@ -66,14 +67,16 @@ def cli() -> None:
     """Turn raw text and model calls into clean training data.
 
     Removes exact and near-duplicates from files within a bound on memory, and goes on where it was
-    interrupted. Makes instruction data with models and judges it, and pays for no answer twice. Converts,
-    validates and renders chat data. Trains tokenizers, tokenises, mixes, shuffles and packs. Runs pipelines
-    of steps over files, plans runs, and verifies and explains results.
+    interrupted. Takes out what holds items of benchmarks. Makes instruction data with models and judges it,
+    and pays for no answer twice. Converts, validates and renders chat data. Trains tokenizers, tokenises,
+    mixes, shuffles and packs. Runs pipelines of steps over files, plans runs, and verifies and explains
+    results.
     """
 
 
 for command in (
     dedup,
+    decontaminate,
     generate,
     judge,
     convert,

@@ -19,7 +19,7 @@ _ALIASES = {"from_format": ["--from"]}
 """Shorter names that options have besides their own."""
 
 _SCALARS: dict[str, Any] = {"whole": int, "share": float, "number": float}
-_LISTS = ("texts", "choices", "mapping", "records")
+_LISTS = ("texts", "paths", "choices", "mapping", "records")
 
 
 def options_of(

@@ -7,6 +7,7 @@ mod about;
 mod arrow_out;
 mod boundary;
 mod chat;
+mod decontaminate;
 mod dedup;
 mod errors;
 mod generate;
@@ -63,6 +64,8 @@ mod _core {
     #[pymodule(gil_used = false)]
     mod filter {
         #[pymodule_export]
+        use crate::decontaminate::{Contamination, decontaminate};
+        #[pymodule_export]
         use crate::novelty::{Novelty, rouge_l};
     }
 
@@ -87,8 +90,8 @@ mod _core {
         use crate::output::Output;
         #[pymodule_export]
         use crate::runs::{
-            convert_files, dedup_files, mix_files, pack_files, parameters, pipeline_files, render_files,
-            shuffle_files, tokenize_files, train_files, validate_files,
+            convert_files, decontaminate_files, dedup_files, mix_files, pack_files, parameters,
+            pipeline_files, render_files, shuffle_files, tokenize_files, train_files, validate_files,
         };
     }
 

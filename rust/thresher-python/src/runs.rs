@@ -14,6 +14,7 @@ use thresher_io::runs::mix::{self, MixPhase, MixSource, MixStep};
 use thresher_io::runs::pack::{self, PackStep};
 use thresher_io::runs::parameters::{Step, describe};
 use thresher_io::runs::rows::convert::{self, ConvertStep};
+use thresher_io::runs::rows::decontaminate::{self, DecontaminateStep};
 use thresher_io::runs::rows::render::{self, RenderStep};
 use thresher_io::runs::rows::tokenize::{self, TokenizeStep};
 use thresher_io::runs::rows::validate::{self, ValidateStep};
@@ -70,6 +71,17 @@ pub(crate) fn validate_files(
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
     over_files(py, config_json, progress, bound, validate::run)
+}
+
+/// Rows of files without what benchmarks hold.
+#[pyfunction]
+#[pyo3(name = "decontaminate")]
+pub(crate) fn decontaminate_files(
+    py: Python<'_>,
+    config_json: &str,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    over_files(py, config_json, progress, bound, decontaminate::run)
 }
 
 /// Rows of files in a random order.
@@ -146,6 +158,7 @@ pub(crate) fn parameters(verb: &str) -> PyResult<String> {
         DedupStep::NAME => describe::<DedupStep>(),
         PlanStep::NAME => describe::<PlanStep>(),
         ConvertStep::NAME => describe::<ConvertStep>(),
+        DecontaminateStep::NAME => describe::<DecontaminateStep>(),
         PackStep::NAME => describe::<PackStep>(),
         RenderStep::NAME => describe::<RenderStep>(),
         TokenizeStep::NAME => describe::<TokenizeStep>(),

@@ -4,6 +4,7 @@
 //! `pipeline` (units on all threads, in order), `output` (where results go), `aside` and `books` (nothing is lost).
 
 mod aside;
+pub mod benchmarks;
 mod books;
 mod changed;
 mod clock;

@@ -140,6 +140,7 @@ mod tests {
     use crate::runs::pack::PackStep;
     use crate::runs::parameters::{Step, fields_of};
     use crate::runs::rows::convert::ConvertStep;
+    use crate::runs::rows::decontaminate::DecontaminateStep;
     use crate::runs::rows::render::RenderStep;
     use crate::runs::rows::validate::ValidateStep;
 
@@ -171,6 +172,7 @@ mod tests {
     fn the_parameters_of_each_step_stand_beside_the_options() {
         law::<DedupStep>();
         law::<ConvertStep>();
+        law::<DecontaminateStep>();
         law::<PackStep>();
         law::<RenderStep>();
         law::<ValidateStep>();

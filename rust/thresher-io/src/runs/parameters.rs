@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use crate::runs::find::find;
 use crate::tokenizer::file_of;
 
 /// A size as a text; `thresher._params.size` reads it.
@@ -52,6 +53,8 @@ pub enum Kind {
     Records(&'static str),
     /// The path of a file or folder; the name that stands for it.
     Path(&'static str),
+    /// Any number of paths of files, patterns or folders; the name that stands for one.
+    Paths(&'static str),
 }
 
 /// One parameter.
@@ -112,6 +115,7 @@ impl Parameter {
                 ("records", metavar, json!({"type": "array", "items": {"type": "object"}}))
             }
             Kind::Path(metavar) => ("path", metavar, json!({"type": "string"})),
+            Kind::Paths(metavar) => ("paths", metavar, several(&json!({"type": "string"}))),
         };
         let schema = if self.default.is_null() && !self.required {
             json!({"anyOf": [schema, {"type": "null"}]})
@@ -132,8 +136,28 @@ fn several(item: &Value) -> Value {
 
 /// The files that the parameters of a step name, whose contents belong to what a run is.
 pub(crate) fn files_of<P: Step>(parameters: &Value) -> Vec<PathBuf> {
-    let paths = P::parameters().into_iter().filter(|one| matches!(one.kind, Kind::Path(_)));
-    paths.filter_map(|one| parameters.get(one.name)?.as_str().map(|path| file_of(Path::new(path)))).collect()
+    let mut files = Vec::new();
+    for one in P::parameters() {
+        let given = parameters.get(one.name);
+        match one.kind {
+            Kind::Path(_) => {
+                files.extend(given.and_then(Value::as_str).map(|path| file_of(Path::new(path))));
+            }
+            Kind::Paths(_) => {
+                let given = given.and_then(Value::as_array).into_iter().flatten();
+                given.filter_map(Value::as_str).for_each(|path| files.extend(found_at(Path::new(path))));
+            }
+            _ => {}
+        }
+    }
+    files
+}
+
+/// The files that a path of a file, a pattern or a folder stands for. What stands for none is said by whoever reads it.
+fn found_at(path: &Path) -> Vec<PathBuf> {
+    let (mut found, mut notes) = (Vec::new(), Vec::new());
+    let is_found = find(path, false, &mut found, &mut notes).is_ok();
+    found.into_iter().filter(|one| is_found && one.form.is_some()).map(|one| one.path).collect()
 }
 
 /// The parameters of a step, as [`Parameter::describe`] gives them.

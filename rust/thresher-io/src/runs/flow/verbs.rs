@@ -14,6 +14,7 @@ use crate::runs::pack::PackStep;
 use crate::runs::parameters::{Parameter, Step, files_of};
 use crate::runs::progress::Progress;
 use crate::runs::rows::convert::{self, ConvertStep};
+use crate::runs::rows::decontaminate::DecontaminateStep;
 use crate::runs::rows::render::{self, RenderStep};
 use crate::runs::rows::tokenize::{self, TokenizeStep};
 use crate::runs::rows::validate::{self, ValidateStep};
@@ -124,7 +125,7 @@ impl Default for Verbs {
         let mut verbs =
             Self(vec![dedup()]).reshape::<ConvertStep>().rows::<ValidateStep>().reshape::<RenderStep>();
         verbs.0.push(tokenize());
-        verbs.gather::<ShuffleStep>().gather::<PackStep>()
+        verbs.rows::<DecontaminateStep>().gather::<ShuffleStep>().gather::<PackStep>()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Runs of one step that looks at every row by itself: validation, conversion, rendering.
+//! Runs of one step that looks at every row by itself: validation, decontamination, conversion, rendering.
 //!
 //! ```text
 //! validate          rows ──> steps ──> ledger ──> evidence, books        and, with an output, one more pass that writes
@@ -10,6 +10,7 @@
 //! tell; then the rows are worked on twice, first for their shape (see [`shape`]).
 
 pub mod convert;
+pub mod decontaminate;
 pub mod format;
 pub mod render;
 mod reshape;
