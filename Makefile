@@ -13,7 +13,7 @@ DATA ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help preflight demo test test-rust test-python test-report test-kill test-token-files test-readers test-faults test-model test-generate test-chat-10k test-passthrough test-tokens fuzz lint format build wheel bench \
-	bench-setup bench-quick bench-limits bench-templates bench-novelty bench-signals bench-contamination bench-asking bench-memory bench-functions bench-scripts bench-rust bench-packing bench-encoding clean
+	bench-setup bench-quick bench-limits bench-templates bench-novelty bench-signals bench-contamination bench-language language-model bench-asking bench-memory bench-functions bench-scripts bench-rust bench-packing bench-encoding clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -139,6 +139,17 @@ bench-signals: ## signals of each filter preset, MB/s on one thread; FILE=texts.
 
 bench-contamination: build ## items of benchmarks leaked into real documents, found and timed; DATA=folder of the real corpora, DECON=binary of decon
 	$(PY) -m benches.contamination $(DATA) $(if $(DECON),--decon $(DECON))
+
+# Crates of n-gram tables and sentences, 160 MB; cargo fetches them, and nothing compiles them.
+LINGUA := models/language/vendor
+$(LINGUA):
+	cd models/language && cargo vendor --locked --versioned-dirs vendor >/dev/null
+
+bench-language: $(LINGUA) ## languages of sentences told right, by length, and MB/s, beside whatlang; MODELS=lid.176.ftz for models of fastText
+	cargo bench -p thresher-filter --bench language --profile $(PROFILE) -- $(abspath $(LINGUA) $(MODELS))
+
+language-model: $(LINGUA) ## make the model of the language detector anew
+	cargo run --release --manifest-path models/language/Cargo.toml -- $(LINGUA) rust/thresher-filter/src/language/model.bin
 
 bench-asking: build ## what a request costs the client, against the openai package if it is installed
 	$(PY) -m benches.asking

@@ -22,12 +22,16 @@ ROW = {
 }
 # Nothing listens there; what is wrong with an option is told before anything is asked.
 ENDPOINT = ["--endpoint", "http://127.0.0.1:1/v1", "--model", "m"]
+MODEL = str(Path(__file__).parent / "golden" / "fasttext" / "softmax.bin")
 COMMANDS = {
     "dedup": ["in.jsonl", "-o", "out"],
     "convert": ["in.jsonl", "-o", "out", "--to", "sharegpt"],
     "validate": ["in.jsonl"],
     "render": ["in.jsonl", "-o", "out", "--template", "chat.jinja"],
     "shuffle": ["in.jsonl", "-o", "out"],
+    "language": ["in.jsonl", "-o", "out"],
+    "quality train": ["--good", "in.jsonl", "--bad", "in.jsonl", "-o", "out.bin"],
+    "quality score": ["in.jsonl", "-o", "out", "--model", MODEL, "--label", "city"],
     "pack": ["in.parquet", "-o", "out", "--context", "8"],
     "verify": ["out"],
     "plan": ["in.jsonl"],
@@ -51,6 +55,7 @@ TEXTS = {
     "id": "a..b",
     "keep": "newest",
     "by": "a..b",
+    "label": "village",
     "special_tokens": "",
     "to": "gpt",
     "from_format": "gpt",
@@ -79,10 +84,10 @@ TEXTS = {
 FREE = {"output", "tmp", "glob", "name", "against", "journal", "holdout", "dev", "task_types", "batch_files"}
 # So do names of models, of variables of the environment, and what a card is to say.
 FREE |= {"rubric", "question", "answer", "reference", "items", "verdicts", "student", "prefix"}
-FREE |= {"tokenizer", "real_values"}
+FREE |= {"tokenizer", "real_values", "good", "bad"}
 FREE |= {"model", "revision", "key_env", "family", "licence", "terms"}
 # A column of any name there may be.
-FREE |= {"tokens", "mask"}
+FREE |= {"tokens", "mask", "column"}
 NUMBERS = {
     "context": ["0", "-1", str(2**31)],
     "eos": ["-1", str(2**32)],
@@ -132,6 +137,15 @@ NUMBERS = {
     "passage_chars": ["0"],
     "judge threshold": ["nan", "inf"],
     "scale": ["0", "7"],
+    "min_score": ["2", "nan", "-1"],
+    "keep_top": ["2", "nan", "-1"],
+    "sample_bytes": ["-1", str(2**70)],
+    "word_ngrams": ["0", "6"],
+    "bucket": ["0", str(2**70)],
+    "min_count": ["0", str(2**70)],
+    "max_words": ["-1", str(2**70)],
+    "epochs": ["0", "1001"],
+    "max_documents": ["0", str(2**70)],
     "review": ["0", "-1"],
     "tries": ["0", "21"],
 }

@@ -10,7 +10,7 @@ import pytest
 import thresher as th
 from thresher import errors
 
-PACKAGES = {"chat", "generate", "tokenizers", "tokens"}
+PACKAGES = {"chat", "filters", "generate", "tokenizers", "tokens"}
 """Capabilities that are called by the name of their package, as in `th.chat.convert`."""
 
 

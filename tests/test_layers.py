@@ -30,6 +30,7 @@ LAYERS = [
         "chat",
         "estimate",
         "explanation",
+        "filters",
         "results",
         "tokenizers",
     },

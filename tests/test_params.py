@@ -20,6 +20,7 @@ from thresher import _params, cli
 from thresher._parameters import parameters
 
 ROW = {"text": "a b", "messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]}
+MODEL = Path(__file__).parent / "golden" / "fasttext" / "softmax.bin"
 TEMPLATE = "{% for m in messages %}{{ m.content }}{% endfor %}"
 WRONG = [object(), 2**70, -(2**70), 1.5, float("nan"), "bogus", b"x", [object()], {"a": 1}]
 FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
@@ -48,6 +49,20 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "render_files": (
         th.chat.render_files,
         {"inputs": "in.jsonl", "output": "out.jsonl", "overwrite": True, "template": TEMPLATE},
+    ),
+    "detect_language": (th.filters.detect_language, {"texts": ["a"]}),
+    "language_files": (
+        th.filters.language_files,
+        {"inputs": "in.jsonl", "output": "out.jsonl", "overwrite": True},
+    ),
+    "quality": (th.filters.quality, {"texts": ["a"], "model": MODEL, "label": "city"}),
+    "quality_files": (
+        th.filters.quality_files,
+        {"inputs": "in.jsonl", "output": "out.jsonl", "overwrite": True, "model": MODEL, "label": "city"},
+    ),
+    "train_quality": (
+        th.filters.train_quality,
+        {"good": "in.jsonl", "output": "model.bin", "overwrite": True, "bad": "in.jsonl", "bucket": 100},
     ),
     "tokenize": (th.tokenize, {"texts": ["a"], "tokenizer": "tokenizer.json"}),
     "tokenize_files": (
@@ -85,6 +100,7 @@ OTHER_WORDS = {
     "trained_with": "template",
     "deployed_with": "template",
     "inputs": "input",
+    "good": "input",
     "templates": "template",
     "variables": "variables",
 }
@@ -144,13 +160,17 @@ VERBS: dict[str, Callable[..., Any]] = {
     "convert": th.chat.convert_files,
     "validate": th.chat.validate_files,
     "render": th.chat.render_files,
+    "language": th.filters.language_files,
+    "quality": th.filters.quality_files,
     "tokenize": th.tokenize_files,
     "pack": th.pack_files,
     "mix": th.mix_files,
     "train": th.tokenizers.train,
 }
-GROUPS = {"train": "tokenizer"}
+GROUPS = {"train": "tokenizer", "quality": "quality"}
 """Groups of commands that verbs are in."""
+COMMANDS = {"quality": "score"}
+"""Commands of other names than their verbs."""
 
 
 def _plain(default: object) -> object:
@@ -187,7 +207,7 @@ def test_the_options_that_type_checkers_know_are_those_of_every_run() -> None:
 def test_a_command_has_the_parameters_and_defaults_of_its_native_run(verb: str) -> None:
     group = cli.cli.commands[GROUPS[verb]] if verb in GROUPS else cli.cli
     assert isinstance(group, click.Group)
-    command = group.commands[verb]
+    command = group.commands[COMMANDS.get(verb, verb)]
     native = {**parameters(verb), **parameters("options")}
     values = {"whole": "8", "mapping": "a=openai"}
     needed = [

@@ -6,7 +6,7 @@
 ([True, False, True], [None, 0, None])
 """
 
-from thresher import chat, generate, tokenizers, tokens
+from thresher import chat, filters, generate, tokenizers, tokens
 from thresher._core import version as _version
 from thresher._decontaminate import (
     BenchmarkFound,
@@ -75,6 +75,7 @@ __all__ = [
     "dedup",
     "dedup_files",
     "explain",
+    "filters",
     "generate",
     "minhash",
     "mix_files",

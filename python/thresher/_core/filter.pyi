@@ -6,7 +6,7 @@ from typing import final
 from thresher._core import ArrowArray
 from thresher._types import Texts
 
-__all__ = ["Contamination", "Novelty", "decontaminate", "rouge_l"]
+__all__ = ["Classifier", "Contamination", "LanguageDetector", "Novelty", "decontaminate", "rouge_l"]
 
 @final
 class Contamination:
@@ -50,6 +50,80 @@ def decontaminate(
         FileError: The operating system refused to read a benchmark.
         KeyboardInterrupt: Ctrl-C; the GIL is released meanwhile.
     """
+
+@final
+class Classifier:
+    """A model of fastText and one of its labels, which threads share."""
+
+    def __new__(cls, path: str, label: str) -> Classifier:
+        """Loads a model.
+
+        Args:
+            path: A `.bin` or `.ftz` file with labels.
+            label: The label whose probability is the score.
+
+        Raises:
+            ParameterError: There is no such file, it is no model with labels, or it has no such label.
+            FileError: It cannot be read.
+            KeyboardInterrupt: Ctrl-C; the GIL is released meanwhile.
+        """
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels, in the order of the model."""
+
+    def score(self, texts: Texts, threads: int | None) -> ArrowArray:
+        """The probability of the label for each text.
+
+        Args:
+            texts: The texts; read in place. A stream is consumed.
+            threads: Threads to use; None: as many as the process may use.
+
+        Returns:
+            `float`, null for a missing text.
+
+        Raises:
+            ParameterError: `threads` is out of range.
+            ColumnError: `texts` is not text.
+            KeyboardInterrupt: Ctrl-C, if the texts have more than 16 KB; the GIL is released meanwhile.
+        """
+
+@final
+class LanguageDetector:
+    """A detector of languages, which threads share."""
+
+    def __new__(cls, model: str | None, sample_bytes: int) -> LanguageDetector:
+        """A detector.
+
+        Args:
+            model: The path of a model of fastText; None for the detector of the package.
+            sample_bytes: Bytes that are read of a longer text; 0 reads all.
+
+        Raises:
+            ParameterError: There is no such file, it is no model with labels, or `sample_bytes` is negative.
+            FileError: It cannot be read.
+            KeyboardInterrupt: Ctrl-C; the GIL is released meanwhile.
+        """
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages that it can find, sorted."""
+
+    def detect(self, texts: Texts, threads: int | None) -> tuple[ArrowArray, ArrowArray]:
+        """The language of each text, and its score.
+
+        Args:
+            texts: The texts; read in place. A stream is consumed.
+            threads: Threads to use; None: as many as the process may use.
+
+        Returns:
+            `string`, null for a missing text and for one without a language; `float`, null for a missing one.
+
+        Raises:
+            ParameterError: `threads` is out of range.
+            ColumnError: `texts` is not text.
+            KeyboardInterrupt: Ctrl-C, if the texts have more than 16 KB; the GIL is released meanwhile.
+        """
 
 @final
 class Novelty:

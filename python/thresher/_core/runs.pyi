@@ -11,10 +11,13 @@ __all__ = [
     "convert",
     "decontaminate",
     "dedup",
+    "language",
     "mix",
     "pack",
     "parameters",
     "pipeline",
+    "quality",
+    "quality_train",
     "render",
     "shuffle",
     "tokenize",
@@ -51,6 +54,15 @@ def validate(config_json: str, progress: Callable[[Progress], object] | None) ->
 
 def render(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Rows of files rendered with a chat template; as `dedup`, with the parameters of a rendering."""
+
+def language(config_json: str, progress: Callable[[Progress], object] | None) -> str:
+    """Languages of the texts of files; as `dedup`, with the parameters of a detection."""
+
+def quality(config_json: str, progress: Callable[[Progress], object] | None) -> str:
+    """Scores of the texts of files by a classifier; as `dedup`, with the parameters of a scoring."""
+
+def quality_train(config_json: str, progress: Callable[[Progress], object] | None) -> str:
+    """A classifier trained on files; as `dedup`, with the parameters of a training."""
 
 def shuffle(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Rows of files in a random order; as `dedup`, with the parameters of a shuffle."""

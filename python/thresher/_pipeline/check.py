@@ -13,7 +13,18 @@ if TYPE_CHECKING:
 
     from thresher._pipeline.document import Node
 
-VERBS: Final = ("dedup", "decontaminate", "convert", "validate", "render", "tokenize", "shuffle", "pack")
+VERBS: Final = (
+    "dedup",
+    "decontaminate",
+    "convert",
+    "validate",
+    "render",
+    "language",
+    "quality",
+    "tokenize",
+    "shuffle",
+    "pack",
+)
 """The steps that there are."""
 
 _KEYS: Final = ("inputs", "output", "options", "steps")

@@ -12,6 +12,8 @@ from thresher._runs import RunReport
 from thresher.chat.convert import ConvertReport
 from thresher.chat.render import RenderReport
 from thresher.chat.validate import ValidateReport
+from thresher.filters.language import LanguageReport
+from thresher.filters.quality import QualityReport
 from thresher.tokens.files import TokenizeReport
 
 REPORTS: dict[str, type[RunReport]] = {
@@ -20,6 +22,8 @@ REPORTS: dict[str, type[RunReport]] = {
     "convert": ConvertReport,
     "validate": ValidateReport,
     "render": RenderReport,
+    "language": LanguageReport,
+    "quality": QualityReport,
     "tokenize": TokenizeReport,
     "shuffle": RunReport,
     "pack": PackReport,

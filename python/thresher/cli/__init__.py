@@ -24,10 +24,12 @@ from thresher.cli._dedup import dedup
 from thresher.cli._doctor import doctor
 from thresher.cli._generate import generate
 from thresher.cli._judge import judge
+from thresher.cli._language import language
 from thresher.cli._mix import mix
 from thresher.cli._pack import pack
 from thresher.cli._pipeline import run
 from thresher.cli._plan import plan
+from thresher.cli._quality import quality
 from thresher.cli._results import explain, verify
 from thresher.cli._run import EXIT_DATA, printable
 from thresher.cli._shuffle import shuffle
@@ -68,9 +70,9 @@ def cli() -> None:
 
     Removes exact and near-duplicates from files within a bound on memory, and goes on where it was
     interrupted. Takes out what holds items of benchmarks. Makes instruction data with models and judges it,
-    and pays for no answer twice. Converts, validates and renders chat data. Trains tokenizers, tokenises,
-    mixes, shuffles and packs. Runs pipelines of steps over files, plans runs, and verifies and explains
-    results.
+    and pays for no answer twice. Converts, validates and renders chat data. Detects languages and scores
+    quality. Trains tokenizers, tokenises, mixes, shuffles and packs. Runs pipelines of steps over files,
+    plans runs, and verifies and explains results.
     """
 
 
@@ -82,6 +84,8 @@ for command in (
     convert,
     validate,
     render,
+    language,
+    quality,
     tokenizer,
     tokenize,
     mix,

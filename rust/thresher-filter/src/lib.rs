@@ -7,10 +7,15 @@
 //!                                             novelty
 //! text -> n-grams of words -> those that benchmarks have -> matches and spans, by the rules of the field
 //!                             contamination
+//! text -> letters by script, n-grams -> costs by language -> the language and its score
+//!                                       language (or a model of fasttext)
 //! ```
 
 pub mod contamination;
+pub mod fasttext;
+pub mod language;
 pub mod novelty;
+pub mod quality;
 pub mod rules;
 pub mod signals;
 

@@ -16,6 +16,7 @@ pub mod crew;
 pub mod error;
 mod evidence;
 mod exhibits;
+pub mod fasttext;
 pub mod input;
 pub mod machine;
 pub mod quarantine;

@@ -12,12 +12,14 @@ mod dedup;
 mod errors;
 mod generate;
 mod import;
+mod language;
 mod minhash;
 mod novelty;
 mod output;
 mod pack;
 mod params;
 mod permutation;
+mod quality;
 mod ranks;
 mod results;
 mod runs;
@@ -66,7 +68,11 @@ mod _core {
         #[pymodule_export]
         use crate::decontaminate::{Contamination, decontaminate};
         #[pymodule_export]
+        use crate::language::LanguageDetector;
+        #[pymodule_export]
         use crate::novelty::{Novelty, rouge_l};
+        #[pymodule_export]
+        use crate::quality::Classifier;
     }
 
     /// What a generation asks of the core.
@@ -90,8 +96,9 @@ mod _core {
         use crate::output::Output;
         #[pymodule_export]
         use crate::runs::{
-            convert_files, decontaminate_files, dedup_files, mix_files, pack_files, parameters,
-            pipeline_files, render_files, shuffle_files, tokenize_files, train_files, validate_files,
+            convert_files, decontaminate_files, dedup_files, language_files, mix_files, pack_files,
+            parameters, pipeline_files, quality_files, quality_train_files, render_files, shuffle_files,
+            tokenize_files, train_files, validate_files,
         };
     }
 

@@ -13,8 +13,11 @@ use thresher_io::runs::flow::{self, FlowRun};
 use thresher_io::runs::mix::{self, MixPhase, MixSource, MixStep};
 use thresher_io::runs::pack::{self, PackStep};
 use thresher_io::runs::parameters::{Step, describe};
+use thresher_io::runs::quality::{self as quality_train, QualityTrainStep};
 use thresher_io::runs::rows::convert::{self, ConvertStep};
 use thresher_io::runs::rows::decontaminate::{self, DecontaminateStep};
+use thresher_io::runs::rows::language::{self, LanguageStep};
+use thresher_io::runs::rows::quality::{self, QualityStep};
 use thresher_io::runs::rows::render::{self, RenderStep};
 use thresher_io::runs::rows::tokenize::{self, TokenizeStep};
 use thresher_io::runs::rows::validate::{self, ValidateStep};
@@ -82,6 +85,39 @@ pub(crate) fn decontaminate_files(
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
     over_files(py, config_json, progress, bound, decontaminate::run)
+}
+
+/// Languages of the texts of files.
+#[pyfunction]
+#[pyo3(name = "language")]
+pub(crate) fn language_files(
+    py: Python<'_>,
+    config_json: &str,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    over_files(py, config_json, progress, bound, language::run)
+}
+
+/// Scores of the texts of files by a classifier.
+#[pyfunction]
+#[pyo3(name = "quality")]
+pub(crate) fn quality_files(
+    py: Python<'_>,
+    config_json: &str,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    over_files(py, config_json, progress, bound, quality::run)
+}
+
+/// A classifier trained on files.
+#[pyfunction]
+#[pyo3(name = "quality_train")]
+pub(crate) fn quality_train_files(
+    py: Python<'_>,
+    config_json: &str,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    over_files(py, config_json, progress, bound, quality_train::run)
 }
 
 /// Rows of files in a random order.
@@ -159,7 +195,10 @@ pub(crate) fn parameters(verb: &str) -> PyResult<String> {
         PlanStep::NAME => describe::<PlanStep>(),
         ConvertStep::NAME => describe::<ConvertStep>(),
         DecontaminateStep::NAME => describe::<DecontaminateStep>(),
+        LanguageStep::NAME => describe::<LanguageStep>(),
         PackStep::NAME => describe::<PackStep>(),
+        QualityStep::NAME => describe::<QualityStep>(),
+        QualityTrainStep::NAME => describe::<QualityTrainStep>(),
         RenderStep::NAME => describe::<RenderStep>(),
         TokenizeStep::NAME => describe::<TokenizeStep>(),
         TrainStep::NAME => describe::<TrainStep>(),

@@ -28,6 +28,7 @@ pub mod parameters;
 mod pipeline;
 pub mod plan;
 pub mod progress;
+pub mod quality;
 mod resume;
 pub mod rows;
 pub mod shuffle;

@@ -15,6 +15,8 @@ use crate::runs::parameters::{Parameter, Step, files_of};
 use crate::runs::progress::Progress;
 use crate::runs::rows::convert::{self, ConvertStep};
 use crate::runs::rows::decontaminate::DecontaminateStep;
+use crate::runs::rows::language::LanguageStep;
+use crate::runs::rows::quality::QualityStep;
 use crate::runs::rows::render::{self, RenderStep};
 use crate::runs::rows::tokenize::{self, TokenizeStep};
 use crate::runs::rows::validate::{self, ValidateStep};
@@ -122,8 +124,12 @@ pub struct Verbs(Vec<Verb>);
 
 impl Default for Verbs {
     fn default() -> Self {
-        let mut verbs =
-            Self(vec![dedup()]).reshape::<ConvertStep>().rows::<ValidateStep>().reshape::<RenderStep>();
+        let mut verbs = Self(vec![dedup()])
+            .reshape::<ConvertStep>()
+            .rows::<ValidateStep>()
+            .reshape::<RenderStep>()
+            .rows::<LanguageStep>()
+            .rows::<QualityStep>();
         verbs.0.push(tokenize());
         verbs.rows::<DecontaminateStep>().gather::<ShuffleStep>().gather::<PackStep>()
     }

@@ -12,6 +12,8 @@
 pub mod convert;
 pub mod decontaminate;
 pub mod format;
+pub mod language;
+pub mod quality;
 pub mod render;
 mod reshape;
 mod sample;
