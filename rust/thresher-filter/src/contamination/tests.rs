@@ -312,20 +312,21 @@ fn edited_items_are_found_and_clean_texts_are_not() {
 #[test]
 fn an_edited_item_that_two_segments_share_is_found_once() {
     let mut draw = Draw(9);
-    let item = draw.words(120);
-    let index = prompts(&[item.join(" ").as_str()], options("ngram:64", None, true));
-    let edited = draw.edited(&item).join(" ");
-    for before in (32_500..33_600).step_by(50) {
-        let text = format!("{}{edited} end", "filler ".repeat(before));
-        let verdict = check(&index, &text).unwrap_or_else(|| panic!("behind {before} words"));
-        assert_eq!(verdict.matches.len(), 1);
-        assert!(verdict.matches[0].edited && verdict.matches[0].overlap >= 0.8);
-        let [span] = &verdict.spans[..] else { panic!("{:?}", verdict.spans) };
-        let (start, end) = (7 * before, 7 * before + edited.len());
-        assert!(
-            span.start >= start && span.end <= end && span.len() + 40 >= edited.len(),
-            "{span:?} in {start}..{end}"
-        );
+    for (words, step) in [(120, 50), (24, 5)] {
+        let item = draw.words(words);
+        let index = prompts(&[item.join(" ").as_str()], options("ngram:64", None, true));
+        let edited = draw.edited(&item).join(" ");
+        for before in (32_600..33_400).step_by(step) {
+            let text = format!("{}{edited} end", "filler ".repeat(before));
+            let verdict = check(&index, &text).unwrap_or_else(|| panic!("behind {before} words"));
+            assert_eq!(verdict.matches.len(), 1);
+            assert!(verdict.matches[0].edited && verdict.matches[0].overlap >= 0.8);
+            let [span] = &verdict.spans[..] else { panic!("{:?}", verdict.spans) };
+            let (start, end) = (7 * before, 7 * before + edited.len());
+            // An edit at either end may take a word beside the item for one of it.
+            let is_whole = span.start.abs_diff(start) <= 40 && span.end.abs_diff(end) <= 40;
+            assert!(is_whole, "{span:?} in {start}..{end}");
+        }
     }
 }
 
