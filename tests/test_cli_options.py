@@ -33,6 +33,7 @@ COMMANDS = {
     "quality train": ["--good", "in.jsonl", "--bad", "in.jsonl", "-o", "out.bin"],
     "quality score": ["in.jsonl", "-o", "out", "--model", MODEL, "--label", "city"],
     "pack": ["in.parquet", "-o", "out", "--context", "8"],
+    "pii": ["in.jsonl", "-o", "out"],
     "verify": ["out"],
     "plan": ["in.jsonl"],
     "explain": ["out", "in.jsonl:0"],
@@ -78,6 +79,8 @@ TEXTS = {
     "length": "nowhere",
     "real_field": "a..b",
     "strategies": "explain",
+    "types": "emial",
+    "tag": "{kind}",
 }
 # Any text will do: a folder that is made, a pattern that fits no file, the name of one of several templates.
 # Files that are not there are a failure of the file system, not of usage.

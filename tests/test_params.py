@@ -85,6 +85,9 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         {"inputs": "in.jsonl", "output": "tok.json", "overwrite": True},
     ),
     "train_texts": (th.tokenizers.train_texts, {"texts": ["a b"]}),
+    "find_pii": (th.filters.find_pii, {"texts": ["a"]}),
+    "redact_pii": (th.filters.redact_pii, {"texts": ["a"]}),
+    "pii_files": (th.pii_files, {"inputs": "in.jsonl", "output": "out.jsonl", "overwrite": True}),
     "probe": (th.chat.probe, {"template": TEMPLATE}),
     "check_mismatch": (
         th.chat.check_mismatch,
@@ -162,6 +165,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "render": th.chat.render_files,
     "language": th.filters.language_files,
     "quality": th.filters.quality_files,
+    "pii": th.pii_files,
     "tokenize": th.tokenize_files,
     "pack": th.pack_files,
     "mix": th.mix_files,

@@ -34,6 +34,7 @@ from thresher.errors import (
 )
 from thresher.estimate import Estimate, plan
 from thresher.explanation import Explanation
+from thresher.filters import PiiReport, pii_files
 from thresher.results import FileCheck, VerifyReport, verify
 from thresher.tokens import TokenizeReport, tokenize, tokenize_files
 
@@ -59,6 +60,7 @@ __all__ = [
     "PackReport",
     "ParameterError",
     "Permutation",
+    "PiiReport",
     "Pipeline",
     "PipelineReport",
     "RecallWarning",
@@ -81,6 +83,7 @@ __all__ = [
     "mix_files",
     "pack",
     "pack_files",
+    "pii_files",
     "plan",
     "shuffle_files",
     "tokenize",

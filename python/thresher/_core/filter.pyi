@@ -6,7 +6,17 @@ from typing import final
 from thresher._core import ArrowArray
 from thresher._types import Texts
 
-__all__ = ["Classifier", "Contamination", "LanguageDetector", "Novelty", "decontaminate", "rouge_l"]
+__all__ = [
+    "Classifier",
+    "Contamination",
+    "LanguageDetector",
+    "Novelty",
+    "decontaminate",
+    "find_pii",
+    "pii_types",
+    "redact_pii",
+    "rouge_l",
+]
 
 @final
 class Contamination:
@@ -204,3 +214,54 @@ def rouge_l(texts: Texts, tokens: str) -> float:
         ColumnError: `texts` is not two texts.
         KeyboardInterrupt: Ctrl-C, if the texts have more than 4 KB; the GIL is released meanwhile.
     """
+
+def find_pii(texts: Texts, *, types: Sequence[str], reserved: bool, threads: int | None) -> ArrowArray:
+    """Where personal data stands in texts.
+
+    Args:
+        texts: The texts; read in place. A stream is consumed.
+        types: Names of types; all if there is none.
+        reserved: What is reserved for documentation counts too.
+        threads: Threads to use; None for as many as the process may use.
+
+    Returns:
+        `list<struct<start: int64, end: int64, type: dictionary<int8, string>>>`, null for a missing text.
+
+    Raises:
+        ParameterError: There is no such type.
+        ColumnError: `texts` is not text.
+        KeyboardInterrupt: Ctrl-C; the GIL is released meanwhile.
+    """
+
+def redact_pii(
+    texts: Texts,
+    *,
+    types: Sequence[str],
+    action: str,
+    tag: str,
+    key: bytes | None,
+    reserved: bool,
+    threads: int | None,
+) -> tuple[ArrowArray, ArrowArray, list[tuple[str, int]]]:
+    """Texts with tags or pseudonyms in the place of personal data.
+
+    Args:
+        texts: The texts; read in place. A stream is consumed.
+        types: Names of types; all if there is none.
+        action: `redact`, `pseudonym` or `drop`.
+        tag: What `redact` writes.
+        key: The key of pseudonyms.
+        reserved: What is reserved for documentation counts too.
+        threads: Threads to use; None for as many as the process may use.
+
+    Returns:
+        `large_string`, the texts; `bool`, which of them stay; and how often each type was found.
+
+    Raises:
+        ParameterError: There is no such type, or a key is missing, too short or not needed.
+        ColumnError: `texts` is not text.
+        KeyboardInterrupt: Ctrl-C; the GIL is released meanwhile.
+    """
+
+def pii_types() -> list[str]:
+    """The names of all types."""

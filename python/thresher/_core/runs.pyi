@@ -15,6 +15,7 @@ __all__ = [
     "mix",
     "pack",
     "parameters",
+    "pii",
     "pipeline",
     "quality",
     "quality_train",
@@ -69,6 +70,9 @@ def shuffle(config_json: str, progress: Callable[[Progress], object] | None) -> 
 
 def tokenize(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Texts of files as ids of tokens; as `dedup`, with the parameters of a tokenization."""
+
+def pii(config_json: str, progress: Callable[[Progress], object] | None) -> str:
+    """Personal data in the texts of files; as `dedup`, with the parameters of a search for it."""
 
 def pack(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Rows of tokens of files, packed into bins; as `dedup`, with the parameters of packing."""

@@ -21,6 +21,7 @@ VERBS: Final = (
     "render",
     "language",
     "quality",
+    "pii",
     "tokenize",
     "shuffle",
     "pack",

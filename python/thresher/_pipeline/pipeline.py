@@ -39,7 +39,8 @@ class Pipeline:
 
     Args:
         steps: What is done, in order: each a verb (`dedup`, `decontaminate`, `convert`, `validate`, `render`,
-            `language`, `quality`, `tokenize`, `shuffle`, `pack`), or a mapping of a verb to its parameters.
+            `language`, `quality`, `pii`, `tokenize`, `shuffle`, `pack`), or a mapping of a verb to its
+            parameters.
         inputs: Files, patterns and folders to read; see `thresher.dedup_files`.
         output: A folder, a data file, or `-` for standard output.
         options: The options of every step; see `thresher.RunOptions`.

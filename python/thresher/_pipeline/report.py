@@ -12,6 +12,7 @@ from thresher._runs import RunReport
 from thresher.chat.convert import ConvertReport
 from thresher.chat.render import RenderReport
 from thresher.chat.validate import ValidateReport
+from thresher.filters import PiiReport
 from thresher.filters.language import LanguageReport
 from thresher.filters.quality import QualityReport
 from thresher.tokens.files import TokenizeReport
@@ -24,6 +25,7 @@ REPORTS: dict[str, type[RunReport]] = {
     "render": RenderReport,
     "language": LanguageReport,
     "quality": QualityReport,
+    "pii": PiiReport,
     "tokenize": TokenizeReport,
     "shuffle": RunReport,
     "pack": PackReport,

@@ -27,6 +27,7 @@ from thresher.cli._judge import judge
 from thresher.cli._language import language
 from thresher.cli._mix import mix
 from thresher.cli._pack import pack
+from thresher.cli._pii import pii
 from thresher.cli._pipeline import run
 from thresher.cli._plan import plan
 from thresher.cli._quality import quality
@@ -71,8 +72,8 @@ def cli() -> None:
     Removes exact and near-duplicates from files within a bound on memory, and goes on where it was
     interrupted. Takes out what holds items of benchmarks. Makes instruction data with models and judges it,
     and pays for no answer twice. Converts, validates and renders chat data. Detects languages and scores
-    quality. Trains tokenizers, tokenises, mixes, shuffles and packs. Runs pipelines of steps over files,
-    plans runs, and verifies and explains results.
+    quality. Redacts personal data. Trains tokenizers, tokenises, mixes, shuffles and packs. Runs pipelines
+    of steps over files, plans runs, and verifies and explains results.
     """
 
 
@@ -86,6 +87,7 @@ for command in (
     render,
     language,
     quality,
+    pii,
     tokenizer,
     tokenize,
     mix,

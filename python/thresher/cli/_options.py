@@ -55,6 +55,11 @@ def _option(parameter: Parameter, *, required: bool) -> Callable[[Command], Comm
         settings["multiple"] = True
         if parameter.kind in _STRUCTURED:
             settings["callback"] = _STRUCTURED[parameter.kind]
+        elif parameter.kind == "choices":
+            # No choice has a comma in its name.
+            settings["callback"] = lambda _context, _option, values: [
+                one for value in values for one in value.split(",")
+            ]
         elif parameter.is_optional:
             settings["callback"] = lambda _context, _option, values: list(values) or None
         settings["help"] += " Repeatable."

@@ -7,6 +7,7 @@
 """
 
 from thresher.filters.language import LanguageDetector, LanguageReport, detect_language, language_files
+from thresher.filters.pii import PiiReport, PiiResult, find_pii, pii_files, redact_pii
 from thresher.filters.quality import (
     Classifier,
     QualityReport,
@@ -20,11 +21,16 @@ __all__ = [
     "Classifier",
     "LanguageDetector",
     "LanguageReport",
+    "PiiReport",
+    "PiiResult",
     "QualityReport",
     "TrainedClassifier",
     "detect_language",
+    "find_pii",
     "language_files",
+    "pii_files",
     "quality",
     "quality_files",
+    "redact_pii",
     "train_quality",
 ]

@@ -9,12 +9,15 @@
 //!                             contamination
 //! text -> letters by script, n-grams -> costs by language -> the language and its score
 //!                                       language (or a model of fasttext)
+//! text -> triggers -> checks of each standard -> spans of personal data and secrets -> tag, pseudonym
+//!                                                pii
 //! ```
 
 pub mod contamination;
 pub mod fasttext;
 pub mod language;
 pub mod novelty;
+pub mod pii;
 pub mod quality;
 pub mod rules;
 pub mod signals;

@@ -19,6 +19,7 @@ mod output;
 mod pack;
 mod params;
 mod permutation;
+mod pii;
 mod quality;
 mod ranks;
 mod results;
@@ -72,6 +73,8 @@ mod _core {
         #[pymodule_export]
         use crate::novelty::{Novelty, rouge_l};
         #[pymodule_export]
+        use crate::pii::{find_pii, pii_types, redact_pii};
+        #[pymodule_export]
         use crate::quality::Classifier;
     }
 
@@ -97,8 +100,8 @@ mod _core {
         #[pymodule_export]
         use crate::runs::{
             convert_files, decontaminate_files, dedup_files, language_files, mix_files, pack_files,
-            parameters, pipeline_files, quality_files, quality_train_files, render_files, shuffle_files,
-            tokenize_files, train_files, validate_files,
+            parameters, pii_files, pipeline_files, quality_files, quality_train_files, render_files,
+            shuffle_files, tokenize_files, train_files, validate_files,
         };
     }
 

@@ -17,6 +17,7 @@ use thresher_io::runs::quality::{self as quality_train, QualityTrainStep};
 use thresher_io::runs::rows::convert::{self, ConvertStep};
 use thresher_io::runs::rows::decontaminate::{self, DecontaminateStep};
 use thresher_io::runs::rows::language::{self, LanguageStep};
+use thresher_io::runs::rows::pii::{self, PiiStep};
 use thresher_io::runs::rows::quality::{self, QualityStep};
 use thresher_io::runs::rows::render::{self, RenderStep};
 use thresher_io::runs::rows::tokenize::{self, TokenizeStep};
@@ -164,6 +165,17 @@ pub(crate) fn train_files(
     over_files(py, config_json, progress, bound, train::run)
 }
 
+/// Personal data in the texts of files.
+#[pyfunction]
+#[pyo3(name = "pii")]
+pub(crate) fn pii_files(
+    py: Python<'_>,
+    config_json: &str,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    over_files(py, config_json, progress, bound, pii::run)
+}
+
 /// Rows of tokens of files, packed into bins.
 #[pyfunction]
 #[pyo3(name = "pack")]
@@ -199,6 +211,7 @@ pub(crate) fn parameters(verb: &str) -> PyResult<String> {
         PackStep::NAME => describe::<PackStep>(),
         QualityStep::NAME => describe::<QualityStep>(),
         QualityTrainStep::NAME => describe::<QualityTrainStep>(),
+        PiiStep::NAME => describe::<PiiStep>(),
         RenderStep::NAME => describe::<RenderStep>(),
         TokenizeStep::NAME => describe::<TokenizeStep>(),
         TrainStep::NAME => describe::<TrainStep>(),

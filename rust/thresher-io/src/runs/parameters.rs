@@ -55,6 +55,8 @@ pub enum Kind {
     Path(&'static str),
     /// Any number of paths of files, patterns or folders; the name that stands for one.
     Paths(&'static str),
+    /// The name of a variable of the environment that holds a key; the name that stands for it.
+    Variable(&'static str),
 }
 
 /// One parameter.
@@ -101,7 +103,7 @@ impl Parameter {
                     json!({"anyOf": [{"type": "integer", "minimum": 1, "maximum": i64::MAX}, text]}),
                 )
             }
-            Kind::Text(metavar) => ("text", metavar, json!({"type": "string"})),
+            Kind::Text(metavar) | Kind::Variable(metavar) => ("text", metavar, json!({"type": "string"})),
             Kind::Choice(choices) => ("choice", "", words(choices)),
             Kind::Texts(metavar) => ("texts", metavar, several(&json!({"type": "string"}))),
             Kind::Choices(metavar, choices) => ("choices", metavar, several(&words(choices))),
@@ -134,23 +136,34 @@ fn several(item: &Value) -> Value {
     json!({"anyOf": [item, {"type": "array", "items": item}]})
 }
 
-/// The files that the parameters of a step name, whose contents belong to what a run is.
-pub(crate) fn files_of<P: Step>(parameters: &Value) -> Vec<PathBuf> {
-    let mut files = Vec::new();
+/// What a parameter names, and whose contents belong to what a run is.
+#[derive(Clone, Debug)]
+pub(crate) enum Named {
+    /// A file.
+    File(PathBuf),
+    /// A variable of the environment that holds a key.
+    Variable(String),
+}
+
+/// What the parameters of a step name.
+pub(crate) fn named_by<P: Step>(parameters: &Value) -> Vec<Named> {
+    let mut named = Vec::new();
     for one in P::parameters() {
         let given = parameters.get(one.name);
+        let text = given.and_then(Value::as_str);
         match one.kind {
-            Kind::Path(_) => {
-                files.extend(given.and_then(Value::as_str).map(|path| file_of(Path::new(path))));
-            }
+            Kind::Path(_) => named.extend(text.map(|path| Named::File(file_of(Path::new(path))))),
             Kind::Paths(_) => {
                 let given = given.and_then(Value::as_array).into_iter().flatten();
-                given.filter_map(Value::as_str).for_each(|path| files.extend(found_at(Path::new(path))));
+                given.filter_map(Value::as_str).for_each(|path| {
+                    named.extend(found_at(Path::new(path)).into_iter().map(Named::File));
+                });
             }
+            Kind::Variable(_) => named.extend(text.map(|name| Named::Variable(name.to_owned()))),
             _ => {}
         }
     }
-    files
+    named
 }
 
 /// The files that a path of a file, a pattern or a folder stands for. What stands for none is said by whoever reads it.

@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,9 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::commit::commit_bytes;
 use crate::error::{Error, Result};
 use crate::runs::books::Count;
+use crate::runs::parameters::Named;
 use crate::runs::plan::Plan;
+use crate::runs::rows::pii::key_of_variable;
 use crate::secret;
 
 /// How often what is done is made to outlive the process; in tests, behind every unit.
@@ -51,6 +53,9 @@ pub(crate) struct Identity {
     /// Files that parameters name, by XXH3-128 of their contents.
     #[serde(default)]
     files: BTreeMap<String, String>,
+    /// Variables that parameters name, by the fingerprints of the keys in them, which do not tell the keys.
+    #[serde(default)]
+    variables: BTreeMap<String, String>,
 }
 
 /// By what an input is told.
@@ -88,15 +93,26 @@ impl Identity {
             parameters,
             inputs: inputs.collect::<Result<_>>()?,
             files: BTreeMap::new(),
+            variables: BTreeMap::new(),
         })
     }
 
-    /// The same of a run whose parameters name these files.
+    /// The same of a run whose parameters name these files and variables. A variable that is missing, or holds no key, is told
+    /// by the step that needs it.
     ///
     /// # Errors
-    /// `Error::Parameter` for one that cannot be read.
-    pub(crate) fn with_files(mut self, files: impl IntoIterator<Item = PathBuf>) -> Result<Self> {
-        for path in files {
+    /// `Error::Parameter` for a file that cannot be read.
+    pub(crate) fn with_named(mut self, named: impl IntoIterator<Item = Named>) -> Result<Self> {
+        for one in named {
+            let path = match one {
+                Named::File(path) => path,
+                Named::Variable(name) => {
+                    if let Ok(key) = key_of_variable(&name) {
+                        self.variables.insert(name, key.fingerprint());
+                    }
+                    continue;
+                }
+            };
             let name = path.display().to_string();
             let sum = content_of(&path).map_err(|error| {
                 Error::Parameter(format!("a parameter is the file `{name}`, which cannot be read: {error}"))
@@ -136,6 +152,11 @@ impl Identity {
         for (name, sum) in &other.files {
             if self.files.get(name).is_some_and(|was| was != sum) {
                 changes.push(format!("the file `{name}` has other content"));
+            }
+        }
+        for (name, fingerprint) in &other.variables {
+            if self.variables.get(name).is_some_and(|was| was != fingerprint) {
+                changes.push(format!("the variable `{name}` holds another key"));
             }
         }
         changes

@@ -162,8 +162,8 @@ pub fn run_with(config: &FlowRun, verbs: &Verbs, progress: &Progress) -> Result<
     let plan = Plan::new(config.options.reading(&config.inputs, None), &Fields::default(), progress)?;
     plan.check_rows()?;
     let output = Arc::new(RunOutput::open(&config.output, config.options.overwrite, &plan, false)?);
-    let files = steps.iter().flat_map(|step| step.files.clone());
-    let identity = Identity::of(config, &plan, false)?.with_files(files)?;
+    let named = steps.iter().flat_map(|step| step.named.clone());
+    let identity = Identity::of(config, &plan, false)?.with_named(named)?;
     let space = space::note(&config.output, &plan);
     drop(plan);
     let has_done = |folder: &Path| folder.join(stage::STEPS).exists();

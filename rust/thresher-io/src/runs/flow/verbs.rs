@@ -1,6 +1,5 @@
 //! What a pipeline can be made of: verbs by name, each with its parameters, and what opens it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -11,11 +10,12 @@ use crate::runs::dedup::{self, DedupStep};
 use crate::runs::gather::{self, AnyGather, Gather};
 use crate::runs::options::Config;
 use crate::runs::pack::PackStep;
-use crate::runs::parameters::{Parameter, Step, files_of};
+use crate::runs::parameters::{Named, Parameter, Step, named_by};
 use crate::runs::progress::Progress;
 use crate::runs::rows::convert::{self, ConvertStep};
 use crate::runs::rows::decontaminate::DecontaminateStep;
 use crate::runs::rows::language::LanguageStep;
+use crate::runs::rows::pii::{self, PiiStep};
 use crate::runs::rows::quality::QualityStep;
 use crate::runs::rows::render::{self, RenderStep};
 use crate::runs::rows::tokenize::{self, TokenizeStep};
@@ -98,8 +98,8 @@ pub(crate) struct FlowStep {
     /// The parameters, with their defaults.
     pub(crate) parameters: Value,
     pub(crate) kind: Kind,
-    /// Files that parameters name.
-    pub(crate) files: Vec<PathBuf>,
+    /// Files and variables that parameters name.
+    pub(crate) named: Vec<Named>,
     alone: Alone,
 }
 
@@ -129,7 +129,8 @@ impl Default for Verbs {
             .rows::<ValidateStep>()
             .reshape::<RenderStep>()
             .rows::<LanguageStep>()
-            .rows::<QualityStep>();
+            .rows::<QualityStep>()
+            .rows::<PiiStep>();
         verbs.0.push(tokenize());
         verbs.rows::<DecontaminateStep>().gather::<ShuffleStep>().gather::<PackStep>()
     }
@@ -274,8 +275,8 @@ fn step<P: Step + 'static>(
         };
         alone(&config, progress)
     });
-    let files = files_of::<P>(&parameters);
-    Ok(FlowStep { verb: P::NAME, parameters, kind: kind(step), files, alone })
+    let named = named_by::<P>(&parameters);
+    Ok(FlowStep { verb: P::NAME, parameters, kind: kind(step), named, alone })
 }
 
 /// A report as JSON.
@@ -290,6 +291,16 @@ impl RowVerb for ValidateStep {
 
     fn alone(config: &Config<Self>, progress: &Progress) -> Option<Result<Value>> {
         Some(report(validate::run(config, progress)))
+    }
+}
+
+impl RowVerb for PiiStep {
+    fn open(&self, _: &Opening<'_>) -> Result<Box<dyn RowStep>> {
+        Ok(Box::new(Self::open(self)?))
+    }
+
+    fn alone(config: &Config<Self>, progress: &Progress) -> Option<Result<Value>> {
+        Some(report(pii::run(config, progress)))
     }
 }
 

@@ -33,7 +33,7 @@ use crate::runs::lens::Lens;
 use crate::runs::memory::Memory;
 use crate::runs::options::{Config, RunOptions};
 use crate::runs::output::{Files, Marker, RunOutput};
-use crate::runs::parameters::{Step, files_of};
+use crate::runs::parameters::{Step, named_by};
 use crate::runs::plan::Plan;
 use crate::runs::progress::Progress;
 use crate::runs::resume::{self, Identity};
@@ -235,7 +235,7 @@ pub(crate) fn run<G: Gather>(config: &Config<G>, progress: &Progress) -> Result<
     }
     let identity = plan.is_repeatable().then(|| Identity::of(config, &plan, false)).transpose()?;
     let parameters = serde_json::to_value(step).map_err(|error| Error::Internal(error.to_string()))?;
-    let identity = identity.map(|identity| identity.with_files(files_of::<G>(&parameters))).transpose()?;
+    let identity = identity.map(|identity| identity.with_named(named_by::<G>(&parameters))).transpose()?;
     let has_done = |folder: &Path| folder.join(G::DONE).exists();
     in_worksite(Some(&output), options, options.tmp.as_deref(), identity, has_done, |folder| {
         let crew = Crew::new(options.threads());

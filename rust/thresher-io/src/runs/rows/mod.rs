@@ -13,6 +13,7 @@ pub mod convert;
 pub mod decontaminate;
 pub mod format;
 pub mod language;
+pub mod pii;
 pub mod quality;
 pub mod render;
 mod reshape;
@@ -43,7 +44,7 @@ use crate::runs::lens::Lens;
 use crate::runs::memory::Memory;
 use crate::runs::options::{Config, RunOptions};
 use crate::runs::output::{Files, RunOutput};
-use crate::runs::parameters::{Step, files_of};
+use crate::runs::parameters::{Step, named_by};
 use crate::runs::plan::Plan;
 use crate::runs::progress::Progress;
 use crate::runs::resume::{self, Identity};
@@ -207,7 +208,7 @@ impl<'r> RowsRun<'r> {
         let parameters =
             serde_json::to_value(&config.step).map_err(|error| Error::Internal(error.to_string()))?;
         let identity =
-            identity.map(|identity| identity.with_files(files_of::<P>(&parameters))).transpose()?;
+            identity.map(|identity| identity.with_named(named_by::<P>(&parameters))).transpose()?;
         let (output, options) = (self.output.clone(), self.options);
         let has_done = |folder: &Path| folder.join(LEDGER).exists();
         in_worksite(output.as_deref(), options, options.tmp.as_deref(), identity, has_done, |folder| {
