@@ -2,8 +2,8 @@
 //!
 //! `cargo bench -p thresher-filter --bench language -- FOLDER [MODEL.ftz]...`: FOLDER holds the crates
 //! `lingua-*-language-model` as `cargo vendor` leaves them, each with about 1,000 sentences of its language that took no part in the
-//! n-gram tables our model is made of. Texts of 20, 50 and 200 characters are cut from them, so many a language. Every third
-//! sentence was looked at when our model was fitted, so only the others count. A tool is also judged by the languages alone
+//! n-gram tables our model is made of. Texts of 20, 50 and 200 characters are cut from them, so many a language.
+//! No constant was fitted to them. A tool is also judged by the languages alone
 //! that it knows, and by those that all know. Speed is that of one thread, over documents of 3 KB in all of the languages, the best of several runs.
 
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a bench prints, and stops where it is wrong")]

@@ -169,8 +169,9 @@ impl<'m> Batch<'m> {
                     return Answer::Unusual;
                 }
                 let short = self.keys[at];
-                if short.is_none() || !self.cache.keep_short(self.places[at], short, &self.found) {
-                    key.map(|key| self.cache.keep_medium(place, &key, &self.found));
+                let is_kept = !short.is_none() && self.cache.keep_short(self.places[at], short, &self.found);
+                if let Some(key) = key.filter(|_| !is_kept) {
+                    self.cache.keep_medium(place, &key, &self.found);
                 }
                 ids.extend_from_slice(&self.found);
                 if self.found.capacity() > Scratch::KEPT {
@@ -192,19 +193,19 @@ impl<'m> Batch<'m> {
         while at < to {
             let (place, key) = (places[at], keys[at]);
             // All places are written, which is faster than to copy so many.
-            if !key.is_none() {
-                let Some(ids) = known.short(place, key) else { break };
-                // SAFETY: there is room for all places of each piece.
-                unsafe { room.as_mut_ptr().add(written).cast::<[u32; Packed::MOST]>().write(ids.ids()) };
-                written += ids.count();
-            } else {
+            if key.is_none() {
                 let bounds = (if at == 0 { *start } else { ends[at - 1] }, ends[at]);
                 let Some(ids) = medium_key(text, key, bounds).and_then(|key| known.medium(place, &key))
                 else {
                     break;
                 };
-                // SAFETY: as above.
+                // SAFETY: there is room for all places of each piece.
                 unsafe { room.as_mut_ptr().add(written).cast::<[u32; PackedMany::MOST]>().write(ids.ids()) };
+                written += ids.count();
+            } else {
+                let Some(ids) = known.short(place, key) else { break };
+                // SAFETY: as above.
+                unsafe { room.as_mut_ptr().add(written).cast::<[u32; Packed::MOST]>().write(ids.ids()) };
                 written += ids.count();
             }
             at += 1;
