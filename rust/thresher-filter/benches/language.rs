@@ -244,7 +244,7 @@ fn load(path: &str) -> Detector {
     Detector::fasttext(model, SAMPLE_BYTES)
 }
 
-/// The sentences of a language that no fitting has seen.
+/// The sentences of a language.
 fn read(folder: &str, name: &str, code: &'static str) -> Sentences {
     let begins = format!("lingua-{name}-language-model");
     let found = fs::read_dir(folder)
@@ -253,10 +253,7 @@ fn read(folder: &str, name: &str, code: &'static str) -> Sentences {
         .find(|entry| entry.file_name().to_str().is_some_and(|name| name.starts_with(&begins)));
     let path = found.expect("a crate of each language").path().join("testdata/sentences.txt");
     let text = fs::read_to_string(path).expect("sentences");
-    let unseen = |(place, _): &(usize, &str)| {
-        if std::env::var_os("FITTING").is_some() { place % 3 == 0 } else { place % 3 != 0 }
-    };
-    let texts = text.lines().enumerate().filter(unseen).map(|(_, line)| line.to_owned()).collect();
+    let texts = text.lines().map(str::to_owned).collect();
     Sentences { code, texts }
 }
 
