@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use thresher_filter::rules::{Preset, Rules};
-use thresher_filter::signals::{Extractor, Group, Signal, Signals};
+use thresher_filter::signals::{Cuts, Extractor, Group, Signal, Signals};
 
 fn rows() -> Vec<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/filters.jsonl");
@@ -20,6 +20,17 @@ fn text(row: &Value) -> &str {
 
 fn failing(preset: Preset, signals: &Signals) -> Vec<&'static str> {
     Rules::new(&[preset]).failing(signals).map(|rule| rule.name).collect()
+}
+
+/// What cuts leave of a text.
+fn without(text: &str, cuts: &Cuts) -> String {
+    let (mut left, mut at) = (String::new(), 0);
+    for (span, new) in cuts {
+        left.push_str(&text[at..span.start]);
+        left.push_str(new);
+        at = span.end;
+    }
+    left + &text[at..]
 }
 
 /// The rule that stands for a reason of datatrove.
@@ -113,6 +124,7 @@ fn c4_leaves_the_text_that_datatrove_leaves() {
     for row in rows() {
         if let Some(expected) = row["c4_text"].as_str() {
             assert_eq!(extractor.c4_text(text(&row)).unwrap(), expected, "of {:?}", text(&row));
+            assert_eq!(without(text(&row), &extractor.c4_cuts(text(&row)).unwrap()), expected);
             edited += usize::from(expected != text(&row));
         }
     }
@@ -138,7 +150,11 @@ fn dclm_fails_the_same_steps_and_leaves_the_same_text() {
             expected.retain(|step| found.contains(step));
         }
         assert_eq!(found, expected, "of {:?}", text(&row));
-        assert_eq!(extractor.dclm_text(text(&row)).unwrap(), row["dclm_text"].as_str().unwrap());
+        let left = row["dclm_text"].as_str().unwrap();
+        assert_eq!(extractor.dclm_text(text(&row)).unwrap(), left);
+        let cuts = extractor.dclm_cuts(text(&row)).unwrap();
+        assert_eq!(without(text(&row), &cuts), left);
+        assert!(cuts.iter().all(|(_, new)| new.is_empty()), "{cuts:?} is more than cuts of {:?}", text(&row));
         steps.extend(found.into_iter().map(str::to_owned));
     }
     assert!(steps.len() > 15, "{steps:?}");

@@ -30,16 +30,48 @@ pub struct Rule {
     pub signal: Signal,
     /// What is allowed.
     pub bound: Bound,
-    /// The least or the greatest value that is allowed.
+    /// The least or the greatest value that is allowed; NaN allows every value.
     pub threshold: f64,
 }
 
+impl Bound {
+    /// How a value that is allowed is compared with the threshold.
+    #[must_use]
+    pub const fn sign(self) -> &'static str {
+        match self {
+            Self::AtLeast => ">=",
+            Self::AtMost => "<=",
+        }
+    }
+
+    /// How one that is not allowed is.
+    #[must_use]
+    pub const fn broken_sign(self) -> &'static str {
+        match self {
+            Self::AtLeast => "<",
+            Self::AtMost => ">",
+        }
+    }
+}
+
 impl Rule {
+    /// The rule of a name, with its published threshold.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Preset::ALL.iter().flat_map(|preset| preset.rules()).find(|rule| rule.name == name).copied()
+    }
+
     /// Whether a document with these signals fails it.
     #[inline]
     #[must_use]
     pub fn fails(&self, signals: &Signals) -> bool {
-        let value = signals.get(self.signal);
+        self.breaks(signals.get(self.signal))
+    }
+
+    /// Whether a value of its signal breaks it; one that is not defined (NaN) does not.
+    #[inline]
+    #[must_use]
+    pub fn breaks(&self, value: f64) -> bool {
         match self.bound {
             Bound::AtLeast => value < self.threshold,
             Bound::AtMost => value > self.threshold,
@@ -110,6 +142,19 @@ impl Rules {
         };
         rule.threshold = threshold;
         Ok(())
+    }
+
+    /// Adds a rule behind all others, or gives it this threshold if it is there.
+    pub fn put(&mut self, rule: Rule) {
+        match self.rules.iter_mut().find(|known| known.name == rule.name) {
+            Some(known) => *known = rule,
+            None => self.rules.push(rule),
+        }
+    }
+
+    /// Leaves the rules out that have no threshold.
+    pub fn drop_unset(&mut self) {
+        self.rules.retain(|rule| !rule.threshold.is_nan());
     }
 
     /// Leaves a rule out; gives whether it was there.

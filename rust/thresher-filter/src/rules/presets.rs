@@ -25,6 +25,8 @@ pub enum Preset {
     /// The pages that DCLM-baseline drops (Li et al. 2024), as its `dclm_baseline_refinedweb.yaml` without URLs and languages. What
     /// it leaves of a page is [`Extractor::dclm_text`](crate::signals::Extractor::dclm_text).
     Dclm,
+    /// Lengths of documents, lines and words. It has no thresholds of its own: a rule without one allows everything.
+    Lengths,
 }
 
 const fn at_least(name: &'static str, signal: Signal, threshold: f64) -> Rule {
@@ -105,9 +107,33 @@ const DCLM: [Rule; 23] = [
     at_most("dclm.removed_words", Signal::DclmRemovedWords, 0.05),
 ];
 
+const LENGTHS: [Rule; 14] = [
+    at_least("lengths.min_chars", Signal::Chars, f64::NAN),
+    at_most("lengths.max_chars", Signal::Chars, f64::NAN),
+    at_least("lengths.min_words", Signal::Words, f64::NAN),
+    at_most("lengths.max_words", Signal::Words, f64::NAN),
+    at_least("lengths.min_lines", Signal::Lines, f64::NAN),
+    at_most("lengths.max_lines", Signal::Lines, f64::NAN),
+    at_least("lengths.min_longest_line", Signal::LongestLine, f64::NAN),
+    at_most("lengths.max_longest_line", Signal::LongestLine, f64::NAN),
+    at_least("lengths.min_mean_line", Signal::MeanLine, f64::NAN),
+    at_most("lengths.max_mean_line", Signal::MeanLine, f64::NAN),
+    at_least("lengths.min_mean_word", Signal::MeanWord, f64::NAN),
+    at_most("lengths.max_mean_word", Signal::MeanWord, f64::NAN),
+    at_least("lengths.min_longest_word", Signal::LongestWord, f64::NAN),
+    at_most("lengths.max_longest_word", Signal::LongestWord, f64::NAN),
+];
+
 impl Preset {
     /// All presets.
-    pub const ALL: [Self; 5] = [Self::Gopher, Self::GopherRepetition, Self::C4, Self::FineWeb, Self::Dclm];
+    pub const ALL: [Self; 6] =
+        [Self::Gopher, Self::GopherRepetition, Self::C4, Self::FineWeb, Self::Dclm, Self::Lengths];
+
+    /// The preset of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|preset| preset.name() == name)
+    }
 
     /// Its name.
     #[must_use]
@@ -118,6 +144,7 @@ impl Preset {
             Self::C4 => "c4",
             Self::FineWeb => "fineweb",
             Self::Dclm => "dclm",
+            Self::Lengths => "lengths",
         }
     }
 
@@ -126,6 +153,7 @@ impl Preset {
     pub const fn semantics(self) -> &'static str {
         match self {
             Self::Dclm => "mlfoundations/dclm 361714b",
+            Self::Lengths => "thresholds of the user, words cut at blanks",
             _ => "datatrove 0.10.1, words cut at blanks",
         }
     }
@@ -139,6 +167,7 @@ impl Preset {
             Self::C4 => Group::C4,
             Self::FineWeb => Group::FineWeb,
             Self::Dclm => Group::Dclm,
+            Self::Lengths => Group::Lengths,
         }
     }
 
@@ -151,6 +180,7 @@ impl Preset {
             Self::C4 => &C4,
             Self::FineWeb => &FINE_WEB,
             Self::Dclm => &DCLM,
+            Self::Lengths => &LENGTHS,
         }
     }
 }

@@ -12,11 +12,20 @@ fn names_are_those_of_their_preset_and_no_rule_is_there_twice() {
                 "{rule:?}"
             );
             assert!(names.insert(rule.name));
-            assert!(rule.threshold.is_finite());
+            assert!(rule.threshold.is_finite() != (preset == Preset::Lengths));
+            assert_eq!(Rule::named(rule.name).map(|found| found.name), Some(rule.name));
             let group = rule.signal.group();
             assert!(group == preset.group() || group == Group::Lengths, "{rule:?}");
         }
-        assert_eq!(Rules::new(&[preset, preset]), Rules::new(&[preset]));
+        let names = |presets: &[Preset]| -> Vec<_> {
+            Rules::new(presets).as_slice().iter().map(|rule| rule.name).collect()
+        };
+        assert_eq!(names(&[preset, preset]), names(&[preset]));
+        assert_eq!(Preset::named(preset.name()), Some(preset));
+    }
+    for group in Group::ALL {
+        assert_eq!(Group::named(group.name()), Some(*group));
+        assert!(group.signals().count() > 0);
     }
     let signals: HashSet<&str> = Signal::ALL.iter().map(|signal| signal.name()).collect();
     assert_eq!(signals.len(), Signal::COUNT);
@@ -60,4 +69,22 @@ fn what_cannot_be_set_is_refused_with_what_can() {
     );
     let error = rules.set("c4.sentences", f64::NAN).unwrap_err().to_string();
     assert!(error.contains("`c4.sentences` is `NaN`"), "{error}");
+}
+
+#[test]
+fn a_rule_without_a_threshold_allows_everything_until_it_has_one() {
+    let mut rules = Rules::new(&[Preset::Lengths]);
+    let mut signals = Signals::default();
+    for signal in Group::Lengths.signals() {
+        signals.set(signal, 1e9);
+    }
+    assert_eq!(rules.failing(&signals).count(), 0);
+    rules.set("lengths.max_words", 5.0).unwrap();
+    rules.drop_unset();
+    assert!(rules.failing(&signals).map(|rule| rule.name).eq(["lengths.max_words"]));
+    assert_eq!(rules.as_slice().len(), 1);
+    let rule = Rule { threshold: 1e10, ..Rule::named("lengths.max_words").unwrap() };
+    rules.put(rule);
+    rules.put(Rule::named("c4.sentences").unwrap());
+    assert_eq!((rules.as_slice().len(), rules.failing(&signals).count()), (2, 0));
 }

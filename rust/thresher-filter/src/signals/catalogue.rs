@@ -240,6 +240,33 @@ signals! {
     }
 }
 
+impl Group {
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lengths => "lengths",
+            Self::Gopher => "gopher",
+            Self::Repetition => "repetition",
+            Self::C4 => "c4",
+            Self::FineWeb => "fineweb",
+            Self::Dclm => "dclm",
+            Self::RedPajama => "redpajama",
+        }
+    }
+
+    /// The group of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|group| group.name() == name)
+    }
+
+    /// Its signals, in the order of [`Signal::ALL`].
+    pub fn signals(self) -> impl Iterator<Item = Signal> {
+        Signal::ALL.iter().copied().filter(move |signal| signal.group() == self)
+    }
+}
+
 impl Signal {
     /// How many there are.
     pub const COUNT: usize = Self::ALL.len();

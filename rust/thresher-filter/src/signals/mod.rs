@@ -18,6 +18,7 @@ mod blocks;
 mod c4;
 mod catalogue;
 mod classes;
+mod cuts;
 mod dclm;
 mod edits;
 mod grams;
@@ -32,6 +33,7 @@ use thresher_core::{Error, Result};
 
 pub use c4::C4Lines;
 pub use catalogue::{Group, Signal, Signals};
+pub use cuts::Cuts;
 
 use self::dclm::Dclm;
 use self::hash::Key;
@@ -116,6 +118,24 @@ impl Extractor {
     pub fn dclm_text(&mut self, text: &str) -> Result<String> {
         check(text)?;
         Ok(edits::edit(text).into_owned())
+    }
+
+    /// The spans that [`Extractor::c4_text`] takes out of a text.
+    ///
+    /// # Errors
+    /// As [`Extractor::compute`].
+    pub fn c4_cuts(&mut self, text: &str) -> Result<Cuts> {
+        let edited = self.c4_text(text)?;
+        Ok(cuts::cuts(text, &edited, |c| classes::is(c, classes::BREAK)))
+    }
+
+    /// The spans that [`Extractor::dclm_text`] takes out of a text.
+    ///
+    /// # Errors
+    /// As [`Extractor::compute`].
+    pub fn dclm_cuts(&mut self, text: &str) -> Result<Cuts> {
+        check(text)?;
+        Ok(cuts::cuts(text, &edits::edit(text), |c| c == '\n'))
     }
 }
 
