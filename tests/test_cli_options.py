@@ -25,6 +25,8 @@ ENDPOINT = ["--endpoint", "http://127.0.0.1:1/v1", "--model", "m"]
 MODEL = str(Path(__file__).parent / "golden" / "fasttext" / "softmax.bin")
 COMMANDS = {
     "dedup": ["in.jsonl", "-o", "out"],
+    "filter": ["in.jsonl", "-o", "out", "--preset", "c4"],
+    "what-if": ["out"],
     "convert": ["in.jsonl", "-o", "out", "--to", "sharegpt"],
     "validate": ["in.jsonl"],
     "render": ["in.jsonl", "-o", "out", "--template", "chat.jinja"],
@@ -63,6 +65,10 @@ TEXTS = {
     "format": "gpt",
     "target": "gpt",
     "ignore": "emtpy_turn",
+    "preset": "gofer",
+    "signals": "gofer",
+    "set": "c4.sentences",
+    "curve": "c4.sentence",
     "template": "nowhere.jinja",
     "tokenizer": "nowhere.json",
     "bos": "<nowhere>",
@@ -91,6 +97,8 @@ FREE |= {"tokenizer", "real_values", "good", "bad"}
 FREE |= {"model", "revision", "key_env", "family", "licence", "terms"}
 # A column of any name there may be.
 FREE |= {"tokens", "mask", "column"}
+# Which steps a result has, its run.json says.
+FREE |= {"step"}
 NUMBERS = {
     "context": ["0", "-1", str(2**31)],
     "eos": ["-1", str(2**32)],

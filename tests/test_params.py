@@ -32,6 +32,14 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
         th.decontaminate_files,
         {"inputs": "in.jsonl", "output": "out.jsonl", "overwrite": True, "against": "evals.jsonl"},
     ),
+    "filter_files": (
+        th.filter_files,
+        {"inputs": "in.jsonl", "output": "out.jsonl", "overwrite": True, "preset": "c4"},
+    ),
+    "signals": (th.filters.signals, {"texts": ["a"]}),
+    "apply": (th.filters.apply, {"texts": ["a"], "preset": "c4"}),
+    "rules": (th.filters.rules, {}),
+    "what_if": (th.what_if, {"output": "filtered"}),
     "shuffle_files": (th.shuffle_files, {"inputs": "in.jsonl", "output": "out", "overwrite": True}),
     "plan": (th.plan, {"inputs": "in.jsonl"}),
     "explain": (th.explain, {"output": "out.jsonl", "id": "in.jsonl:0"}),
@@ -160,6 +168,7 @@ def test_a_keyword_that_is_not_there_is_a_type_error(name: str) -> None:
 VERBS: dict[str, Callable[..., Any]] = {
     "dedup": th.dedup_files,
     "decontaminate": th.decontaminate_files,
+    "filter": th.filter_files,
     "convert": th.chat.convert_files,
     "validate": th.chat.validate_files,
     "render": th.chat.render_files,

@@ -24,7 +24,7 @@ ROWS = [
     {"text": "to be or not to be that is the question", "answer": "Yes."},
 ]
 ROOT = Path(__file__).parent.parent
-VERBS = ("dedup", "decontaminate", "convert", "validate", "render", "pii", "shuffle", "pack")
+VERBS = ("dedup", "filter", "decontaminate", "convert", "validate", "render", "pii", "shuffle", "pack")
 
 
 def _row(row: dict[str, str], number: int) -> str:

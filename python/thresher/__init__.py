@@ -34,7 +34,7 @@ from thresher.errors import (
 )
 from thresher.estimate import Estimate, plan
 from thresher.explanation import Explanation
-from thresher.filters import PiiReport, pii_files
+from thresher.filters import FilterReport, FilterResult, PiiReport, WhatIf, filter_files, pii_files, what_if
 from thresher.results import FileCheck, VerifyReport, verify
 from thresher.tokens import TokenizeReport, tokenize, tokenize_files
 
@@ -53,6 +53,8 @@ __all__ = [
     "Explanation",
     "FileCheck",
     "FileError",
+    "FilterReport",
+    "FilterResult",
     "InternalError",
     "MixReport",
     "PackAccounts",
@@ -70,6 +72,7 @@ __all__ = [
     "ThresherError",
     "TokenizeReport",
     "VerifyReport",
+    "WhatIf",
     "__version__",
     "chat",
     "decontaminate",
@@ -77,6 +80,7 @@ __all__ = [
     "dedup",
     "dedup_files",
     "explain",
+    "filter_files",
     "filters",
     "generate",
     "minhash",
@@ -91,4 +95,5 @@ __all__ = [
     "tokenizers",
     "tokens",
     "verify",
+    "what_if",
 ]

@@ -11,11 +11,14 @@ __all__ = [
     "Contamination",
     "LanguageDetector",
     "Novelty",
+    "apply",
+    "catalogue",
     "decontaminate",
     "find_pii",
     "pii_types",
     "redact_pii",
     "rouge_l",
+    "signals",
 ]
 
 @final
@@ -265,3 +268,60 @@ def redact_pii(
 
 def pii_types() -> list[str]:
     """The names of all types."""
+
+def catalogue() -> str:
+    """Presets with their rules, and signals, as JSON: `presets` and `signals`, lists of objects."""
+
+def signals(
+    texts: Texts,
+    *,
+    presets: list[str],
+    groups: list[str],
+    unended_lines: bool,
+    threads: int | None,
+) -> list[tuple[str, ArrowArray]]:
+    """Signals of texts.
+
+    Args:
+        texts: The texts; read in place. A stream is consumed.
+        presets: Presets whose signals are computed.
+        groups: Groups of signals that are computed besides. Without presets and groups, all are.
+        unended_lines: For C4, a line may end without a punctuation mark.
+        threads: Threads to use. Default: as many as the process may use.
+
+    Returns:
+        Names and columns of `double`, null where a signal is not defined.
+
+    Raises:
+        ParameterError: There is no such preset or group, or a text has more than 4 GB.
+        ColumnError: `texts` is not text.
+        KeyboardInterrupt: Ctrl-C; the GIL is released meanwhile.
+    """
+
+def apply(
+    texts: Texts,
+    *,
+    presets: list[str],
+    set_json: str,
+    unended_lines: bool,
+    threads: int | None,
+) -> tuple[ArrowArray, ArrowArray, str]:
+    """Rules applied to texts.
+
+    Args:
+        texts: The texts; read in place. A stream is consumed.
+        presets: Presets of rules, in their order.
+        set_json: Thresholds by rule, as a JSON object; null leaves a rule out.
+        unended_lines: For C4, a line may end without a punctuation mark.
+        threads: Threads to use. Default: as many as the process may use.
+
+    Returns:
+        `bool`, whether a text stays, null for a missing one; lists of names, the rules that it fails; what
+        each rule did, as a JSON list.
+
+    Raises:
+        ParameterError: There is no such preset or rule, a threshold is no number, or a text has more than
+            4 GB.
+        ColumnError: `texts` is not text.
+        KeyboardInterrupt: Ctrl-C; the GIL is released meanwhile.
+    """

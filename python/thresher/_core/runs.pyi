@@ -11,6 +11,7 @@ __all__ = [
     "convert",
     "decontaminate",
     "dedup",
+    "filter",
     "language",
     "mix",
     "pack",
@@ -46,6 +47,9 @@ def dedup(config_json: str, progress: Callable[[Progress], object] | None) -> st
 
 def decontaminate(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Rows of files without what benchmarks hold; as `dedup`, with the parameters of a decontamination."""
+
+def filter(config_json: str, progress: Callable[[Progress], object] | None) -> str:
+    """Texts of files by rules; as `dedup`, with the parameters of a filter."""
 
 def convert(config_json: str, progress: Callable[[Progress], object] | None) -> str:
     """Rows of files in another chat format; as `dedup`, with the parameters of a conversion."""
@@ -90,8 +94,8 @@ def parameters(verb: str) -> str:
     """What there is to ask a verb for, or of `options` every run: a list in JSON.
 
     Args:
-        verb: `dedup`, `convert`, `validate`, `render`, `shuffle`, `tokenize`, `pack`, `train`, `mix` with
-            `mix.source` and `mix.phase`, or `options`.
+        verb: `dedup`, `filter`, `convert`, `validate`, `render`, `shuffle`, `tokenize`, `pack`, `train`,
+            `mix` with `mix.source` and `mix.phase`, or `options`.
 
     Returns:
         Of each parameter `name`, `kind`, `metavar`, `about`, `default`, `required` and `schema`.

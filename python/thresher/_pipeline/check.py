@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 VERBS: Final = (
     "dedup",
+    "filter",
     "decontaminate",
     "convert",
     "validate",

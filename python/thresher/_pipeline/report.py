@@ -13,6 +13,7 @@ from thresher.chat.convert import ConvertReport
 from thresher.chat.render import RenderReport
 from thresher.chat.validate import ValidateReport
 from thresher.filters import PiiReport
+from thresher.filters.files import FilterReport
 from thresher.filters.language import LanguageReport
 from thresher.filters.quality import QualityReport
 from thresher.tokens.files import TokenizeReport
@@ -20,6 +21,7 @@ from thresher.tokens.files import TokenizeReport
 REPORTS: dict[str, type[RunReport]] = {
     "dedup": DedupReport,
     "decontaminate": DecontaminateReport,
+    "filter": FilterReport,
     "convert": ConvertReport,
     "validate": ValidateReport,
     "render": RenderReport,

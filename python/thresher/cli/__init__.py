@@ -22,6 +22,7 @@ from thresher.cli._chat import convert, render, validate
 from thresher.cli._decontaminate import decontaminate
 from thresher.cli._dedup import dedup
 from thresher.cli._doctor import doctor
+from thresher.cli._filter import filter, what_if
 from thresher.cli._generate import generate
 from thresher.cli._judge import judge
 from thresher.cli._language import language
@@ -70,16 +71,18 @@ def cli() -> None:
     """Turn raw text and model calls into clean training data.
 
     Removes exact and near-duplicates from files within a bound on memory, and goes on where it was
-    interrupted. Takes out what holds items of benchmarks. Makes instruction data with models and judges it,
-    and pays for no answer twice. Converts, validates and renders chat data. Detects languages and scores
-    quality. Redacts personal data. Trains tokenizers, tokenises, mixes, shuffles and packs. Runs pipelines
-    of steps over files, plans runs, and verifies and explains results.
+    interrupted. Filters texts by the rules of the field. Takes out what holds items of benchmarks. Makes
+    instruction data with models and judges it, and pays for no answer twice. Converts, validates and renders
+    chat data. Detects languages and scores quality. Redacts personal data. Trains tokenizers, tokenises,
+    mixes, shuffles and packs. Runs pipelines of steps over files, plans runs, and verifies and explains
+    results.
     """
 
 
 for command in (
     dedup,
     decontaminate,
+    filter,
     generate,
     judge,
     convert,
@@ -98,6 +101,7 @@ for command in (
     plan,
     verify,
     explain,
+    what_if,
     doctor,
 ):
     cli.add_command(command)

@@ -56,13 +56,11 @@ def _option(parameter: Parameter, *, required: bool) -> Callable[[Command], Comm
         if parameter.kind in _STRUCTURED:
             settings["callback"] = _STRUCTURED[parameter.kind]
         elif parameter.kind == "choices":
-            # No choice has a comma in its name.
-            settings["callback"] = lambda _context, _option, values: [
-                one for value in values for one in value.split(",")
-            ]
+            settings["callback"] = _words
         elif parameter.is_optional:
             settings["callback"] = lambda _context, _option, values: list(values) or None
-        settings["help"] += " Repeatable."
+        commas = ", or several with commas between them" if parameter.kind == "choices" else ""
+        settings["help"] += f" Repeatable{commas}."
     elif parameter.kind == "format":
         settings["callback"] = _format
         settings["help"] = settings["help"].replace(
@@ -73,7 +71,12 @@ def _option(parameter: Parameter, *, required: bool) -> Callable[[Command], Comm
     return click.option(name, *_ALIASES.get(parameter.name, ()), parameter.name, **settings)
 
 
-def _mapping(_context: click.Context, option: click.Parameter, values: Iterable[str]) -> dict[str, Any]:
+def _words(_context: click.Context, _option: click.Parameter, values: Iterable[str]) -> list[str]:
+    """Words of a choice: each value is one, or several with commas between them."""
+    return [word.strip() for value in values for word in value.split(",") if word.strip()]
+
+
+def named_values(_context: click.Context, option: click.Parameter, values: Iterable[str]) -> dict[str, Any]:
     """Values by name: JSON where a value is that, else a text."""
     found: dict[str, Any] = {}
     for text in values:
@@ -103,7 +106,7 @@ def _records(_context: click.Context, option: click.Parameter, values: Iterable[
     return found
 
 
-_STRUCTURED: dict[str, Callable[..., Any]] = {"mapping": _mapping, "records": _records}
+_STRUCTURED: dict[str, Callable[..., Any]] = {"mapping": named_values, "records": _records}
 
 
 def _format(

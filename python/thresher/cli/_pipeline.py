@@ -43,7 +43,7 @@ def run(
     quiet: bool,
     **options: Any,  # noqa: ANN401 - they go on under the same names
 ) -> None:
-    """Run the steps of a pipeline: dedup, validate, convert, render, tokenize, shuffle, pack.
+    """Run the steps of a pipeline: dedup, filter, validate, convert, render, tokenize, shuffle, pack.
 
     Every mistake in the file is named at once, with its line. Paths count from the working directory. Options
     that are given here replace those of the file.

@@ -10,7 +10,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
 use crate::commit::PendingFile;
@@ -21,7 +21,7 @@ use crate::writers::parquet::failed;
 /// Rows to a row group.
 pub(crate) const GROUP_ROWS: usize = 128 << 10;
 /// Text that is buffered at most before a group is closed early: ids have no upper length.
-const GROUP_BYTES: usize = 64 << 20;
+pub(crate) const GROUP_BYTES: usize = 64 << 20;
 /// The level of all Parquet files of this crate.
 const ZSTD_LEVEL: i32 = 3;
 
@@ -35,6 +35,13 @@ pub(crate) trait Rows: Default {
     fn held(&self) -> (usize, usize);
     /// Everything that was added.
     fn into_batch(self) -> std::result::Result<RecordBatch, ArrowError>;
+}
+
+/// How evidence is written, with row groups of so many rows.
+pub(crate) fn properties(group_rows: usize) -> WriterPropertiesBuilder {
+    WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL).unwrap_or_default()))
+        .set_max_row_group_row_count(Some(group_rows))
 }
 
 /// A table of evidence under construction.
@@ -51,9 +58,7 @@ impl<R: Rows> Table<R> {
     /// # Errors
     /// It cannot be created.
     pub(crate) fn create(path: &Path) -> Result<Self> {
-        let mut properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL).unwrap_or_default()))
-            .set_max_row_group_row_count(Some(GROUP_ROWS));
+        let mut properties = properties(GROUP_ROWS);
         for &column in R::DISTINCT {
             properties = properties.set_column_dictionary_enabled(ColumnPath::from(column), false);
         }

@@ -1,7 +1,7 @@
 //! Files for thresher: readers, writers, codecs, commit, and the runs that drive `thresher-core` over them.
 //!
 //! ```text
-//! blob, codec, commit, sink, crew, exhibits -> readers, writers, quarantine -> evidence (clusters, removed) -> runs
+//! blob, codec, commit, sink, crew, exhibits -> readers, writers, quarantine -> evidence (clusters, removed, signals) -> runs
 //! ```
 //!
 //! A format is a reader that implements [`input::Input`] and a writer that implements [`input::Output`]; a run
@@ -25,6 +25,7 @@ pub mod record;
 pub mod removed;
 pub mod runs;
 pub mod secret;
+mod signals;
 mod sink;
 mod suggest;
 pub mod tokenizer;

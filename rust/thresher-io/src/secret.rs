@@ -15,6 +15,14 @@ pub fn draw() -> Result<Secret> {
     Ok(Secret::new(&bytes))
 }
 
+/// Draws a key for hashes by which nothing is decided but in which table a text is looked up.
+///
+/// # Errors
+/// As [`draw`].
+pub fn key() -> Result<u64> {
+    getrandom::u64().map_err(|error| Error::Internal(format!("the system gives no random numbers ({error})")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

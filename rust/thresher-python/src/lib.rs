@@ -10,6 +10,7 @@ mod chat;
 mod decontaminate;
 mod dedup;
 mod errors;
+mod filters;
 mod generate;
 mod import;
 mod language;
@@ -69,6 +70,8 @@ mod _core {
         #[pymodule_export]
         use crate::decontaminate::{Contamination, decontaminate};
         #[pymodule_export]
+        use crate::filters::{apply, catalogue, signals};
+        #[pymodule_export]
         use crate::language::LanguageDetector;
         #[pymodule_export]
         use crate::novelty::{Novelty, rouge_l};
@@ -89,7 +92,7 @@ mod _core {
     #[pymodule(gil_used = false)]
     mod results {
         #[pymodule_export]
-        use crate::results::{explain, plan, verify};
+        use crate::results::{explain, plan, verify, what_if};
     }
 
     /// Runs over files.
@@ -99,9 +102,9 @@ mod _core {
         use crate::output::Output;
         #[pymodule_export]
         use crate::runs::{
-            convert_files, decontaminate_files, dedup_files, language_files, mix_files, pack_files,
-            parameters, pii_files, pipeline_files, quality_files, quality_train_files, render_files,
-            shuffle_files, tokenize_files, train_files, validate_files,
+            convert_files, decontaminate_files, dedup_files, filter_files, language_files, mix_files,
+            pack_files, parameters, pii_files, pipeline_files, quality_files, quality_train_files,
+            render_files, shuffle_files, tokenize_files, train_files, validate_files,
         };
     }
 

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use thresher_io::machine::default_memory;
 use thresher_io::runs::estimate::PlanRun;
-use thresher_io::runs::{estimate, explain as explanation, verify as verification};
+use thresher_io::runs::{estimate, explain as explanation, verify as verification, what_if as thresholds};
 
 use crate::runs::over_files;
 
@@ -25,6 +25,16 @@ pub(crate) fn explain(
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
     over_files(py, config_json, progress, |_| default_memory(), explanation::run)
+}
+
+/// Says what a filter would keep with other thresholds.
+#[pyfunction]
+pub(crate) fn what_if(
+    py: Python<'_>,
+    config_json: &str,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    over_files(py, config_json, progress, |_| default_memory(), thresholds::run)
 }
 
 /// Estimates what a deduplication would take.

@@ -16,6 +16,7 @@ use thresher_io::runs::parameters::{Step, describe};
 use thresher_io::runs::quality::{self as quality_train, QualityTrainStep};
 use thresher_io::runs::rows::convert::{self, ConvertStep};
 use thresher_io::runs::rows::decontaminate::{self, DecontaminateStep};
+use thresher_io::runs::rows::filter::{self, FilterStep};
 use thresher_io::runs::rows::language::{self, LanguageStep};
 use thresher_io::runs::rows::pii::{self, PiiStep};
 use thresher_io::runs::rows::quality::{self, QualityStep};
@@ -42,6 +43,17 @@ pub(crate) fn dedup_files(
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<String> {
     over_files(py, config_json, progress, bound, dedup::run)
+}
+
+/// Texts of files by rules.
+#[pyfunction]
+#[pyo3(name = "filter")]
+pub(crate) fn filter_files(
+    py: Python<'_>,
+    config_json: &str,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<String> {
+    over_files(py, config_json, progress, bound, filter::run)
 }
 
 /// Rows of files in another chat format.
@@ -205,6 +217,7 @@ pub(crate) fn parameters(verb: &str) -> PyResult<String> {
         RunOptions::NAME => describe::<RunOptions>(),
         DedupStep::NAME => describe::<DedupStep>(),
         PlanStep::NAME => describe::<PlanStep>(),
+        FilterStep::NAME => describe::<FilterStep>(),
         ConvertStep::NAME => describe::<ConvertStep>(),
         DecontaminateStep::NAME => describe::<DecontaminateStep>(),
         LanguageStep::NAME => describe::<LanguageStep>(),

@@ -40,6 +40,7 @@ mod stdin;
 pub mod steps;
 mod survey;
 pub mod train;
+pub mod what_if;
 pub mod within;
 mod worksite;
 mod writing;

@@ -141,6 +141,7 @@ mod tests {
     use crate::runs::parameters::{Step, fields_of};
     use crate::runs::rows::convert::ConvertStep;
     use crate::runs::rows::decontaminate::DecontaminateStep;
+    use crate::runs::rows::filter::FilterStep;
     use crate::runs::rows::pii::PiiStep;
     use crate::runs::rows::render::RenderStep;
     use crate::runs::rows::validate::ValidateStep;
@@ -174,6 +175,7 @@ mod tests {
         law::<DedupStep>();
         law::<ConvertStep>();
         law::<DecontaminateStep>();
+        law::<FilterStep>();
         law::<PackStep>();
         law::<PiiStep>();
         law::<RenderStep>();

@@ -13,7 +13,8 @@ h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2.2rem;border-bottom:1px soli
 p,caption{color:var(--soft)}caption{text-align:left;padding:.3rem 0}\
 table{border-collapse:collapse;width:100%}th,td{padding:.2rem .6rem;border-bottom:1px solid var(--line);text-align:left;\
 vertical-align:top;overflow-wrap:anywhere}td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}\
-td.b{width:30%}svg{display:block;width:100%;height:1.1rem}rect{fill:var(--bar)}\
+td.b{width:30%}svg{display:block;width:100%;height:1.1rem}rect{fill:var(--bar)}svg.chart{height:6rem;max-width:44rem}\
+path{stroke:var(--ink);stroke-width:2;stroke-dasharray:4 2;vector-effect:non-scaling-stroke}\
 pre{background:var(--box);padding:.6rem;overflow:auto;max-height:16rem;white-space:pre-wrap;overflow-wrap:anywhere;\
 unicode-bidi:plaintext;margin:.2rem 0}\
 .pair{display:grid;grid-template-columns:1fr 1fr;gap:.8rem}@media(max-width:40rem){.pair{grid-template-columns:1fr}}\

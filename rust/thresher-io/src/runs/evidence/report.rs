@@ -3,6 +3,7 @@
 
 mod generation;
 mod mix;
+mod rules;
 
 use serde_json::{Map, Value};
 
@@ -23,6 +24,7 @@ pub(crate) fn report(verb: &str, run: &Value, exhibits: &Exhibits) -> String {
     funnel(&mut page, run, if is_made { &CANDIDATES } else { &DOCUMENTS });
     notes(&mut page, run);
     mix::mix(&mut page, run);
+    rules::rules(&mut page, run);
     if is_made {
         generation::rejections(&mut page, run);
         generation::requests(&mut page, run);

@@ -7,8 +7,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Int64Type};
-use arrow_array::{Array, Float32Array, Int64Array, ListArray, RecordBatch, StringArray};
+use arrow_array::types::{Float32Type, Float64Type, Int64Type};
+use arrow_array::{Array, Float32Array, Float64Array, Int64Array, ListArray, RecordBatch, StringArray};
 use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,10 @@ use crate::runs::books::InputReport;
 use crate::runs::output::RunOutput;
 use crate::runs::progress::Progress;
 use crate::runs::source::Source;
+use crate::signals::{KEYS, SignalsWriter};
+
+/// The signals of a step, beside its other evidence.
+pub(super) const SIGNALS: &str = "signals.parquet";
 
 /// The steps so far, and where the rows of each came from.
 #[derive(Default)]
@@ -174,6 +178,12 @@ impl Trail {
         if let Some(path) = output.clusters_path().filter(|_| has("clusters.parquet")) {
             written.push(self.clusters(&path, progress)?);
         }
+        for (at, Traced { step, .. }) in self.steps.iter().enumerate() {
+            let from = step.part(SIGNALS);
+            if let Some(path) = output.signals_path(&step.name).filter(|_| from.exists()) {
+                written.push(self.signals(at, &from, &path, progress)?);
+            }
+        }
         if let Some(path) = output.quarantine_file().filter(|_| has("quarantine/records.jsonl")) {
             written.push(self.quarantine(&path, progress)?);
         }
@@ -240,6 +250,25 @@ impl Trail {
         all.finish()
     }
 
+    fn signals(&self, at: usize, from: &Path, path: &Path, progress: &Progress) -> Result<Written> {
+        let names = columns_of(from)?;
+        let names: Vec<&str> = names.iter().skip(KEYS.len()).map(String::as_str).collect();
+        let mut all = SignalsWriter::create(path, &names)?;
+        each_batch(from, |batch| {
+            progress.check()?;
+            let (id, source, row) = (texts(batch, "id")?, texts(batch, "source")?, numbers(batch, "row")?);
+            let values: Vec<&Float64Array> =
+                names.iter().map(|name| doubles(batch, name)).collect::<Result<_>>()?;
+            for index in 0..batch.num_rows() {
+                let origin = self.origin(at, source.value(index), row.value(index) as u64)?;
+                let values = values.iter().map(|column| column.is_valid(index).then(|| column.value(index)));
+                all.add(&self.id(at, id.value(index))?, origin.source, origin.row, values)?;
+            }
+            Ok(())
+        })?;
+        all.finish()
+    }
+
     fn quarantine(&self, path: &Path, progress: &Progress) -> Result<Written> {
         let mut all = PendingFile::create(path)?;
         let mut lines = 0;
@@ -283,6 +312,14 @@ impl Footprint {
     }
 }
 
+/// The names of the columns of a table of ours.
+fn columns_of(path: &Path) -> Result<Vec<String>> {
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file);
+    let reader = reader.map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(reader.schema().fields().iter().map(|field| field.name().clone()).collect())
+}
+
 /// Calls `each` with the batches of a table of ours, if there is one.
 fn each_batch(path: &Path, mut each: impl FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
     if !path.exists() {
@@ -315,6 +352,11 @@ fn numbers<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b Int64Array> {
 fn similarities(batch: &RecordBatch) -> Result<&Float32Array> {
     let found = column(batch, "similarity")?.as_primitive_opt::<Float32Type>();
     found.ok_or_else(|| Error::Internal("`similarity` of evidence of ours is no number".into()))
+}
+
+fn doubles<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b Float64Array> {
+    let found = column(batch, name)?.as_primitive_opt::<Float64Type>();
+    found.ok_or_else(|| Error::Internal(format!("`{name}` of evidence of ours is no double")))
 }
 
 fn lists<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b ListArray> {

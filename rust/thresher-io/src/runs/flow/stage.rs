@@ -22,7 +22,7 @@ use serde_json::{Map, Value, json};
 use thresher_core::json::Fields;
 
 use super::FlowRun;
-use super::evidence::{Footprint, Trail};
+use super::evidence::{Footprint, SIGNALS, Trail};
 use super::remade::Remade;
 use super::verbs::{FlowStep, Kind, Opening};
 use crate::commit::commit_bytes;
@@ -121,14 +121,14 @@ impl<'f> Flow<'f> {
         let mut at = 0;
         while at < self.steps.len() {
             let end = match self.steps[at].kind {
-                Kind::Rows(_) => {
-                    let rows = self.steps[at..].iter().take_while(|step| matches!(step.kind, Kind::Rows(_)));
+                Kind::Rows(..) => {
+                    let rows = self.steps[at..].iter().take_while(|step| matches!(step.kind, Kind::Rows(..)));
                     at + rows.count()
                 }
                 _ => at + 1,
             };
             match &self.steps[at].kind {
-                Kind::Rows(_) => self.rows(at..end)?,
+                Kind::Rows(..) => self.rows(at..end)?,
                 Kind::Reshape(_) => self.reshape(at)?,
                 Kind::Dedup(_) => self.dedup(at)?,
                 Kind::Gather(_) => self.gather(at)?,
@@ -220,7 +220,7 @@ impl<'f> Flow<'f> {
         let (at, is_last) = (steps.start, steps.end == self.steps.len());
         let mut plan = self.plan(is_last && self.output.is_single())?;
         let open = |step: usize| match &self.steps[step].kind {
-            Kind::Rows(open) => {
+            Kind::Rows(open, _) => {
                 let name = self.name(step);
                 let step = open(&self.opening(&plan.sources)).map_err(|error| of_step(&name, error))?;
                 Ok(NamedStep { name, step })
@@ -350,9 +350,11 @@ impl<'f> Flow<'f> {
             fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
         }
         let removed: Vec<PathBuf> = folders.iter().map(|folder| folder.join("removed.parquet")).collect();
+        let signals: Vec<PathBuf> = folders.iter().map(|folder| folder.join(SIGNALS)).collect();
         let is_stream = self.output.is_stream();
         let place = |step: usize| Place {
             removed: (!is_stream && steps.removes(step)).then(|| &*removed[step]),
+            signals: (!is_stream).then(|| &*signals[step]),
             quarantine: if is_stream {
                 Quarantine::counting()
             } else {

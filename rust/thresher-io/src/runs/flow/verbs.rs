@@ -14,6 +14,7 @@ use crate::runs::parameters::{Named, Parameter, Step, named_by};
 use crate::runs::progress::Progress;
 use crate::runs::rows::convert::{self, ConvertStep};
 use crate::runs::rows::decontaminate::DecontaminateStep;
+use crate::runs::rows::filter::{self, FilterStep};
 use crate::runs::rows::language::LanguageStep;
 use crate::runs::rows::pii::{self, PiiStep};
 use crate::runs::rows::quality::QualityStep;
@@ -53,6 +54,14 @@ pub trait RowVerb: Step {
     /// `Error::Parameter` for parameters that cannot be.
     fn open(&self, opening: &Opening<'_>) -> Result<Box<dyn RowStep>>;
 
+    /// Checks what can be checked before the steps in front of it have run.
+    ///
+    /// # Errors
+    /// `Error::Parameter` for parameters that cannot be.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// The run of this verb by itself, where it is more than a pipeline of one step.
     fn alone(config: &Config<Self>, progress: &Progress) -> Option<Result<Value>> {
         let _ = (config, progress);
@@ -76,13 +85,14 @@ pub trait ReshapeVerb: Step {
 }
 
 type Open<S> = Arc<dyn Fn(&Opening<'_>) -> Result<Box<S>> + Send + Sync>;
+type Check = Arc<dyn Fn() -> Result<()> + Send + Sync>;
 type Alone = Arc<dyn Fn(&Config<Value>, &Progress) -> Option<Result<Value>> + Send + Sync>;
 
 /// What a step does, as a pipeline sees it.
 #[derive(Clone)]
 pub(crate) enum Kind {
     /// Looks at each row by itself.
-    Rows(Open<dyn RowStep>),
+    Rows(Open<dyn RowStep>, Check),
     /// Makes new rows.
     Reshape(Open<dyn Reshape>),
     /// Decides on all rows together.
@@ -125,6 +135,7 @@ pub struct Verbs(Vec<Verb>);
 impl Default for Verbs {
     fn default() -> Self {
         let mut verbs = Self(vec![dedup()])
+            .rows::<FilterStep>()
             .reshape::<ConvertStep>()
             .rows::<ValidateStep>()
             .reshape::<RenderStep>()
@@ -144,7 +155,11 @@ impl Verbs {
             name: P::NAME,
             parameters: P::parameters,
             parse: |given| {
-                step::<P>(given, |step| Kind::Rows(Arc::new(move |opening| step.open(opening))), P::alone)
+                let kind = |step: P| {
+                    let own = step.clone();
+                    Kind::Rows(Arc::new(move |opening| step.open(opening)), Arc::new(move || own.check()))
+                };
+                step::<P>(given, kind, P::alone)
             },
         });
         self
@@ -212,13 +227,16 @@ impl Verbs {
         }
         let wrong = |error: &dyn std::fmt::Display| Error::Parameter(format!("{place}: {error}"));
         let step = (known.parse)(given).map_err(|error| wrong(&error))?;
-        if let Kind::Gather(gather) = &step.kind {
-            // A mistake is told before the steps in front of it have run.
-            gather.check().map_err(|error| match error {
-                Error::Parameter(said) => wrong(&said),
-                other => other,
-            })?;
-        }
+        // A mistake is told before the steps in front of it have run.
+        let checked = match &step.kind {
+            Kind::Gather(gather) => gather.check(),
+            Kind::Rows(_, check) => check(),
+            Kind::Reshape(_) | Kind::Dedup(_) => Ok(()),
+        };
+        checked.map_err(|error| match error {
+            Error::Parameter(said) => wrong(&said),
+            other => other,
+        })?;
         Ok(step)
     }
 }
@@ -231,9 +249,9 @@ fn tokenize() -> Verb {
         parse: |given| {
             let kind = |step: TokenizeStep| {
                 if step.keep_columns {
-                    return Kind::Rows(Arc::new(move |opening| {
-                        Ok(Box::new(step.open(opening)?) as Box<dyn RowStep>)
-                    }));
+                    let open =
+                        move |opening: &Opening<'_>| Ok(Box::new(step.open(opening)?) as Box<dyn RowStep>);
+                    return Kind::Rows(Arc::new(open), Arc::new(|| Ok(())));
                 }
                 Kind::Reshape(Arc::new(move |opening| Ok(Box::new(step.open(opening)?) as Box<dyn Reshape>)))
             };
@@ -301,6 +319,20 @@ impl RowVerb for PiiStep {
 
     fn alone(config: &Config<Self>, progress: &Progress) -> Option<Result<Value>> {
         Some(report(pii::run(config, progress)))
+    }
+}
+
+impl RowVerb for FilterStep {
+    fn open(&self, _: &Opening<'_>) -> Result<Box<dyn RowStep>> {
+        Ok(Box::new(Self::open(self)?))
+    }
+
+    fn check(&self) -> Result<()> {
+        Self::open(self).map(drop)
+    }
+
+    fn alone(config: &Config<Self>, progress: &Progress) -> Option<Result<Value>> {
+        Some(report(filter::run(config, progress)))
     }
 }
 

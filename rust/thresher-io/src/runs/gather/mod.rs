@@ -288,7 +288,7 @@ fn evidence_of_one(
     progress: &Progress,
 ) -> Result<StepDone> {
     let quarantine: Quarantine = output.quarantine();
-    let place = Place { removed: None, quarantine };
+    let place = Place { removed: None, signals: None, quarantine };
     match evidence::write(ledger, steps, sources, vec![place], max_quarantine, progress)? {
         Ok(mut done) => done.pop().ok_or_else(|| Error::Internal("a run has no step".into())),
         Err(rejected) => Err(output.reject(rejected.quarantine, rejected.error)),

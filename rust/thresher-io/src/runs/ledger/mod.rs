@@ -1,7 +1,7 @@
 //! Ledgers: what the steps of a pass decided about each row, without the rows.
 //!
 //! ```text
-//! FOLDER/task-000000 ...   a task's units: which rows stay, edits, new columns | evidence and books
+//! FOLDER/task-000000 ...   a task's units: which rows stay, edits, new columns; signals | evidence and books
 //! FOLDER/whole             how many tasks there are, when the pass is through
 //! ```
 //!
@@ -32,6 +32,8 @@ use crate::runs::spill::tasks;
 /// Sections of a task's file.
 const ROWS: usize = 0;
 const BOOKS: usize = 1;
+/// Parts of a unit in the first: its rows, and the signals that steps keep of them.
+const PARTS: usize = 2;
 /// Says that no task is missing.
 const WHOLE: &str = "whole";
 /// Bytes of input that a task has at most; in tests, those of some units.
@@ -167,6 +169,14 @@ impl LedgerWriter {
     /// # Errors
     /// I/O failures.
     pub(crate) fn add(&mut self, rows: &[u8], books: &UnitBooks) -> Result<()> {
+        self.add_with(rows, &[], books)
+    }
+
+    /// The same, with the signals of its rows.
+    ///
+    /// # Errors
+    /// I/O failures.
+    pub(crate) fn add_with(&mut self, rows: &[u8], signals: &[u8], books: &UnitBooks) -> Result<()> {
         let file = match &mut self.open {
             Some(file) => file,
             none => {
@@ -177,6 +187,7 @@ impl LedgerWriter {
             }
         };
         file.part(rows)?;
+        file.part(signals)?;
         let json = serde_json::to_vec(books).map_err(|error| Error::Internal(error.to_string()))?;
         self.held += json.len();
         self.books.push(json);
@@ -217,7 +228,7 @@ impl LedgerWriter {
 #[derive(Debug)]
 pub(crate) struct Ledger {
     files: Vec<SpillFile>,
-    /// The file and the part of each unit, by input and index.
+    /// The file of each unit and its place there, by input and index.
     places: HashMap<(usize, usize), (usize, usize)>,
 }
 
@@ -250,10 +261,23 @@ impl Ledger {
     /// # Errors
     /// I/O failures, and a damaged file.
     pub(crate) fn rows(&self, input: usize, index: usize) -> Result<Option<UnitRows>> {
-        let Some(&(file, part)) = self.places.get(&(input, index)) else { return Ok(None) };
+        self.part(input, index, 0)?.map(|bytes| UnitRows::from_bytes(&bytes)).transpose()
+    }
+
+    /// The signals that steps have kept of the rows of a unit, as they were added.
+    ///
+    /// # Errors
+    /// I/O failures, and a damaged file.
+    pub(crate) fn signals(&self, input: usize, index: usize) -> Result<Vec<u8>> {
+        Ok(self.part(input, index, 1)?.unwrap_or_default())
+    }
+
+    fn part(&self, input: usize, index: usize, part: usize) -> Result<Option<Vec<u8>>> {
+        let Some(&(file, unit)) = self.places.get(&(input, index)) else { return Ok(None) };
+        let at = PARTS * unit + part;
         let mut bytes = Vec::new();
-        self.files[file].read(ROWS, part..part + 1, &mut bytes)?;
-        UnitRows::from_bytes(&bytes).map(Some)
+        self.files[file].read(ROWS, at..at + 1, &mut bytes)?;
+        Ok(Some(bytes))
     }
 
     /// The rows of each of so many inputs.
@@ -310,8 +334,13 @@ mod tests {
         UnitRows { kept: vec![input > 0, index > 0, true], ..UnitRows::default() }
     }
 
+    fn signals(input: usize, index: usize) -> Vec<u8> {
+        vec![7; input + 2 * index]
+    }
+
     fn add(writer: &mut LedgerWriter, input: usize, index: usize) {
-        writer.add(&rows(input, index).to_bytes().unwrap(), &unit(input, index)).unwrap();
+        let (rows, signals) = (rows(input, index).to_bytes().unwrap(), signals(input, index));
+        writer.add_with(&rows, &signals, &unit(input, index)).unwrap();
     }
 
     #[test]
@@ -340,6 +369,7 @@ mod tests {
         let again = Ledger::load(&folder).unwrap().unwrap();
         for (input, index) in seen {
             assert_eq!(again.rows(input, index).unwrap().unwrap(), rows(input, index));
+            assert_eq!(again.signals(input, index).unwrap(), signals(input, index));
         }
         assert!(again.rows(0, 2).unwrap().is_none());
         // After a loss of power a file may be missing.

@@ -5,6 +5,7 @@
 //! data              OUT/data/NAME          OUT.jsonl                       the data, and nothing else
 //! removed.parquet   OUT/removed.parquet    OUT.jsonl.removed.parquet
 //! clusters.parquet  OUT/clusters.parquet   OUT.jsonl.clusters.parquet
+//! signals           OUT/signals/           OUT.jsonl.signals/
 //! rejected.parquet  OUT/rejected.parquet   OUT.jsonl.rejected.parquet
 //! lineage.parquet   OUT/lineage.parquet    OUT.jsonl.lineage.parquet
 //! quarantine        OUT/quarantine/        OUT.jsonl.quarantine/
@@ -29,6 +30,8 @@ pub(super) const DATA: &str = "data";
 pub(super) const REMOVED: &str = "removed.parquet";
 /// What stands for what.
 pub(super) const CLUSTERS: &str = "clusters.parquet";
+/// The signals that steps have kept, a table for each step.
+pub(super) const SIGNALS: &str = "signals";
 /// What a generation made and did not keep, with the rules that it broke.
 pub(super) const REJECTED: &str = "rejected.parquet";
 /// What each generated row was made of.
@@ -46,8 +49,20 @@ pub(super) const PAGE: &str = "report.html";
 /// The report, which is published last.
 pub(super) const RUN: &str = "run.json";
 /// Every part that a result can have.
-pub(super) const PARTS: [&str; 11] =
-    [DATA, REMOVED, CLUSTERS, REJECTED, LINEAGE, TOKENIZER, TOKENIZER_CONFIG, QUARANTINE, CARD, PAGE, RUN];
+pub(super) const PARTS: [&str; 12] = [
+    DATA,
+    REMOVED,
+    CLUSTERS,
+    SIGNALS,
+    REJECTED,
+    LINEAGE,
+    TOKENIZER,
+    TOKENIZER_CONFIG,
+    QUARANTINE,
+    CARD,
+    PAGE,
+    RUN,
+];
 
 /// Endings of files that no run writes under a name of their own. A folder of such a name would be taken for a file.
 const OF_FILES: [&str; 12] =

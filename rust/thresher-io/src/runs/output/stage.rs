@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::marker::{FileEntry, Files, seal};
-use super::place::{CLUSTERS, DATA, PAGE, PARTS, Place, QUARANTINE, REMOVED, RUN};
+use super::place::{CLUSTERS, DATA, PAGE, PARTS, Place, QUARANTINE, REMOVED, RUN, SIGNALS};
 use super::state::{State, remove_tree};
 use super::{publish, standing};
 use crate::codec::without_suffix;
@@ -287,6 +287,11 @@ impl RunOutput {
     /// Where the evidence of each removal is made; none with standard output.
     pub(crate) fn removed_path(&self) -> Option<PathBuf> {
         self.state.as_ref().map(|state| state.new_part(REMOVED))
+    }
+
+    /// Where the signals of a step are made; none with standard output.
+    pub(crate) fn signals_path(&self, step: &str) -> Option<PathBuf> {
+        self.state.as_ref().map(|state| state.new_part(SIGNALS).join(format!("{step}.parquet")))
     }
 
     /// Where the table of clusters is made; none with standard output.

@@ -11,6 +11,7 @@
 
 pub mod convert;
 pub mod decontaminate;
+pub mod filter;
 pub mod format;
 pub mod language;
 pub mod pii;
@@ -262,10 +263,13 @@ impl<'r> RowsRun<'r> {
 
     /// The evidence of the one step of a ledger.
     fn evidence(&self, ledger: &Ledger, fused: &dyn evidence::Steps) -> Result<StepDone> {
-        let removed =
-            self.output.as_ref().and_then(|output| output.removed_path().filter(|_| fused.removes(0)));
+        let output = self.output.as_deref();
+        let removed = output.and_then(RunOutput::removed_path).filter(|_| fused.removes(0));
+        let keeps = !fused.signals(0).is_empty();
+        let names = fused.names();
+        let signals = names.first().and_then(|name| output?.signals_path(name)).filter(|_| keeps);
         let quarantine = self.output.as_ref().map_or_else(Quarantine::counting, |output| output.quarantine());
-        let place = Place { removed: removed.as_deref(), quarantine };
+        let place = Place { removed: removed.as_deref(), signals: signals.as_deref(), quarantine };
         // A run that only looks has nothing to withhold.
         let most = if self.output.is_some() { self.options.max_quarantine } else { 1.0 };
         let done = evidence::write(ledger, fused, &self.plan.sources, vec![place], most, self.progress)?;

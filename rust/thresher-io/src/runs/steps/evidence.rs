@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use arrow_array::{Array, Float64Array};
 use serde_json::Value as Json;
 
 use super::Found;
 use super::fused::Fused;
+use super::signals::Kept;
 use crate::error::Result;
 use crate::exhibits::Exhibits;
 use crate::input::Written;
@@ -14,9 +16,10 @@ use crate::quarantine::{BadRecords, Quarantine, QuarantineReport};
 use crate::removed::{Removal, RemovedWriter};
 use crate::runs::aside::check_bulk;
 use crate::runs::books::{Accounting, Count, by_name};
-use crate::runs::ledger::Ledger;
+use crate::runs::ledger::{Ledger, UnitBooks};
 use crate::runs::progress::Progress;
 use crate::runs::source::Source;
+use crate::signals::SignalsWriter;
 
 /// The reason in the books of rows of which a reshape made no row.
 const EMPTY: &str = "no_row_made";
@@ -25,6 +28,8 @@ const EMPTY: &str = "no_row_made";
 pub(crate) struct Place<'p> {
     /// `removed.parquet`; nowhere if there is none.
     pub(crate) removed: Option<&'p Path>,
+    /// The table of its signals; nowhere if there is none.
+    pub(crate) signals: Option<&'p Path>,
     pub(crate) quarantine: Quarantine,
 }
 
@@ -46,6 +51,12 @@ pub(crate) trait Steps {
     /// Whether a step may remove rows.
     fn removes(&self, step: usize) -> bool;
 
+    /// The signals that a step keeps, by name.
+    fn signals(&self, step: usize) -> Vec<&str> {
+        let _ = step;
+        Vec::new()
+    }
+
     /// What a step reports of all rows.
     ///
     /// # Errors
@@ -65,6 +76,10 @@ impl Steps for Fused {
 
     fn removes(&self, step: usize) -> bool {
         self.steps()[step].step.removes()
+    }
+
+    fn signals(&self, step: usize) -> Vec<&str> {
+        self.steps()[step].step.signals()
     }
 
     fn summary(
@@ -102,6 +117,7 @@ pub(crate) fn write(
         .iter()
         .map(|place| place.removed.map(RemovedWriter::create).transpose())
         .collect::<Result<Vec<_>>>()?;
+    let mut tables = SignalTables::create(steps, &places)?;
     let mut quarantines: Vec<Quarantine> = places.into_iter().map(|place| place.quarantine).collect();
     let mut by_reason: Vec<BTreeMap<String, Count>> = vec![BTreeMap::new(); named.len()];
     let (mut read, mut blank_bytes) = (Count::default(), 0);
@@ -140,12 +156,14 @@ pub(crate) fn write(
                 })?;
             }
         }
+        tables.add(ledger, &unit, source, first_row)?;
         rows[unit.input] += u64::from(unit.slots);
     }
     let names: Vec<String> = sources.iter().map(|source| source.input().name().to_owned()).collect();
     let first = sources.first().map(Source::input);
     let mut done = Vec::with_capacity(named.len());
-    for (at, (quarantine, table)) in quarantines.into_iter().zip(removed).enumerate() {
+    for (at, ((quarantine, table), signals)) in quarantines.into_iter().zip(removed).zip(tables.0).enumerate()
+    {
         if let Err(error) = check_bulk(&quarantine, read.docs, max_quarantine, first) {
             return Ok(Err(Box::new(Rejected { step: at, quarantine, error })));
         }
@@ -170,10 +188,49 @@ pub(crate) fn write(
         let report = quarantine.report();
         let exhibits = Exhibits { bad: quarantine.exhibits(), ..Exhibits::default() };
         let table = table.map(RemovedWriter::finish).transpose()?;
-        let evidence = table.into_iter().chain(quarantine.finish()?).collect();
+        let signals = signals.map(SignalsWriter::finish).transpose()?;
+        let evidence = table.into_iter().chain(signals).chain(quarantine.finish()?).collect();
         done.push(StepDone { accounting, quarantine: report, exhibits, summary, evidence });
         // What one step keeps is what the next one sees.
         (read, blank_bytes, made) = (kept, 0, 0);
     }
     Ok(Ok(done))
+}
+
+/// The tables of the signals that steps keep.
+struct SignalTables(Vec<Option<SignalsWriter>>);
+
+impl SignalTables {
+    fn create(steps: &dyn Steps, places: &[Place<'_>]) -> Result<Self> {
+        let table = |(at, place): (usize, &Place<'_>)| {
+            let names = steps.signals(at);
+            let path = place.signals.filter(|_| !names.is_empty());
+            path.map(|path| SignalsWriter::create(path, &names)).transpose()
+        };
+        places.iter().enumerate().map(table).collect::<Result<_>>().map(Self)
+    }
+
+    /// Adds the rows of a unit.
+    fn add(&mut self, ledger: &Ledger, unit: &UnitBooks, source: &Source, first_row: u64) -> Result<()> {
+        if self.0.iter().all(Option::is_none) {
+            return Ok(());
+        }
+        for (at, kept) in Kept::from_bytes(&ledger.signals(unit.input, unit.index)?)? {
+            let Some(Some(table)) = self.0.get_mut(at) else { continue };
+            let columns: Vec<&Float64Array> = kept.columns().collect();
+            for row in 0..kept.len() {
+                let number = first_row + u64::from(kept.slot(row));
+                let named;
+                let id = if let Some(id) = kept.id(row) {
+                    id
+                } else {
+                    named = source.name_row(number);
+                    &named
+                };
+                let values = columns.iter().map(|column| column.is_valid(row).then(|| column.value(row)));
+                table.add(id, source.input().name(), number, values)?;
+            }
+        }
+        Ok(())
+    }
 }

@@ -9,6 +9,7 @@ use arrow_schema::{FieldRef, Schema};
 use thresher_core::json::{FieldPath, Fields};
 
 use super::row::{edited_row, text_of};
+use super::signals::{self, SignalRows};
 use super::{Edits, Marks, Refusal, RowStep, RowWorker, Sees, Value, values};
 use crate::error::{Error, Result};
 use crate::input::{Input, Scratch, Unit};
@@ -40,6 +41,8 @@ pub(crate) struct Fused {
 pub(crate) struct Done {
     /// [`UnitRows::to_bytes`].
     pub(crate) rows: Vec<u8>,
+    /// What steps keep of their rows, as [`signals::to_bytes`] gives it.
+    pub(crate) signals: Vec<u8>,
     pub(crate) books: UnitBooks,
     /// Bad records of each step; those that could not be read are the first one's.
     pub(crate) bad: Vec<BadRecords>,
@@ -141,6 +144,7 @@ impl Fused {
             bad: self.steps.iter().map(|_| BadRecords::default()).collect(),
             values: vec![Vec::new(); self.columns.len()],
             of_row: Vec::new(),
+            signals: self.steps.iter().map(|named| SignalRows::new(named.step.signals())).collect(),
             ids: 0,
         };
         visitor.books.steps.resize_with(self.steps.len(), StepBooks::default);
@@ -183,6 +187,7 @@ struct UnitVisitor<'v, 's> {
     values: Vec<Vec<Value>>,
     /// Those of the row that is being worked on.
     of_row: Vec<Value>,
+    signals: Vec<SignalRows>,
     ids: u64,
 }
 
@@ -260,32 +265,34 @@ impl UnitVisitor<'_, '_> {
                 self.refuse(at, record, refusal);
                 return Ok(false);
             }
-            if let Some((_, detail)) = marks.removed.first() {
-                let id = record.id.as_ref().map(ToString::to_string);
-                let (detail, reasons) = (detail.clone(), &marks.removed);
+            let id = || record.id.as_ref().map(ToString::to_string);
+            self.signals[at].add(record.slot, id, &marks.signals).map_err(|what| bug(name, &what))?;
+            if !marks.removed.is_empty() {
+                let reasons = &marks.removed;
+                let detail = joined(reasons.iter().map(|(_, detail)| detail.as_str()));
                 self.books.steps[at].removed.push(RemovedRow {
                     slot: record.slot,
-                    id,
+                    id: id(),
                     reasons: reasons.iter().map(|(reason, _)| (*reason).to_owned()).collect(),
                     detail,
                     bytes: record.bytes,
                 });
                 return Ok(false);
             }
-            let bug = |what: String| Error::Internal(format!("step {name}: {what}"));
             let mut own = Edits::default();
             for (span, new) in marks.spans.drain(..) {
-                own.push(&seen, span, &new).map_err(bug)?;
+                own.push(&seen, span, &new).map_err(|what| bug(name, &what))?;
             }
             let columns = fused.ends[at] - self.of_row.len();
             if marks.values.len() > columns {
-                return Err(bug(format!("it has {columns} columns, but gave {} values", marks.values.len())));
+                let what = format!("it has {columns} columns, but gave {} values", marks.values.len());
+                return Err(bug(name, &what));
             }
             self.of_row.append(&mut marks.values);
             self.of_row.resize(fused.ends[at], Value::Null);
             if !own.is_empty() {
                 if !step.edits() {
-                    return Err(bug("it edits a text, and does not say that it does".into()));
+                    return Err(bug(name, "it edits a text, and does not say that it does"));
                 }
                 let text = own.apply(&seen);
                 drop(seen);
@@ -312,7 +319,7 @@ impl UnitVisitor<'_, '_> {
     }
 
     fn done(self, input: &dyn Input, unit: &Unit) -> Result<Done> {
-        let Self { fused, workers, mut rows, mut books, bad, values, ids, .. } = self;
+        let Self { fused, workers, mut rows, mut books, bad, values, signals, ids, .. } = self;
         if !fused.columns.is_empty() {
             let bug = |what: String| Error::Internal(format!("a column that a step adds: {what}"));
             let arrays = fused
@@ -336,6 +343,17 @@ impl UnitVisitor<'_, '_> {
                 String::from_utf8(bad.to_json()?).map_err(|error| Error::Internal(error.to_string()))?;
             step.found = worker.found();
         }
-        Ok(Done { rows: rows.to_bytes()?, books, bad, ids })
+        Ok(Done { rows: rows.to_bytes()?, signals: signals::to_bytes(signals)?, books, bad, ids })
     }
+}
+
+/// The error of a step that does what it does not say.
+fn bug(step: &str, what: &str) -> Error {
+    Error::Internal(format!("step {step}: {what}"))
+}
+
+/// What is said of each reason, in one.
+fn joined<'d>(details: impl Iterator<Item = &'d str>) -> String {
+    let details: Vec<&str> = details.filter(|detail| !detail.is_empty()).collect();
+    details.join("; ")
 }

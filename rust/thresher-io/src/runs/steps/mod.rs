@@ -9,6 +9,7 @@ pub(crate) mod evidence;
 pub(crate) mod fused;
 pub(crate) mod pass;
 pub(crate) mod row;
+pub(crate) mod signals;
 mod values;
 
 use std::ops::Range;
@@ -46,6 +47,11 @@ pub trait RowStep: Send + Sync {
     /// The columns that it adds, with the types that their values will have: booleans, whole numbers of 32 and 64 bits, floats,
     /// UTF-8 texts, and lists of these. A column of the name that is there already is replaced.
     fn columns(&self) -> Vec<Field> {
+        Vec::new()
+    }
+
+    /// The numbers that it keeps of every row that it sees, whether it stays or not, by name. They are in `signals/` of the result.
+    fn signals(&self) -> Vec<&'static str> {
         Vec::new()
     }
 
@@ -136,6 +142,7 @@ pub struct Marks {
     stopped: Option<String>,
     spans: Vec<(Range<usize>, String)>,
     values: Vec<Value>,
+    signals: Vec<f64>,
 }
 
 impl Marks {
@@ -170,6 +177,11 @@ impl Marks {
         self.values.push(value.into());
     }
 
+    /// The values of the signals that the step keeps, in their order; NaN where one is not defined.
+    pub fn signals(&mut self, values: impl IntoIterator<Item = f64>) {
+        self.signals.extend(values);
+    }
+
     fn clear(&mut self, slot: u32) {
         self.slot = slot;
         self.removed.clear();
@@ -177,5 +189,6 @@ impl Marks {
         self.stopped = None;
         self.spans.clear();
         self.values.clear();
+        self.signals.clear();
     }
 }

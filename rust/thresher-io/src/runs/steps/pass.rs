@@ -83,7 +83,7 @@ impl RowPass<'_> {
                 }
                 rows[input] += u64::from(done.books.slots);
                 done.books.input = input;
-                writer.add(&done.rows, &done.books)
+                writer.add_with(&done.rows, &done.signals, &done.books)
             },
         )?;
         watch.end()?;

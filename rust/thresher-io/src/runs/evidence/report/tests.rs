@@ -48,6 +48,9 @@ fn run() -> Value {
         "rejections": {HOSTILE: {"rows": 31_337, "about": HOSTILE}, "odd": HOSTILE},
         "requests": {"sent": 65_537, HOSTILE: HOSTILE, "failed": {HOSTILE: 4_242}},
         "spent": {"money": null, HOSTILE: [0.5]},
+        "rules": [{"rule": HOSTILE, "signal": "s", "bound": HOSTILE, "threshold": 0.12, "failing": 77_777, "first": 3, "alone": "x"}],
+        "together": [{"rules": [HOSTILE], "records": 55_555}, HOSTILE],
+        "spreads": [{"signal": "s", "from": [0.0, 0.1, HOSTILE], "records": [5, 44_444]}, {"signal": HOSTILE}],
         "timings": {"sign": 1.5, "write": f64::MAX, "total": 0.0, HOSTILE: "soon"},
         "peak_rss_bytes": 5_000_000, "threads": 2
     })
@@ -77,9 +80,9 @@ fn hostile_data_is_shown_and_makes_no_markup() {
 fn is_shown(verb: &str) {
     let page = report(verb, &run(), &exhibits());
     let known = [
-        "a", "body", "code", "details", "div", "h1", "h2", "head", "header", "html", "li", "main", "p",
-        "pre", "rect", "section", "summary", "svg", "table", "caption", "tbody", "td", "th", "thead", "tr",
-        "ul",
+        "a", "body", "code", "details", "div", "h1", "h2", "h3", "head", "header", "html", "li", "main", "p",
+        "path", "pre", "rect", "section", "summary", "svg", "table", "caption", "tbody", "td", "th", "thead",
+        "tr", "ul",
     ];
     let attributes = [
         "class=",
@@ -92,7 +95,9 @@ fn is_shown(verb: &str) {
         "aria-hidden=",
         "viewBox=",
         "preserveAspectRatio=",
+        "x=",
         "y=",
+        "d=",
         "height=",
         "width=",
         "dir=",
@@ -103,9 +108,19 @@ fn is_shown(verb: &str) {
     }
     assert!(!page.contains(['\u{202e}', '\u{1b}', '\u{7}', '\0']));
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && page.contains("\\u{202e}"));
-    for figure in
-        ["1,234,567", "234,560", "1,000,000", "19.00 %", "And 800 more", "5.0 MB", "0.80", "12.3 kB"]
-    {
+    for figure in [
+        "1,234,567",
+        "234,560",
+        "1,000,000",
+        "19.00 %",
+        "And 800 more",
+        "5.0 MB",
+        "0.80",
+        "12.3 kB",
+        "77,777",
+        "44,444",
+        "55,555",
+    ] {
         assert!(page.contains(figure), "{figure}");
     }
     for figure in ["31,337", "65,537", "4,242", "unknown"] {
