@@ -37,6 +37,7 @@ pub(crate) fn catalogue() -> String {
 /// A column of each signal of some presets and groups.
 #[pyfunction]
 #[pyo3(signature = (texts, *, presets, groups, unended_lines, threads))]
+#[expect(clippy::needless_pass_by_value, reason = "pyo3 hands over lists as vectors")]
 pub(crate) fn signals(
     texts: &Bound<'_, PyAny>,
     presets: Vec<String>,
@@ -68,6 +69,7 @@ pub(crate) fn signals(
 /// Whether each text stays, the rules that it fails, and what each rule did, as JSON.
 #[pyfunction]
 #[pyo3(signature = (texts, *, presets, set_json, unended_lines, threads))]
+#[expect(clippy::needless_pass_by_value, reason = "pyo3 hands over lists as vectors")]
 pub(crate) fn apply(
     texts: &Bound<'_, PyAny>,
     presets: Vec<String>,
@@ -83,7 +85,9 @@ pub(crate) fn apply(
         let extracting = Extracting { groups: &groups, lines: lines(unended_lines), key: secret::key()? };
         let tasks = extracting.over(texts, stop, |extractor, texts| verdicts(extractor, &rules, texts))?;
         let mut counts = Counts::new(rules.as_slice().len());
-        tasks.iter().for_each(|task| counts.merge(&task.counts));
+        for task in &tasks {
+            counts.merge(&task.counts);
+        }
         let json = serde_json::to_string(&counts.of(&rules));
         let json = json.map_err(|error| Error::Internal(error.to_string()))?;
         let keep: BooleanArray = tasks.iter().flat_map(Verdicts::keep).collect();

@@ -147,7 +147,7 @@ mod tests {
                 curve.add(value, others);
             }
             let points = curve.done().points;
-            prop_assert!(points.iter().any(|point| point.threshold == rule.threshold));
+            prop_assert!(points.iter().any(|point| point.threshold.total_cmp(&rule.threshold).is_eq()));
             for point in points {
                 let rule = Rule { threshold: point.threshold, ..rule };
                 let failing = rows.iter().filter(|(value, _)| rule.breaks(*value)).count() as u64;

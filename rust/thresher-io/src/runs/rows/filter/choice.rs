@@ -156,7 +156,7 @@ fn threshold(threshold: f64) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn rules(presets: &[&str], set: Value) -> std::result::Result<Rules, String> {
+    fn rules(presets: &[&str], set: &Value) -> std::result::Result<Rules, String> {
         let presets: Vec<String> = presets.iter().map(|name| (*name).to_owned()).collect();
         let set = set.as_object().cloned().unwrap_or_default();
         rules_of(&presets, &set).map_err(|error| error.to_string())
@@ -166,7 +166,7 @@ mod tests {
     fn thresholds_are_set_and_rules_left_out() {
         let found = rules(
             &["c4", "lengths"],
-            json!({"c4.sentences": 3, "c4.curly_bracket": null, "lengths.min_words": 5}),
+            &json!({"c4.sentences": 3, "c4.curly_bracket": null, "lengths.min_words": 5}),
         );
         let found: Vec<(&str, f64)> =
             found.unwrap().as_slice().iter().map(|rule| (rule.name, rule.threshold)).collect();
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_wrong_name_is_told_with_the_near_one() {
-        let said = |presets: &[&str], set| rules(presets, set).unwrap_err();
+        let said = |presets: &[&str], set: Value| rules(presets, &set).unwrap_err();
         assert!(
             said(&["fine-web"], json!({}))
                 .contains("preset is `fine-web`, but there is no such name; did you mean `fineweb`?")

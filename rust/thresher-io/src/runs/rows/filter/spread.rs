@@ -100,7 +100,9 @@ mod tests {
         let Spread { from, records, .. } = steps.spread();
         assert_eq!((from, records), (vec![0.0, 0.11, 0.12, 2.0], vec![1, 1, 2, 1]));
         let mut steps = Steps::new(Signal::Words);
-        [0.0, 49.0, 50.0, 1e30].iter().for_each(|value| steps.add(*value));
+        for value in [0.0, 49.0, 50.0, 1e30] {
+            steps.add(value);
+        }
         assert_eq!(steps.spread().from, [0.0, 30.0, 50.0, 7e8]);
         for signal in [Signal::Words, Signal::FineWebLines, Signal::DclmSymbols] {
             assert!(Steps::new(signal).begins.is_sorted_by(|one, next| one < next));

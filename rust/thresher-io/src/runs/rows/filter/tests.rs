@@ -30,9 +30,13 @@ pub(crate) fn pages(count: usize) -> Vec<Option<String>> {
         let lines = 1 + n * 7 % 23;
         let line = |at: usize| {
             let text = sentences[(n * 3 + at * (1 + n % 4)) % sentences.len()];
-            if at % 3 == 0 { format!("{text} Room {} is next.", n * at % 50) } else { text.to_owned() }
+            if at.is_multiple_of(3) {
+                format!("{text} Room {} is next.", n * at % 50)
+            } else {
+                text.to_owned()
+            }
         };
-        (0..lines).map(line).collect::<Vec<_>>().join(if n % 5 == 0 { "\r\n" } else { "\n" })
+        (0..lines).map(line).collect::<Vec<_>>().join(if n.is_multiple_of(5) { "\r\n" } else { "\n" })
     };
     (0..count).map(|n| (n % 9 != 8).then(|| page(n))).collect()
 }
