@@ -87,6 +87,7 @@ TEXTS = {
     "strategies": "explain",
     "types": "emial",
     "tag": "{kind}",
+    "rule": "gpt3-14",
 }
 # Any text will do: a folder that is made, a pattern that fits no file, the name of one of several templates.
 # Files that are not there are a failure of the file system, not of usage.
