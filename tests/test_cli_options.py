@@ -24,6 +24,7 @@ ROW = {
 ENDPOINT = ["--endpoint", "http://127.0.0.1:1/v1", "--model", "m"]
 MODEL = str(Path(__file__).parent / "golden" / "fasttext" / "softmax.bin")
 COMMANDS = {
+    "decontaminate": ["in.jsonl", "-o", "out", "--against", "in.jsonl"],
     "dedup": ["in.jsonl", "-o", "out"],
     "filter": ["in.jsonl", "-o", "out", "--preset", "c4"],
     "what-if": ["out"],
@@ -77,7 +78,7 @@ TEXTS = {
     "variables": "enable_thinking",
     "settings": "threshold",
     "endpoint": "ftp.host",
-    "prompts": "domain",
+    "prompts": "a..b",
     "sources": "web",
     "floors": "language",
     "ceilings": "language",
@@ -88,6 +89,7 @@ TEXTS = {
     "types": "emial",
     "tag": "{kind}",
     "rule": "gpt3-14",
+    "answers": "a..b",
 }
 # Any text will do: a folder that is made, a pattern that fits no file, the name of one of several templates.
 # Files that are not there are a failure of the file system, not of usage.
@@ -160,6 +162,11 @@ NUMBERS = {
     "max_documents": ["0", str(2**70)],
     "review": ["0", "-1"],
     "tries": ["0", "21"],
+    "common": ["-1", str(2**70)],
+    "window": ["-1", str(2**70)],
+    "min_piece": ["-1", str(2**70)],
+    "max_pieces": ["-1", str(2**70)],
+    "max_matches": ["-1", str(2**70)],
 }
 
 
