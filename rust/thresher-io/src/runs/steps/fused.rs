@@ -354,6 +354,7 @@ fn bug(step: &str, what: &str) -> Error {
 
 /// What is said of each reason, in one.
 fn joined<'d>(details: impl Iterator<Item = &'d str>) -> String {
-    let details: Vec<&str> = details.filter(|detail| !detail.is_empty()).collect();
+    let mut details: Vec<&str> = details.filter(|detail| !detail.is_empty()).collect();
+    details.dedup();
     details.join("; ")
 }
