@@ -107,7 +107,7 @@ def test_what_is_removed_is_named_with_its_reasons(folder: Path) -> None:
     for row in removed:
         assert row["reason"] in ("language", "language_score")
         assert re.fullmatch(
-            r"((\w+|no language) (\(0\.\d+\); kept: en, de, fr|has 0\.\d+; at least 0\.9)(; )?){1,2}",
+            r"((\w+|no language) (\([01]\.\d+\); kept: en, de, fr|has 0\.\d+; at least 0\.9)(; )?){1,2}",
             row["detail"],
         )
     assert any(row["reasons"] == ["language", "language_score"] for row in removed)
